@@ -1,0 +1,57 @@
+# omni: no configure step. Variables you may set: CC, CFLAGS, WERROR=1, prefix, DESTDIR.
+#
+#   make            build everything into build/
+#   make check      install what tests need (Debian, as root), build, run all tests
+#   make lint       formatter, static analysis, shell and man page checks
+#   make asan       the tests under address and undefined-behaviour sanitizers
+#   make bench      measured speeds beside measured ceilings
+#   make install    prefix=/usr/local
+
+VERSION := 0.1.0
+prefix  ?= /usr/local
+B       ?= build
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+
+packages := popt msgpack jansson libpcre2-8 libutf8proc sndfile soxr
+warnings := -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror)
+cflags   := -std=gnu17 -D_GNU_SOURCE -DOMNI_VERSION='"$(VERSION)"' -DOMNI_DATADIR='"$(prefix)/share"' \
+            -I. -fopenmp -pthread -MMD -MP $(warnings)
+pkg_cflags = $(shell pkg-config --cflags $(packages))
+pkg_libs   = $(shell pkg-config --libs $(packages)) -lm
+
+library_src := $(wildcard common/*/*.c)
+stage_src   := $(filter-out tools/omni-%.c,$(wildcard tools/*.c))
+tool_src    := $(wildcard tools/omni-*.c)
+test_src    := $(wildcard tests/ops/*.c tests/wire/*.c)
+tools       := $(tool_src:tools/%.c=$(B)/%)
+test_bins   := $(test_src:tests/%.c=$(B)/tests/%)
+library_obj := $(library_src:%.c=$(B)/%.o) $(stage_src:%.c=$(B)/%.o)
+
+-include common/ops/cpu/isa.mk
+
+all: $(tools)
+
+$(B)/libomni.a: $(library_obj)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(cflags) $(pkg_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
+	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
+
+$(test_bins): $(B)/tests/%: $(B)/tests/%.o $(B)/libomni.a
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
+
+test-programs: $(test_bins)
+
+clean:
+	@rm -rf $(B)
+
+.PHONY: all test-programs clean
+.SECONDARY:
+-include $(library_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d)

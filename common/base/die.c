@@ -1,0 +1,73 @@
+#include "common/base/die.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct {
+    const char *name;
+    void (*hook)(void *, int, const char *);
+    void *ctx;
+} program = {.name = "omni"};
+
+void die_init(const char *name) {
+    program.name = name;
+}
+
+const char *die_program(void) {
+    return program.name;
+}
+
+void die_hook(void (*hook)(void *, int, const char *), void *ctx) {
+    program.hook = hook;
+    program.ctx = ctx;
+}
+
+/* One write, so that the lines of several stages on one terminal do not mix. */
+static void say(const char *text) {
+    char line[640];
+    int n = snprintf(line, sizeof line, "%s: %s\n", program.name, text);
+    if (n >= (int)sizeof line)
+        n = sizeof line - 1;
+    if (write(STDERR_FILENO, line, (size_t)n) < 0)
+        return; /* nobody listens; the exit code still speaks */
+}
+
+static noreturn void leave(int code, const char *text) {
+    void (*hook)(void *, int, const char *) = program.hook;
+    program.hook = NULL;
+    if (hook)
+        hook(program.ctx, code, text);
+    if (code != ERR_PIPE && code != ERR_INTERRUPTED)
+        say(text);
+    /* _exit: other threads may sit in a read or in a parallel region, and nothing of ours needs
+     * atexit handlers (the hook has run, stdout is written with write()). */
+    _exit(code);
+}
+
+void die(int code, const char *fmt, ...) {
+    struct err e = {.code = 0};
+    char text[sizeof e.text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    err_set(&e, code, "%s", text);
+    leave(code, e.text);
+}
+
+void die_err(const struct err *e) {
+    leave(e->code, e->text);
+}
+
+void die_warn(const char *fmt, ...) {
+    struct err e = {.code = 0};
+    char text[sizeof e.text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    err_set(&e, ERR_SOFTWARE, "%s", text);
+    say(e.text);
+}
