@@ -1,0 +1,160 @@
+/* ops: the catalogue. One function an op, one file an op (common/ops/<op>.c); ops.def lists them.
+ *
+ * Conventions. Activations are f32, row-major, outermost dimension first: [T, D] is T rows of D.
+ * Weights are f32 or bf16 as stored and are widened exactly; accumulation is f32 (or wider). dst is
+ * written whole unless the name says _add. dst may be the same memory as x only where it says "in
+ * place". Shapes are the caller's duty and are asserted: they come from the model, whose loader has
+ * checked them. `const struct tensor *b` that may be absent is NULL. Results do not depend on the
+ * number of threads, and row t of a result does not depend on the other rows' values. */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "common/ops/run.h"
+
+enum op_act { OP_NONE, OP_GELU, OP_SILU }; /* GELU: 0.5 x (1 + erf(x / sqrt 2)), exact form */
+
+/* ---- rows ---- */
+
+/* dst[t] = src[t]: [T, D] f32 to f32 or bf16. */
+void op_copy(struct run *run, const struct tensor *dst, const struct tensor *src);
+/* dst[t] += x[t]. */
+void op_add(struct run *run, const struct tensor *dst, const struct tensor *x);
+/* dst[t, d] += scale[d] * x[t, d]: layer scale and ConvNeXt's gamma. scale f32|bf16 [D]. */
+void op_add_scaled(struct run *run, const struct tensor *dst, const struct tensor *x,
+                   const struct tensor *scale);
+/* dst[t, d] += sigmoid(gate[t]) * x[t, d]: the talker's shared expert. gate f32 [T, 1]. */
+void op_add_gated(struct run *run, const struct tensor *dst, const struct tensor *x,
+                  const struct tensor *gate);
+/* dst[t, d] = silu(gate[t, d]) * up[t, d]; in place with gate. */
+void op_silu_mul(struct run *run, const struct tensor *dst, const struct tensor *gate,
+                 const struct tensor *up);
+/* x = min(max(x, lo), hi), in place. */
+void op_clamp(struct run *run, const struct tensor *x, float lo, float hi);
+
+/* ---- embeddings ---- */
+
+/* dst[t] = table[ids[t]] for table f32|bf16 [V, D], ids i32 [T]; a negative id gives a zero row. */
+void op_embed(struct run *run, const struct tensor *dst, const struct tensor *table,
+              const struct tensor *ids);
+/* dst[t] += table[ids[t]]; a negative id adds nothing. */
+void op_embed_add(struct run *run, const struct tensor *dst, const struct tensor *table,
+                  const struct tensor *ids);
+/* dst[t] = scale * sum over g = 0 .. G-1, in this order, of tables[g][codes[t, g]].
+ * tables: G tensors f32|bf16 [C_g, D]; codes i32 [T, G]. */
+void op_embed_sum(struct run *run, const struct tensor *dst, const struct tensor *tables,
+                  const struct tensor *codes, float scale);
+
+/* ---- norms ---- */
+
+/* dst[r] = w * x[r] / sqrt(mean(x[r]^2) + eps), rows of D = w's length (so per-head norms are [T *
+ * H, hd]). In place. */
+void op_rms_norm(struct run *run, const struct tensor *dst, const struct tensor *x,
+                 const struct tensor *w, float eps);
+/* dst[r] = w * (x[r] - mean) / sqrt(var + eps) + b, population variance. In place. */
+void op_layer_norm(struct run *run, const struct tensor *dst, const struct tensor *x,
+                   const struct tensor *w, const struct tensor *b, float eps);
+
+/* ---- products ---- */
+
+/* dst[t, n] = act(b[n] + sum_k x[t, k] w[n, k]): x [T, K], w f32|bf16 [N, K], b f32|bf16 [N] or
+ * NULL. */
+void op_linear(struct run *run, const struct tensor *dst, const struct tensor *x,
+               const struct tensor *w, const struct tensor *b, enum op_act act);
+/* dst[t, n] += b[n] + sum_k x[t, k] w[n, k]. */
+void op_linear_add(struct run *run, const struct tensor *dst, const struct tensor *x,
+                   const struct tensor *w, const struct tensor *b);
+/* Causal convolution over time, stride 1, as a product of k taps:
+ *   dst[t, n] = b[n] + sum_{i<k} sum_c w[n, i, c] x[t + i * dilation, c]
+ * x [T + (k-1) * dilation, C]: the first (k-1) * dilation rows are history (zeros at the start).
+ * w f32|bf16 [N, k, C]: torch's [out, in, k] with the last two swapped at load.
+ * A transposed convolution of stride s and kernel 2s, trimmed s on both sides, is the same op with
+ * k = 2 and N = s * Cout (see nn/conv.h). */
+void op_conv(struct run *run, const struct tensor *dst, const struct tensor *x,
+             const struct tensor *w, const struct tensor *b, size_t dilation);
+/* Depthwise causal convolution: dst[t, c] = b[c] + sum_{i<k} w[c, i] x[t + i, c].
+ * x [T + k-1, C], w f32|bf16 [C, k], b [C]. */
+void op_dwconv(struct run *run, const struct tensor *dst, const struct tensor *x,
+               const struct tensor *w, const struct tensor *b);
+/* Patches of a 3x3, stride 2, zero pad 1 convolution over images with channels last:
+ *   dst[(n, y, x), (dy, dx, c)] = src[n, 2y + dy - 1, 2x + dx - 1, c], zero outside
+ * src [N * H * W, C] seen as [N, H, W, C]; dst [N * ceil(H/2) * ceil(W/2), 9 * C]. */
+void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *src, size_t height,
+               size_t width);
+
+/* ---- activations ---- */
+
+/* dst = x + sin(x * exp(alpha[c]))^2 / (exp(beta[c]) + 1e-9), x [T, C]; in place.
+ * BigVGAN's SnakeBeta; alpha and beta f32|bf16 [C] hold logarithms. */
+void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor *x,
+                  const struct tensor *alpha, const struct tensor *beta);
+
+/* ---- attention ---- */
+
+/* positions[t] = (p, p, p) with p = at[0] + t: f32 [T, 3] (time, height, width), at i32 [1]. */
+void op_positions(struct run *run, const struct tensor *positions, const struct tensor *at);
+/* table[t] = (cos angle_0.., sin angle_0..), f32 [T, hd], angle_i = p_i * theta^(-2i/hd), i < hd/2.
+ * p_i is the height position for i = 1, 4, .. < 3 section[1], the width position for i = 2, 5, .. <
+ * 3 section[2], else time: interleaved M-RoPE (Qwen3OmniMoeThinkerTextRotaryEmbedding). section
+ * {_, 0, 0} is plain RoPE. */
+void op_rope_table(struct run *run, const struct tensor *table, const struct tensor *positions,
+                   double theta, const size_t section[3]);
+/* Rotates x [T, H, hd] in place, pairing d with d + hd/2 (rotate_half). */
+void op_rope(struct run *run, const struct tensor *x, const struct tensor *table);
+/* cache[at[0] + t] = x[t]: cache f32|bf16 [S, KV, hd], x f32 [T, KV, hd]. at[0] + T <= S. */
+void op_kv_write(struct run *run, const struct tensor *cache, const struct tensor *x,
+                 const struct tensor *at);
+/* Causal attention over a cache: query row t is at key index at[0] + t and sees keys
+ * max(0, at + t - window + 1) .. at + t (window 0: from 0). Head h reads kv head h / (H / KV).
+ * dst, q f32 [T, H, hd]; k, v f32|bf16 [S, KV, hd]; scores are scaled by hd^-0.5. */
+void op_attention(struct run *run, const struct tensor *dst, const struct tensor *q,
+                  const struct tensor *k, const struct tensor *v, const struct tensor *at,
+                  size_t window);
+/* Full attention inside consecutive groups of `group` rows, none across (audio encoder).
+ * dst, q, k, v f32 [T, H, hd]. */
+void op_attention_blocks(struct run *run, const struct tensor *dst, const struct tensor *q,
+                         const struct tensor *k, const struct tensor *v, size_t group);
+
+/* ---- mixture of experts ---- */
+
+/* softmax over all E logits, the k largest (lowest index first on ties), divided by their sum if
+ * normalise. experts i32 [T, k] in ascending index, weights f32 [T, k], logits f32 [T, E]. */
+void op_route(struct run *run, const struct tensor *experts, const struct tensor *weights,
+              const struct tensor *logits, bool normalise);
+
+/* Weights of E experts: each an array of E tensors. gate, up [I, D]; down [D, I]; f32|bf16. */
+struct op_experts {
+    size_t n;
+    const struct tensor *gate, *up, *down;
+};
+/* dst[t] += sum over chosen e, ascending, of weights[t, e] * down_e(silu(gate_e x[t]) * up_e x[t]).
+ */
+void op_moe_add(struct run *run, const struct tensor *dst, const struct tensor *x,
+                const struct tensor *experts, const struct tensor *weights,
+                const struct op_experts *w);
+
+/* ---- sampling ---- */
+
+/* One sampler, in device-readable memory (32-bit fields only); its tensor is i32
+ * [sizeof / 4]. The draw's random number is Philox4x32-10 with key (seed_lo, seed_hi) and counter
+ * (stage, turn, step, codebook). */
+struct op_sampler {
+    float temp;    /* 0: greedy (argmax, lowest index on ties) */
+    int32_t top_k; /* 0: off */
+    float top_p;   /* 1: off */
+    float rep;     /* repetition penalty over `seen`; 1: off */
+    uint32_t seed_lo, seed_hi;
+    uint32_t stage, turn;
+    int32_t step;          /* the op adds 1 after each draw with codebook 0 */
+    int32_t suppress_from; /* ids from here on are never drawn, */
+    int32_t suppress_keep; /* except this one (-1: none) */
+};
+enum op_stage { OP_STAGE_THINKER, OP_STAGE_TALKER, OP_STAGE_CODEPRED };
+
+/* token[0] = a draw from logits f32 [1, V] (left as they are), in the reference's order: penalty
+ * (l > 0 ? l / rep : l * rep for seen ids), suppression, temperature, top-k (keeping ties with the
+ * k-th), top-p (smallest set whose probability reaches top_p, at least one), softmax, draw.
+ * seen i32 [V] or NULL: 1 for ids drawn so far; the op marks the token. token i32 [1]. */
+void op_sample(struct run *run, const struct tensor *token, const struct tensor *logits,
+               const struct tensor *sampler, const struct tensor *seen, uint32_t codebook);
+
+#endif
