@@ -144,7 +144,8 @@ struct op_sampler {
     float rep;     /* repetition penalty over `seen`; 1: off */
     uint32_t seed_lo, seed_hi;
     uint32_t stage, turn;
-    int32_t step;          /* the op adds 1 after each draw with codebook 0 */
+    int32_t step;          /* the op adds 1 after the draw of the step's last codebook: */
+    int32_t last_codebook; /* 0 for thinker and talker, G - 1 for the code predictor */
     int32_t suppress_from; /* ids from here on are never drawn, */
     int32_t suppress_keep; /* except this one (-1: none) */
 };
