@@ -1,0 +1,28 @@
+/* weights: the tensors of a checkpoint by name. A directory with model.safetensors, or with
+ * model.safetensors.index.json and its shards. Files are mapped; a tensor is a view into the map.
+ */
+#ifndef WEIGHTS_WEIGHTS_H
+#define WEIGHTS_WEIGHTS_H
+
+#include "common/base/err.h"
+#include "common/wire/tensor.h"
+
+struct weights;
+
+/* 66 no such file, 65 malformed. Opening reads headers only. *w is NULL on failure. */
+int weights_open(struct weights **w, const char *dir, struct err *e);
+void weights_close(struct weights *w);
+
+/* Walks all tensors in name order (for inspection); i from 0; NULL at the end. */
+const char *weights_name(const struct weights *w, size_t i, struct tensor *t);
+
+/* True if a tensor of that name is there. */
+bool weights_has(const struct weights *w, const char *name);
+
+/* *t = the tensor `prefix` + `name`; it must be f32, bf16 or f16 and have exactly these sizes (rank
+ * 1 to 4; unused sizes 0). f16 is converted to f32 (kept until weights_close).
+ * 65: absent, or of another shape or dtype; the message names file and tensor. */
+int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
+                const size_t shape[4]);
+
+#endif
