@@ -1,0 +1,172 @@
+#include "common/base/opt.h"
+
+#include "common/base/arena.h"
+#include "common/base/die.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEY_HELP = 1, KEY_VERSION };
+
+static struct poptOption part_common[] = {
+    {"verbose", 'v', POPT_ARG_NONE, NULL, 0, "say on stderr what is done and what it took", NULL},
+    {"help", 'h', POPT_ARG_NONE, NULL, KEY_HELP, "print this help", NULL},
+    {"version", 'V', POPT_ARG_NONE, NULL, KEY_VERSION, "print the version", NULL},
+    POPT_TABLEEND};
+
+/* popt wants one table with pointers into *o; it is put together from the parts in use. */
+static size_t build_table(struct opt *o, struct poptOption *table, const struct poptOption *own,
+                          int use) {
+    const struct poptOption model = {
+        "model",
+        'm',
+        POPT_ARG_STRING,
+        &o->model,
+        0,
+        "model directory (default: $OMNI_MODEL, else the model that ships with omni)",
+        "MODEL"};
+    const struct poptOption device[] = {
+        {"device", 'd', POPT_ARG_STRING, &o->device, 0,
+         "cpu, vulkan[:N] or auto (default: $OMNI_DEVICE, else auto); list prints them", "DEVICE"},
+        {"threads", 'j', POPT_ARG_INT, &o->threads, 0, "CPU threads (default: one a core)",
+         "THREADS"},
+        {"precise", 0, POPT_ARG_NONE, &o->precise, 0, "plain f32 kernels and caches", NULL}};
+    const struct poptOption seed = {
+        "seed", 's', POPT_ARG_STRING, &o->seed, 0, "random seed (default: 0)", "SEED"};
+    const struct poptOption trace = {
+        "trace",   0, POPT_ARG_STRING,
+        &o->trace, 0, "also send the internal tensors whose name matches, e.g. '*.layers.0'",
+        "GLOB"};
+    size_t n = 0;
+    if (own)
+        table[n++] =
+            (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)own, 0, NULL, NULL};
+    if (use & OPT_MODEL)
+        table[n++] = model;
+    for (size_t i = 0; i < 3 && use & OPT_DEVICE; i++)
+        table[n++] = device[i];
+    if (use & OPT_SEED)
+        table[n++] = seed;
+    if (use & OPT_TRACE)
+        table[n++] = trace;
+    for (size_t i = 0; i < 3; i++)
+        table[n++] = part_common[i];
+    table[n - 3].arg = &o->verbose;
+    table[n] = (struct poptOption)POPT_TABLEEND;
+    return n;
+}
+
+/* DIR/NAME if that is a directory, else NULL. */
+static char *directory(const char *dir, const char *name) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s/config.json", dir, name) >= (int)sizeof path ||
+        access(path, R_OK) != 0)
+        return NULL;
+    path[strlen(path) - strlen("/config.json")] = 0;
+    return strdup(path);
+}
+
+/* The model that ships with omni: installed, or beside the program in a build tree. */
+static char *embedded_model(void) {
+    char *found = directory(OMNI_DATADIR, "omni/parrot");
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (found || n < 0)
+        return found;
+    exe[n] = 0;
+    const char *bin = dirname(exe);
+    found = directory(bin, "../share/omni/parrot");
+    return found ? found : directory(bin, "../pipelines/parrot");
+}
+
+static void from_environment(char **value, const char *name, const char *otherwise) {
+    const char *v = getenv(name);
+    if (!*value && v && *v)
+        *value = strdup(v);
+    if (!*value && otherwise)
+        *value = strdup(otherwise);
+}
+
+static void print_help(struct opt *o, const char *usage, const char *what) {
+    printf("Usage: %s %s\n%s\n\n", die_program(), usage, what);
+    fflush(stdout);
+    poptPrintHelp(o->args, stdout, 0);
+    exit(0);
+}
+
+static void list_devices(void) {
+    printf("cpu  %ld threads\n", sysconf(_SC_NPROCESSORS_ONLN));
+    exit(0);
+}
+
+static void check_device(const struct opt *o) {
+    if (strcmp(o->device, "list") == 0)
+        list_devices();
+    if (strncmp(o->device, "vulkan", 6) == 0 && (!o->device[6] || o->device[6] == ':'))
+        die(ERR_UNAVAILABLE, "device '%s': this build has no Vulkan kernels", o->device);
+    if (strcmp(o->device, "cpu") != 0 && strcmp(o->device, "auto") != 0)
+        die(ERR_USAGE, "unknown device '%s' (cpu, vulkan[:N], auto or list)", o->device);
+}
+
+void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *own, int use,
+               const char *usage, const char *what) {
+    *o = (struct opt){0};
+    die_init(basename(argv[0]));
+    signal(SIGPIPE, SIG_IGN);
+    static struct poptOption table[16];
+    build_table(o, table, own, use);
+    o->args = poptGetContext(die_program(), argc, (const char **)argv, table, 0);
+    if (!o->args)
+        die(ERR_MEMORY, "out of memory: options");
+    poptSetOtherOptionHelp(o->args, usage);
+    int rc;
+    while ((rc = poptGetNextOpt(o->args)) > 0) {
+        if (rc == KEY_HELP)
+            print_help(o, usage, what);
+        if (rc == KEY_VERSION) {
+            printf("%s (omni) %s\n", die_program(), OMNI_VERSION);
+            exit(0);
+        }
+    }
+    if (rc < -1)
+        die(ERR_USAGE, "%s: %s", poptBadOption(o->args, POPT_BADOPTION_NOALIAS), poptStrerror(rc));
+    if (o->threads < 0)
+        die(ERR_USAGE, "-j %d: the number of threads is at least 1", o->threads);
+    from_environment(&o->device, "OMNI_DEVICE", "auto");
+    if (use & OPT_DEVICE)
+        check_device(o);
+    from_environment(&o->model, "OMNI_MODEL", NULL);
+    if (!o->model)
+        o->model = embedded_model();
+}
+
+void opt_free(struct opt *o) {
+    poptFreeContext(o->args);
+    free(o->model);
+    free(o->device);
+    free(o->seed);
+    free(o->trace);
+}
+
+uint64_t opt_seed(const struct opt *o, uint64_t otherwise) {
+    if (!o->seed)
+        return otherwise;
+    char *end;
+    errno = 0;
+    uint64_t seed = strtoull(o->seed, &end, 0);
+    if (errno || *end || end == o->seed || o->seed[0] == '-')
+        die(ERR_USAGE, "-s %s: the seed is a whole number from 0 to 2^64-1", o->seed);
+    return seed;
+}
+
+const char *opt_model(const struct opt *o) {
+    if (!o->model)
+        die(ERR_NOINPUT, "no model: name one with -m or $OMNI_MODEL");
+    return o->model;
+}

@@ -1,0 +1,35 @@
+/* opt: the options that mean the same in every tool, and one way to parse the others (popt). */
+#ifndef BASE_OPT_H
+#define BASE_OPT_H
+
+#include <popt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct opt {
+    char *model;  /* -m, else $OMNI_MODEL, else the embedded model; NULL if there is none */
+    char *device; /* -d, else $OMNI_DEVICE, else "auto" */
+    int threads;  /* -j; 0: one a core */
+    char *seed;   /* -s as text; NULL: not given */
+    char *trace;  /* --trace GLOB; NULL: none */
+    int precise, verbose;
+    poptContext args; /* remaining arguments: poptGetArg(o->args) */
+};
+
+/* Which of the common options a tool has, besides -v -h -V. */
+enum opt_use { OPT_MODEL = 1, OPT_DEVICE = 2, OPT_SEED = 4, OPT_TRACE = 8 };
+
+/* Parses argv with the common options and the tool's own (a popt table that ends with
+ * POPT_TABLEEND; may be NULL). `usage` is what -h prints after the name, e.g. "[OPTION...]
+ * [TEXT...]" and `what` one line that says what the tool does. Does -h, -V and -d list itself; a
+ * wrong option dies 64, an unusable device 69. Also calls die_init() and ignores SIGPIPE. */
+void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *own, int use,
+               const char *usage, const char *what);
+void opt_free(struct opt *o);
+
+/* The seed as a number: decimal or 0x; `otherwise` if -s was not given. Dies 64 if it is none. */
+uint64_t opt_seed(const struct opt *o, uint64_t otherwise);
+/* The model directory; dies 66 if there is none. */
+const char *opt_model(const struct opt *o);
+
+#endif
