@@ -1,0 +1,18 @@
+#include "common/ops/ops.h"
+#include "common/ops/row.h"
+
+#include <string.h>
+
+void op_copy(struct run *run, const struct tensor *dst, const struct tensor *src) {
+    (void)run;
+    size_t n = tensor_count(dst);
+    assert(src->dtype == TENSOR_F32 && row_is_weight(dst) && n == tensor_count(src));
+    if (dst->dtype == TENSOR_F32) {
+        memcpy(dst->data, src->data, n * sizeof(float));
+        return;
+    }
+    const float *from = tensor_f32(src);
+    uint16_t *to = dst->data;
+    for (size_t i = 0; i < n; i++)
+        to[i] = bf16_from_f32(from[i]);
+}

@@ -1,0 +1,24 @@
+#include "common/ops/ops.h"
+#include "common/ops/row.h"
+
+static void rotate(float *x, const float *cosine, const float *sine, size_t half) {
+    for (size_t d = 0; d < half; d++) {
+        float a = x[d], b = x[d + half];
+        x[d] = a * cosine[d] - b * sine[d];
+        x[d + half] = b * cosine[d] + a * sine[d];
+    }
+}
+
+void op_rope(struct run *run, const struct tensor *x, const struct tensor *table) {
+    (void)run;
+    size_t n_rows = table->shape[0], width = tensor_row(table);
+    size_t n_heads = tensor_count(x) / (n_rows * width);
+    assert(x->dtype == TENSOR_F32 && table->dtype == TENSOR_F32 && width % 2 == 0);
+    assert(x->shape[0] == n_rows && tensor_count(x) == n_rows * n_heads * width);
+#pragma omp parallel for if (n_rows * n_heads * width >= ROW_PARALLEL)
+    for (size_t t = 0; t < n_rows; t++) {
+        const float *turn = tensor_f32(table) + t * width;
+        for (size_t h = 0; h < n_heads; h++)
+            rotate(tensor_f32(x) + (t * n_heads + h) * width, turn, turn + width / 2, width / 2);
+    }
+}

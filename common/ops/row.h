@@ -1,0 +1,29 @@
+/* row: what the CPU kernels of simple ops share. Private to this room. */
+#ifndef OPS_ROW_H
+#define OPS_ROW_H
+
+#include "common/base/bf16.h"
+#include "common/wire/tensor.h"
+
+#include <assert.h>
+
+/* A loop over fewer numbers than this ends before another thread would have woken up. */
+enum { ROW_PARALLEL = 1 << 15 };
+
+/* Number i of a weight tensor, f32 or bf16 as stored. */
+static inline float row_weight(const struct tensor *w, size_t i) {
+    if (w->dtype == TENSOR_BF16)
+        return bf16_to_f32(((const uint16_t *)w->data)[i]);
+    return tensor_f32(w)[i];
+}
+
+static inline bool row_is_weight(const struct tensor *w) {
+    return w->dtype == TENSOR_F32 || w->dtype == TENSOR_BF16;
+}
+
+/* a and b hold as many f32 each. */
+static inline bool row_match(const struct tensor *a, const struct tensor *b) {
+    return a->dtype == TENSOR_F32 && b->dtype == TENSOR_F32 && tensor_count(a) == tensor_count(b);
+}
+
+#endif

@@ -1,0 +1,26 @@
+#include "common/ops/ops.h"
+#include "common/ops/row.h"
+
+#include <math.h>
+
+void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor *x,
+                  const struct tensor *alpha, const struct tensor *beta) {
+    size_t width = tensor_count(alpha), n_rows = tensor_count(x) / width;
+    assert(row_match(dst, x) && row_is_weight(alpha) && row_is_weight(beta));
+    assert(n_rows * width == tensor_count(x) && tensor_count(beta) == width);
+    float *frequency = arena_alloc(&run->memory[RUN_STEP], 2 * width * sizeof(float));
+    float *magnitude = frequency + width;
+    for (size_t c = 0; c < width; c++) {
+        frequency[c] = expf(row_weight(alpha, c));
+        magnitude[c] = 1 / (expf(row_weight(beta, c)) + 1e-9f);
+    }
+#pragma omp parallel for if (n_rows * width >= ROW_PARALLEL)
+    for (size_t t = 0; t < n_rows; t++) {
+        float *y = tensor_f32(dst) + t * width;
+        const float *a = tensor_f32(x) + t * width;
+        for (size_t c = 0; c < width; c++) {
+            float s = sinf(a[c] * frequency[c]);
+            y[c] = a[c] + s * s * magnitude[c];
+        }
+    }
+}
