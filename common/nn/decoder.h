@@ -1,0 +1,64 @@
+/* decoder: the transformer stack that thinker, talker, code predictor and code2wav share.
+ *
+ *   a = rms(x; input_layernorm)
+ *   q, k, v = projections of a;  q, k = rms per head if the layer has q/k norms;  rope
+ *   x += scale_a * o_proj(attention(q, cache))
+ *   m = rms(x; post_attention_layernorm)
+ *   x += scale_m * mlp(m)          dense: down(silu(gate m) * up m)
+ *                                  MoE: sum g_e expert_e(m) [+ sigmoid(shared_gate m) * shared(m)]
+ *
+ * Layer scales exist in code2wav only. Formulas: Qwen3OmniMoeThinkerTextDecoderLayer,
+ * Qwen3OmniMoeTalkerDecoderLayer, Qwen3OmniMoeTalkerCodePredictorDecoderLayer,
+ * Qwen3OmniMoeCode2WavTransformerLayer. */
+#ifndef NN_DECODER_H
+#define NN_DECODER_H
+
+#include "common/ops/ops.h"
+#include "common/weights/config.h"
+#include "common/weights/weights.h"
+
+struct nn_layer;
+
+struct nn_decoder {
+    const struct config_decoder *config;
+    struct nn_layer *layers; /* [n_layers] */
+    struct tensor norm;      /* [D] final norm */
+    const char *trace;       /* "thinker": prefix of trace names */
+};
+
+/* Keys and values of past rows: per layer f32 (precise) or bf16 [S, KV, hd]. */
+struct nn_cache {
+    size_t capacity;      /* S */
+    size_t length;        /* rows filled, host's copy */
+    struct tensor at;     /* i32 [1], device's copy */
+    struct tensor *k, *v; /* [n_layers] */
+};
+
+/* Finds and checks all weights under `prefix` ("thinker.model."); layers are prefix + "layers.L.".
+ * c, trace and w must outlive d. Needs no memory but the tables (run's model arena). */
+int nn_decoder_load(struct nn_decoder *d, struct run *run, const struct config_decoder *c,
+                    struct weights *w, const char *prefix, const char *trace, struct err *e);
+
+/* Room for `capacity` rows in run's session arena. */
+void nn_cache_init(struct nn_cache *cache, struct run *run, const struct config_decoder *c,
+                   size_t capacity);
+/* Keeps the first `length` rows. */
+void nn_cache_truncate(struct nn_cache *cache, struct run *run, size_t length);
+
+/* Runs layers [first, last) on x f32 [T, D] in place; rope is the step's table [T, hd]. Writes T
+ * rows to the cache of each layer after its `length` but does not count them: nn_cache_advance
+ * does, once all layers have run. length + T <= capacity is the caller's duty. */
+void nn_decoder_layers(struct nn_decoder *d, struct run *run, struct nn_cache *cache,
+                       const struct tensor *x, const struct tensor *rope, size_t first,
+                       size_t last);
+void nn_cache_advance(struct nn_cache *cache, struct run *run, size_t rows);
+
+/* Rope table of rows at positions f32 [T, 3], for this decoder. Lives for the step. */
+struct tensor nn_decoder_rope(struct nn_decoder *d, struct run *run,
+                              const struct tensor *positions);
+/* Positions length + t, all three equal: what text and audio have. f32 [T, 3], for the step. */
+struct tensor nn_cache_positions(struct nn_cache *cache, struct run *run, size_t rows);
+/* norm(x) as a new step tensor. */
+struct tensor nn_decoder_norm(struct nn_decoder *d, struct run *run, const struct tensor *x);
+
+#endif
