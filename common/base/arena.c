@@ -73,6 +73,23 @@ void arena_reset(struct arena *a) {
     a->used = 0;
 }
 
+struct arena_mark arena_mark(const struct arena *a) {
+    struct arena_block *b = a->current;
+    return (struct arena_mark){b, b ? b->used : 0, a->used};
+}
+
+void arena_release(struct arena *a, struct arena_mark m) {
+    if (!m.block) { /* taken before the first allocation */
+        arena_reset(a);
+        return;
+    }
+    for (struct arena_block *b = m.block->next; b; b = b->next)
+        b->used = 0;
+    m.block->used = m.block_used;
+    a->current = m.block;
+    a->used = m.used;
+}
+
 void arena_free(struct arena *a) {
     for (struct arena_block *b = a->first, *next; b; b = next) {
         next = b->next;

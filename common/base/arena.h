@@ -21,6 +21,13 @@ char *arena_strdup(struct arena *a, const char *s);
 
 /* Forgets all allocations, keeps the memory. */
 void arena_reset(struct arena *a);
+/* Forgets what was allocated since the mark was taken: for scratch inside a loop. */
+struct arena_mark {
+    struct arena_block *block;
+    size_t block_used, used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_release(struct arena *a, struct arena_mark m);
 /* Gives the memory back. */
 void arena_free(struct arena *a);
 

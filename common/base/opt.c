@@ -93,9 +93,8 @@ static void from_environment(char **value, const char *name, const char *otherwi
         *value = strdup(otherwise);
 }
 
-static void print_help(struct opt *o, const char *usage, const char *what) {
-    printf("Usage: %s %s\n%s\n\n", die_program(), usage, what);
-    fflush(stdout);
+static void print_help(struct opt *o, const char *what) {
+    printf("%s: %s\n", die_program(), what);
     poptPrintHelp(o->args, stdout, 0);
     exit(0);
 }
@@ -128,7 +127,7 @@ void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *ow
     int rc;
     while ((rc = poptGetNextOpt(o->args)) > 0) {
         if (rc == KEY_HELP)
-            print_help(o, usage, what);
+            print_help(o, what);
         if (rc == KEY_VERSION) {
             printf("%s (omni) %s\n", die_program(), OMNI_VERSION);
             exit(0);

@@ -164,8 +164,11 @@ void nn_decoder_layers(struct nn_decoder *d, struct run *run, struct nn_cache *c
                        const struct tensor *x, const struct tensor *rope, size_t first,
                        size_t last) {
     for (size_t i = first; i < last; i++) {
+        /* A layer's scratch is the next one's: prefill of many rows stays small. */
+        struct arena_mark scratch = arena_mark(&run->memory[RUN_STEP]);
         attention(d, run, cache, i, x, rope);
         mlp(d, run, i, x);
         run_trace(run, x, "%s.layers.%zu", d->trace, i);
+        arena_release(&run->memory[RUN_STEP], scratch);
     }
 }
