@@ -5,6 +5,7 @@
 #   make lint       formatter, static analysis, shell and man page checks
 #   make asan       the tests under address and undefined-behaviour sanitizers
 #   make bench      measured speeds beside measured ceilings
+#   make demo       a WAV from a sentence, all set-up included
 #   make install    prefix=/usr/local
 
 VERSION := 0.1.0
@@ -52,6 +53,36 @@ test-programs: $(test_bins)
 clean:
 	@rm -rf $(B)
 
-.PHONY: all test-programs clean
+# ---- tests ----
+
+check:
+	@tests/deps.sh test
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 all test-programs
+	@OMNI_BUILD=$(B) tests/run.sh $(TESTS)
+
+sanitizers := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+asan:
+	@$(MAKE) --no-print-directory check B=$(B)/asan CFLAGS="$(sanitizers)"
+
+lint:
+	@tests/deps.sh lint
+	@tests/lint.sh
+
+bench: all test-programs
+	@OMNI_BUILD=$(B) tests/bench/run.sh
+
+demo:
+	@tests/deps.sh build
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@OMNI_BUILD=$(B) tests/demo.sh
+
+# ---- install ----
+
+install: all
+	install -d $(DESTDIR)$(prefix)/bin $(addprefix $(DESTDIR)$(prefix)/share/man/man,1 5 7)
+	install $(tools) $(wildcard pipelines/omni-*) $(DESTDIR)$(prefix)/bin
+	for s in 1 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(prefix)/share/man/man$$s; done
+
+.PHONY: all test-programs clean check asan lint bench demo install
 .SECONDARY:
 -include $(library_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d)

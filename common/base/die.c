@@ -34,7 +34,7 @@ static void say(const char *text) {
         return; /* nobody listens; the exit code still speaks */
 }
 
-static noreturn void leave(int code, const char *text) {
+static _Noreturn void leave(int code, const char *text) {
     void (*hook)(void *, int, const char *) = program.hook;
     program.hook = NULL;
     if (hook)

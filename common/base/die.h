@@ -5,8 +5,6 @@
 
 #include "common/base/err.h"
 
-#include <stdnoreturn.h>
-
 /* Names the program for all messages; call it first in main. name must outlive the program. */
 void die_init(const char *name);
 const char *die_program(void);
@@ -17,10 +15,10 @@ void die_hook(void (*hook)(void *ctx, int code, const char *text), void *ctx);
 
 /* Prints "program: message" and exits with code. ERR_PIPE and ERR_INTERRUPTED exit without a word.
  */
-noreturn void die(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void die(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* die() with what e says. */
-noreturn void die_err(const struct err *e);
+_Noreturn void die_err(const struct err *e);
 
 /* Prints "program: message" and goes on. */
 void die_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
