@@ -31,6 +31,14 @@ struct config_audio {
     size_t n_window_infer; /* mel frames in one attention window */
 };
 
+/* Nothing here encodes images; the sizes are for those who list or check a checkpoint. */
+struct config_vision {
+    size_t hidden, n_layers, n_heads, intermediate, out_hidden;
+    size_t patch, temporal_patch, merge, channels;
+    size_t n_positions;
+    size_t n_deepstack;
+};
+
 struct config_talker {
     struct config_decoder text;
     struct config_decoder predictor; /* vocab = codebook size */
@@ -63,11 +71,14 @@ struct config_sampling {
 };
 
 struct config {
-    char *model;                /* base name of the directory */
-    uint64_t hash;              /* FNV-1a 64 of config.json */
-    bool has_audio, has_talker; /* config has the component (weights may still lack it) */
+    char *model;   /* base name of the directory */
+    uint64_t hash; /* FNV-1a 64 of config.json */
+    /* The config has the component (weights may still lack it). has_talker covers the code
+     * predictor and code2wav too. */
+    bool has_audio, has_vision, has_talker;
     struct config_decoder thinker;
     struct config_audio audio;
+    struct config_vision vision;
     struct config_talker talker;
     struct config_code2wav code2wav;
     int32_t audio_token, image_token, video_token, audio_start, audio_end, vision_start, vision_end;
@@ -80,6 +91,11 @@ struct config {
  * value, 78 not a Qwen3-Omni config or a shape omni cannot run. config_free() also after failure.
  */
 int config_load(struct config *c, const char *dir, struct err *e);
+
+/* The two halves of config_load, on bytes: config.json fills all but model, hash and the sampling
+ * defaults; generation_config.json fills those. */
+int config_parse(struct config *c, const char *json, size_t size, struct err *e);
+int config_parse_sampling(struct config *c, const char *json, size_t size, struct err *e);
 void config_free(struct config *c);
 
 #endif

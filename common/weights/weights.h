@@ -13,14 +13,21 @@ struct weights;
 int weights_open(struct weights **w, const char *dir, struct err *e);
 void weights_close(struct weights *w);
 
-/* Walks all tensors in name order (for inspection); i from 0; NULL at the end. */
+/* Walks all tensors in name order (for inspection); i from 0; NULL at the end. A dtype that `struct
+ * tensor` cannot say (I64, F8_E4M3, ..) gives data NULL; weights_dtype() names it all the same. */
 const char *weights_name(const struct weights *w, size_t i, struct tensor *t);
+
+/* Of tensor i: the dtype as the file spells it ("BF16"), its bytes, and the file it is in. */
+const char *weights_dtype(const struct weights *w, size_t i);
+size_t weights_bytes(const struct weights *w, size_t i);
+const char *weights_file(const struct weights *w, size_t i);
 
 /* True if a tensor of that name is there. */
 bool weights_has(const struct weights *w, const char *name);
 
-/* *t = the tensor `prefix` + `name`; it must be f32, bf16 or f16 and have exactly these sizes (rank
- * 1 to 4; unused sizes 0). f16 is converted to f32 (kept until weights_close).
+/* *t = the tensor of that name; it must be f32, bf16 or f16 and have exactly these sizes (rank 1 to
+ * 4; unused sizes 0). f16 is converted to f32, and data that lies askew in its file is copied to an
+ * aligned place (both kept until weights_close); all other data stays in the map.
  * 65: absent, or of another shape or dtype; the message names file and tensor. */
 int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
                 const size_t shape[4]);

@@ -1,0 +1,280 @@
+#include "common/weights/weights.h"
+
+#include "common/base/bf16.h"
+#include "common/weights/json_read.h"
+#include "common/weights/safetensors.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { MAX_INDEX = 256 << 20, MAX_SHARDS = 4096 };
+
+static const char single_name[] = "model.safetensors",
+                  index_name[] = "model.safetensors.index.json";
+
+struct weights {
+    struct arena arena; /* names, tables, converted tensors */
+    const char
+        *source; /* "model.safetensors" or the index: where an absent tensor should have been */
+    struct st_file *files;
+    size_t n_files;
+    struct st_tensor *tensors; /* of all files, by name */
+    size_t n_tensors;
+    size_t read_ahead; /* bytes that may still be asked for in advance */
+};
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct st_tensor *)a)->name, ((const struct st_tensor *)b)->name);
+}
+
+static const struct st_tensor *find(const struct weights *w, const char *name) {
+    struct st_tensor key = {.name = name};
+    return bsearch(&key, w->tensors, w->n_tensors, sizeof key, by_name);
+}
+
+/* Writes DIR/FILE; 66 if that is longer than any path. */
+static int join(char path[PATH_MAX], const char *dir, const char *file, struct err *e) {
+    if (snprintf(path, PATH_MAX, "%s/%s", dir, file) >= PATH_MAX)
+        return err_set(e, ERR_NOINPUT, "%.100s...: name too long", dir);
+    return 0;
+}
+
+static int open_file(struct weights *w, const char *dir, const char *name, struct err *e) {
+    char path[PATH_MAX];
+    if (join(path, dir, name, e) || st_open(&w->files[w->n_files], path, &w->arena, e))
+        return e->code;
+    w->n_files++;
+    return 0;
+}
+
+/* ---- the index of a sharded checkpoint ------------------------------------------------------ */
+
+/* A shard is a file beside the index, never one elsewhere. */
+static bool is_plain_name(const char *name) {
+    return name && *name && !strchr(name, '/') && name[0] != '.' && strlen(name) <= NAME_MAX;
+}
+
+static bool is_open(const struct weights *w, const char **names, const char *name) {
+    for (size_t i = 0; i < w->n_files; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int open_shards(struct weights *w, const char *dir, json_t *map, struct err *e) {
+    const char *tensor, *names[MAX_SHARDS];
+    json_t *v;
+    w->files = arena_zalloc(&w->arena, MAX_SHARDS * sizeof *w->files);
+    json_object_foreach(map, tensor, v) {
+        const char *name = json_string_value(v);
+        if (!is_plain_name(name))
+            return err_set(e, ERR_DATA, "%s: tensor '%.200s' is not in a file of this directory",
+                           w->source, tensor);
+        if (is_open(w, names, name))
+            continue;
+        if (w->n_files == MAX_SHARDS)
+            return err_set(e, ERR_DATA, "%s: more than %d files", w->source, MAX_SHARDS);
+        names[w->n_files] = name;
+        if (open_file(w, dir, name, e))
+            return e->code;
+    }
+    return 0;
+}
+
+/* What the index promises must be there. */
+static int check_map(const struct weights *w, json_t *map, struct err *e) {
+    const char *name;
+    json_t *v;
+    json_object_foreach(map, name, v) {
+        const struct st_tensor *t = find(w, name);
+        if (!t || strcmp(t->file, json_string_value(v)) != 0)
+            return err_set(e, ERR_DATA, "%s: no tensor '%.200s'", json_string_value(v), name);
+    }
+    return 0;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static int collect(struct weights *w, struct err *e) {
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_files; i++)
+        n += w->files[i].n_tensors;
+    w->tensors = arena_alloc(&w->arena, n * sizeof *w->tensors);
+    for (size_t i = 0; i < w->n_files; i++) {
+        const struct st_file *f = &w->files[i];
+        if (f->n_tensors)
+            memcpy(w->tensors + w->n_tensors, f->tensors, f->n_tensors * sizeof *f->tensors);
+        w->n_tensors += f->n_tensors;
+    }
+    qsort(w->tensors, n, sizeof *w->tensors, by_name);
+    for (size_t i = 1; i < n; i++)
+        if (by_name(&w->tensors[i - 1], &w->tensors[i]) == 0)
+            return err_set(e, ERR_DATA, "%s: tensor '%.200s' is in %s too", w->tensors[i].file,
+                           w->tensors[i].name, w->tensors[i - 1].file);
+    return 0;
+}
+
+static int open_sharded(struct weights *w, const char *dir, const char *path, struct err *e) {
+    char *text;
+    size_t size;
+    w->source = index_name;
+    if (json_read_file(&text, &size, path, MAX_INDEX, e))
+        return e->code;
+    json_t *json = json_read_object(text, size, w->source, e);
+    free(text);
+    json_t *map = json_object_get(json, "weight_map");
+    if (json && !json_is_object(map))
+        err_set(e, ERR_DATA, "%s: no weight_map", w->source);
+    if (!e->code && !open_shards(w, dir, map, e) && !collect(w, e))
+        check_map(w, map, e);
+    json_decref(json);
+    return e->code;
+}
+
+static int open_single(struct weights *w, const char *dir, struct err *e) {
+    w->source = single_name;
+    w->files = arena_zalloc(&w->arena, sizeof *w->files);
+    if (!open_file(w, dir, single_name, e))
+        collect(w, e);
+    return e->code;
+}
+
+static int open_files(struct weights *w, const char *dir, struct err *e) {
+    char single[PATH_MAX], index[PATH_MAX];
+    if (join(single, dir, single_name, e) || join(index, dir, index_name, e))
+        return e->code;
+    if (access(single, F_OK) == 0)
+        return open_single(w, dir, e);
+    if (access(index, F_OK) == 0)
+        return open_sharded(w, dir, index, e);
+    return err_set(e, ERR_NOINPUT, "%.200s: no %s and no %s there", dir, single_name, index_name);
+}
+
+/* Reading ahead helps while the model fits in memory; of a larger one it would push out what is in
+ * use, so beyond half of memory pages come in as they are touched. */
+static size_t memory_for_read_ahead(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : 0;
+}
+
+int weights_open(struct weights **out, const char *dir, struct err *e) {
+    struct weights *w = arena_xrealloc(NULL, 1, sizeof *w);
+    *w = (struct weights){.read_ahead = memory_for_read_ahead()};
+    if (open_files(w, dir, e)) {
+        weights_close(w);
+        w = NULL;
+    }
+    *out = w;
+    return e->code;
+}
+
+void weights_close(struct weights *w) {
+    if (!w)
+        return;
+    for (size_t i = 0; i < w->n_files; i++)
+        st_close(&w->files[i]);
+    arena_free(&w->arena);
+    free(w);
+}
+
+/* ---- looking -------------------------------------------------------------------------------- */
+
+const char *weights_name(const struct weights *w, size_t i, struct tensor *t) {
+    if (i >= w->n_tensors)
+        return NULL;
+    *t = w->tensors[i].view;
+    return w->tensors[i].name;
+}
+
+const char *weights_dtype(const struct weights *w, size_t i) {
+    return w->tensors[i].dtype;
+}
+
+size_t weights_bytes(const struct weights *w, size_t i) {
+    return w->tensors[i].bytes;
+}
+
+const char *weights_file(const struct weights *w, size_t i) {
+    return w->tensors[i].file;
+}
+
+bool weights_has(const struct weights *w, const char *name) {
+    return find(w, name) != NULL;
+}
+
+/* ---- taking --------------------------------------------------------------------------------- */
+
+static void format_shape(char *text, size_t size, const size_t *shape, size_t rank) {
+    size_t n = (size_t)snprintf(text, size, "[");
+    for (size_t i = 0; i < rank && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "%s%zu", i ? ", " : "", shape[i]);
+    if (n < size)
+        snprintf(text + n, size - n, "]");
+}
+
+static int check_shape(const struct st_tensor *t, const size_t shape[4], struct err *e) {
+    char is[128], expected[128];
+    size_t rank = 0;
+    while (rank < 4 && shape[rank])
+        rank++;
+    if (t->view.rank == rank && memcmp(t->view.shape, shape, rank * sizeof *shape) == 0)
+        return 0;
+    format_shape(is, sizeof is, t->view.shape, t->view.rank);
+    format_shape(expected, sizeof expected, shape, rank);
+    return err_set(e, ERR_DATA, "%.100s: tensor '%.120s' is %s, expected %s", t->file, t->name, is,
+                   expected);
+}
+
+/* Half precision becomes f32 once, at load: no kernel reads it. */
+static void widen_half(struct weights *w, struct tensor *t) {
+    size_t n = tensor_count(t);
+    const char *half = t->data;
+    float *f = arena_alloc(&w->arena, n * sizeof *f);
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, half + 2 * i, sizeof h);
+        f[i] = bf16_half_to_f32(h);
+    }
+    t->data = f;
+    t->dtype = TENSOR_F32;
+}
+
+static void copy_askew(struct weights *w, struct tensor *t) {
+    size_t bytes = tensor_bytes(t);
+    t->data = memcpy(arena_alloc(&w->arena, bytes), t->data, bytes);
+}
+
+static void ask_for(struct weights *w, const struct tensor *t) {
+    size_t bytes = tensor_bytes(t), page = (size_t)sysconf(_SC_PAGESIZE);
+    if (bytes > w->read_ahead)
+        return;
+    w->read_ahead -= bytes;
+    uintptr_t begin = (uintptr_t)t->data / page * page;
+    /* Advice only: without it the pages come in on demand. */
+    madvise((void *)begin, (uintptr_t)t->data + bytes - begin, MADV_WILLNEED);
+}
+
+int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
+                const size_t shape[4]) {
+    const struct st_tensor *found = find(w, name);
+    if (!found)
+        return err_set(e, ERR_DATA, "%s: no tensor '%s'", w->source, name);
+    if (check_shape(found, shape, e))
+        return e->code;
+    enum tensor_dtype dtype = found->view.dtype;
+    bool usable = dtype == TENSOR_F32 || dtype == TENSOR_BF16 || dtype == TENSOR_F16;
+    if (!found->view.data || !usable)
+        return err_set(e, ERR_DATA, "%.100s: tensor '%.200s' is %s, expected F32, BF16 or F16",
+                       found->file, found->name, found->dtype);
+    *t = found->view;
+    ask_for(w, t);
+    if (t->dtype == TENSOR_F16)
+        widen_half(w, t);
+    else if ((uintptr_t)t->data % tensor_dtype_size(t->dtype))
+        copy_askew(w, t);
+    return 0;
+}
