@@ -17,7 +17,7 @@ CFLAGS  ?= -O2 -g
 packages := popt msgpack jansson libpcre2-8 libutf8proc sndfile soxr
 warnings := -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror)
 cflags   := -std=gnu17 -D_GNU_SOURCE -DOMNI_VERSION='"$(VERSION)"' -DOMNI_DATADIR='"$(prefix)/share"' \
-            -I. -fopenmp -pthread -MMD -MP $(warnings)
+            -I. -fopenmp -pthread $(warnings)
 pkg_cflags = $(shell pkg-config --cflags $(packages))
 pkg_libs   = $(shell pkg-config --libs $(packages)) -lm
 
@@ -39,7 +39,7 @@ $(B)/libomni.a: $(library_obj)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	@$(CC) $(cflags) $(pkg_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@$(CC) $(cflags) -MMD -MP $(pkg_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
@@ -66,7 +66,7 @@ asan:
 
 lint:
 	@tests/deps.sh lint
-	@tests/lint.sh
+	@tests/lint.sh $(cflags) $(pkg_cflags)
 
 bench: all test-programs
 	@OMNI_BUILD=$(B) tests/bench/run.sh
