@@ -184,33 +184,48 @@ static struct frame *take(struct stage *s) {
     return f;
 }
 
+static void read_begin(struct stage *s) {
+    struct frame *f = take(s);
+    if (f->kind == FRAME_ERROR && f->turn < 0)
+        fatal_error(s, f);
+    check_begin(s, f);
+    frame_free(f);
+    s->begun = true;
+    s->frames_in = 1;
+}
+
+/* The upstream counts its frames; frames that got lost on the way are noticed here. */
+static void check_end(struct stage *s, const struct frame *f) {
+    int64_t frames;
+    if (!frame_int(f, "frames", &frames) || frames != s->frames_in)
+        die(ERR_PROTOCOL, "end frame does not count the %" PRId64 " frames before it",
+            s->frames_in);
+}
+
 struct frame *stage_next(struct stage *s) {
-    if (!s->begun) {
-        struct frame *f = take(s);
-        if (f->kind == FRAME_ERROR && f->turn < 0)
-            fatal_error(s, f);
-        check_begin(s, f);
-        frame_free(f);
-        s->begun = true;
-    }
+    if (!s->begun)
+        read_begin(s);
     for (;;) {
         struct frame *f = take(s);
-        bool of_lost_turn = f->turn >= 0 && f->turn == s->lost_turn;
-        if (f->kind == FRAME_ERROR && f->turn < 0)
-            fatal_error(s, f);
-        if (f->kind == FRAME_BEGIN)
-            die(ERR_PROTOCOL, "a second begin frame");
-        if (f->kind == FRAME_END || !of_lost_turn) {
-            if (f->kind == FRAME_TURN)
-                turn_begins(s, f);
-            if (f->kind == FRAME_ERROR)
-                turn_error(s, f);
-            if (f->kind != FRAME_END)
-                return f;
+        if (f->kind == FRAME_END) {
+            check_end(s, f);
             frame_free(f);
             return NULL;
         }
-        frame_free(f);
+        if (f->kind == FRAME_BEGIN)
+            die(ERR_PROTOCOL, "a second begin frame");
+        if (f->kind == FRAME_ERROR && f->turn < 0)
+            fatal_error(s, f);
+        s->frames_in++;
+        if (f->turn >= 0 && f->turn == s->lost_turn) {
+            frame_free(f);
+            continue;
+        }
+        if (f->kind == FRAME_TURN)
+            turn_begins(s, f);
+        if (f->kind == FRAME_ERROR)
+            turn_error(s, f);
+        return f;
     }
 }
 

@@ -24,6 +24,7 @@ struct stage {
     const struct config *config; /* what the upstream's begin is compared with; may be NULL */
     bool begun;                  /* the upstream has said begin */
     bool verbose;
+    int64_t frames_in; /* read so far */
     int64_t turn;      /* of the last turn frame; -1 before */
     int64_t lost_turn; /* the turn an error took; its frames are dropped. -1: none */
     int exit_code;     /* of the first lost turn */
