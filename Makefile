@@ -24,11 +24,12 @@ pkg_libs   = $(shell pkg-config --libs $(packages)) -lm
 library_src := $(wildcard common/*/*.c)
 stage_src   := $(filter-out tools/omni-%.c,$(wildcard tools/*.c))
 tool_src    := $(wildcard tools/omni-*.c)
-test_src    := $(wildcard tests/ops/*.c tests/wire/*.c)
+test_src    := $(filter-out tests/ops/check.c,$(wildcard tests/ops/*.c tests/wire/*.c))
 tools       := $(tool_src:tools/%.c=$(B)/%)
 test_bins   := $(test_src:tests/%.c=$(B)/tests/%)
 library_obj := $(library_src:%.c=$(B)/%.o) $(stage_src:%.c=$(B)/%.o)
 
+.DEFAULT_GOAL := all
 -include common/ops/cpu/isa.mk
 
 all: $(tools)
@@ -44,9 +45,11 @@ $(B)/%.o: %.c
 $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
+$(filter $(B)/tests/ops/%,$(test_bins)): $(B)/tests/ops/check.o
+
 $(test_bins): $(B)/tests/%: $(B)/tests/%.o $(B)/libomni.a
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
+	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(pkg_libs)
 
 test-programs: $(test_bins)
 
@@ -85,4 +88,4 @@ install: all
 
 .PHONY: all test-programs clean check asan lint bench demo install
 .SECONDARY:
--include $(library_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d)
+-include $(library_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d) $(B)/tests/ops/check.d

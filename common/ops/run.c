@@ -1,13 +1,27 @@
 #include "common/ops/run.h"
 
+#include "common/base/die.h"
+#include "common/ops/cpu/kernels.h"
+
 #include <fnmatch.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+static const struct cpu_kernels *choose_kernels(void) {
+    const char *isa = getenv("OMNI_ISA");
+    if (!isa)
+        return cpu_kernels_best();
+    const struct cpu_kernels *found = cpu_kernels_find(isa);
+    if (!found)
+        die(ERR_USAGE, "OMNI_ISA: '%s' is not an instruction set of this machine", isa);
+    return found;
+}
+
 void run_init(struct run *run, int threads, bool precise) {
-    *run = (struct run){.precise = precise, .threads = threads};
+    *run = (struct run){.precise = precise, .threads = threads, .cpu = choose_kernels()};
     if (run->threads <= 0)
         run->threads = omp_get_num_procs();
     omp_set_num_threads(run->threads);

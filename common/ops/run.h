@@ -14,9 +14,12 @@
  * run_step(). */
 enum run_memory { RUN_MODEL, RUN_SESSION, RUN_STEP, RUN_MEMORIES };
 
+struct cpu_kernels;
+
 struct run {
     bool precise; /* plain f32 kernels and caches: what goldens are compared with */
     int threads;
+    const struct cpu_kernels *cpu; /* inner loops for this machine, see ops/cpu/kernels.h */
     struct arena memory[RUN_MEMORIES];
     /* Called for every traced tensor; NULL traces nothing. data is host-readable f32 or i32. */
     void (*trace)(void *ctx, const char *name, const struct tensor *t);
@@ -24,7 +27,8 @@ struct run {
     const char *trace_glob;
 };
 
-/* CPU run. threads 0: one a core. Sets OpenMP's thread count for the calling thread. */
+/* CPU run. threads 0: one a core. Sets OpenMP's thread count for the calling thread. Dies 64 when
+ * OMNI_ISA names an instruction set that this machine does not have. */
 void run_init(struct run *run, int threads, bool precise);
 void run_free(struct run *run);
 

@@ -1,0 +1,51 @@
+#include "common/ops/cpu/kernels.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+extern const struct cpu_kernels cpu_portable;
+
+/* On 64-bit ARM NEON is always there. */
+#if defined __x86_64__
+extern const struct cpu_kernels cpu_avx2, cpu_avx512;
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+const struct cpu_kernels *cpu_kernels_nth(size_t i) {
+    const struct cpu_kernels *all[] = {&cpu_portable, has_avx2() ? &cpu_avx2 : NULL,
+                                       has_avx512() ? &cpu_avx512 : NULL};
+    return i < sizeof all / sizeof *all ? all[i] : NULL;
+}
+#elif defined __aarch64__
+extern const struct cpu_kernels cpu_neon;
+
+const struct cpu_kernels *cpu_kernels_nth(size_t i) {
+    const struct cpu_kernels *all[] = {&cpu_portable, &cpu_neon};
+    return i < sizeof all / sizeof *all ? all[i] : NULL;
+}
+#else
+const struct cpu_kernels *cpu_kernels_nth(size_t i) {
+    return i == 0 ? &cpu_portable : NULL;
+}
+#endif
+
+const struct cpu_kernels *cpu_kernels_best(void) {
+    size_t n = 1;
+    while (cpu_kernels_nth(n))
+        n++;
+    return cpu_kernels_nth(n - 1);
+}
+
+const struct cpu_kernels *cpu_kernels_find(const char *name) {
+    for (size_t i = 0; cpu_kernels_nth(i); i++)
+        if (strcmp(cpu_kernels_nth(i)->name, name) == 0)
+            return cpu_kernels_nth(i);
+    return NULL;
+}

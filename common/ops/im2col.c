@@ -1,0 +1,36 @@
+#include "common/ops/ops.h"
+#include "common/ops/row.h"
+
+#include <string.h>
+
+/* The nine pixels around (y, x) of one image [height, width, channels], zeros outside. */
+static void patch(float *dst, const float *image, size_t height, size_t width, size_t channels,
+                  size_t y, size_t x) {
+    for (size_t dy = 0; dy < 3; dy++) {
+        for (size_t dx = 0; dx < 3; dx++, dst += channels) {
+            /* row and column are one too large, so that they cannot be negative */
+            size_t row = 2 * y + dy, column = 2 * x + dx;
+            if (row < 1 || row > height || column < 1 || column > width)
+                memset(dst, 0, channels * sizeof *dst);
+            else
+                memcpy(dst, image + ((row - 1) * width + column - 1) * channels,
+                       channels * sizeof *dst);
+        }
+    }
+}
+
+void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *src, size_t height,
+               size_t width) {
+    (void)run;
+    size_t channels = tensor_row(src), images = src->shape[0] / (height * width);
+    size_t out_height = (height + 1) / 2, out_width = (width + 1) / 2;
+    size_t n = images * out_height * out_width;
+    assert(src->shape[0] == images * height * width && tensor_count(dst) == n * 9 * channels);
+#pragma omp parallel for if (n * 9 * channels >= ROW_PARALLEL)
+    for (size_t r = 0; r < n; r++) {
+        size_t image = r / (out_height * out_width), y = r / out_width % out_height;
+        patch(tensor_f32(dst) + r * 9 * channels,
+              tensor_f32(src) + image * height * width * channels, height, width, channels, y,
+              r % out_width);
+    }
+}

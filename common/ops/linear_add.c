@@ -1,0 +1,19 @@
+#include "common/ops/product.h"
+#include "common/ops/row.h"
+
+void op_linear_add(struct run *run, const struct tensor *dst, const struct tensor *x,
+                   const struct tensor *w, const struct tensor *b) {
+    size_t outs = w->shape[0], width = tensor_row(w), rows = tensor_count(x) / width;
+    assert(tensor_count(x) == rows * width && tensor_count(dst) == rows * outs);
+    assert(!b || tensor_count(b) == outs);
+    struct product p = {.dst = tensor_f32(dst),
+                        .x = tensor_f32(x),
+                        .w = w,
+                        .b = b,
+                        .rows = rows,
+                        .outs = outs,
+                        .taps = 1,
+                        .width = width,
+                        .add = true};
+    product_run(run, &p);
+}

@@ -1,0 +1,20 @@
+/* product: sums of scalar products over weights, behind linear, conv and moe. Private to this
+ * room. */
+#ifndef OPS_PRODUCT_H
+#define OPS_PRODUCT_H
+
+#include "common/ops/ops.h"
+
+/* dst[t, n] (+)= act(b[n] + sum_{i < taps} sum_{c < width} w[n, i, c] x[t + i * dilation, c]) */
+struct product {
+    float *dst;                 /* [rows, outs] */
+    const float *x;             /* [rows + (taps - 1) * dilation, width] */
+    const struct tensor *w, *b; /* f32|bf16 [outs, taps * width]; [outs] or NULL */
+    size_t rows, outs, taps, width, dilation;
+    enum op_act act;
+    bool add;
+};
+
+void product_run(struct run *run, const struct product *p);
+
+#endif

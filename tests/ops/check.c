@@ -1,0 +1,174 @@
+#include "tests/ops/check.h"
+
+#include "common/base/bf16.h"
+#include "common/base/clock.h"
+#include "common/base/die.h"
+#include "common/ops/cpu/kernels.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEST_THREADS = 2 };
+
+static void run_tests(struct check *c, void (*test)(struct check *c)) {
+    for (size_t i = 0; cpu_kernels_nth(i); i++) {
+        *c = (struct check){.seed = 1, .n = c->n, .failed = c->failed};
+        run_init(&c->run, TEST_THREADS, true);
+        c->run.cpu = cpu_kernels_nth(i);
+        test(c);
+        run_free(&c->run);
+    }
+    printf("1..%zu\n", c->n);
+}
+
+static void run_bench(struct check *c, void (*bench)(struct check *c)) {
+    *c = (struct check){.seed = 1};
+    run_init(&c->run, 0, true);
+    bench(c);
+    run_free(&c->run);
+}
+
+int check_main(int argc, char **argv, void (*test)(struct check *c),
+               void (*bench)(struct check *c)) {
+    struct check c = {0};
+    bool timing = false;
+    die_init(argv[0]);
+    for (int opt; (opt = getopt(argc, argv, "b")) != -1; timing = true)
+        if (opt != 'b')
+            die(ERR_USAGE, "usage: %s [-b]", argv[0]);
+    if (!timing)
+        run_tests(&c, test);
+    else if (bench)
+        run_bench(&c, bench);
+    return c.failed != 0;
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014). */
+static uint64_t next(struct check *c) {
+    uint64_t z = c->seed += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+float check_uniform(struct check *c, float lo, float hi) {
+    return lo + (hi - lo) * ((float)(next(c) >> 40) * 0x1p-24f);
+}
+
+size_t check_below(struct check *c, size_t n) {
+    return next(c) % n;
+}
+
+static struct tensor fill(struct check *c, struct tensor t) {
+    size_t n = tensor_count(&t);
+    t.data = arena_alloc(&c->run.memory[RUN_MODEL], tensor_bytes(&t));
+    for (size_t i = 0; i < n; i++) {
+        float f = check_uniform(c, -1, 1);
+        if (t.dtype == TENSOR_F32)
+            tensor_f32(&t)[i] = f;
+        else
+            ((uint16_t *)t.data)[i] = bf16_from_f32(f);
+    }
+    return t;
+}
+
+struct tensor check_1d(struct check *c, enum tensor_dtype dtype, size_t n0) {
+    return fill(c, tensor_1d(dtype, NULL, n0));
+}
+
+struct tensor check_2d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1) {
+    return fill(c, tensor_2d(dtype, NULL, n0, n1));
+}
+
+struct tensor check_3d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1, size_t n2) {
+    return fill(c, tensor_3d(dtype, NULL, n0, n1, n2));
+}
+
+struct tensor check_ints(struct check *c, size_t n0) {
+    void *data = arena_zalloc(&c->run.memory[RUN_MODEL], n0 * sizeof(int32_t));
+    return tensor_1d(TENSOR_I32, data, n0);
+}
+
+double *check_doubles(struct check *c, size_t n) {
+    return arena_zalloc(&c->run.memory[RUN_MODEL], n * sizeof(double));
+}
+
+struct tensor check_copy(struct check *c, const struct tensor *t) {
+    struct tensor copy = *t;
+    copy.data = arena_alloc(&c->run.memory[RUN_MODEL], tensor_bytes(t));
+    memcpy(copy.data, t->data, tensor_bytes(t));
+    return copy;
+}
+
+void check_free(struct check *c) {
+    arena_free(&c->run.memory[RUN_MODEL]);
+}
+
+double check_at(const struct tensor *t, size_t i) {
+    if (t->dtype == TENSOR_F32)
+        return tensor_f32(t)[i];
+    return bf16_to_f32(((const uint16_t *)t->data)[i]);
+}
+
+static void report(struct check *c, bool ok, const char *fmt, va_list ap) {
+    c->failed += !ok;
+    printf("%sok %zu - %s: ", ok ? "" : "not ", ++c->n, c->run.cpu->name);
+    vprintf(fmt, ap);
+    putchar('\n');
+}
+
+void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
+                 const char *fmt, ...) {
+    double diff = 0, norm = 0;
+    for (size_t i = 0; i < tensor_count(got); i++) {
+        double d = check_at(got, i) - want[i];
+        diff += d * d;
+        norm += want[i] * want[i];
+    }
+    bool ok = sqrt(diff) <= tol * sqrt(norm); /* false for NaN */
+    va_list ap;
+    va_start(ap, fmt);
+    report(c, ok, fmt, ap);
+    va_end(ap);
+    if (!ok)
+        printf("# relative error %g, allowed %g\n", sqrt(diff / norm), tol);
+}
+
+void check_same(struct check *c, const struct tensor *a, const struct tensor *b, const char *fmt,
+                ...) {
+    bool ok = tensor_bytes(a) == tensor_bytes(b) && !memcmp(a->data, b->data, tensor_bytes(a));
+    va_list ap;
+    va_start(ap, fmt);
+    report(c, ok, fmt, ap);
+    va_end(ap);
+}
+
+void check_true(struct check *c, bool ok, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    report(c, ok, fmt, ap);
+    va_end(ap);
+}
+
+void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
+                 double flop, const char *fmt, ...) {
+    double best = INFINITY, start = clock_now();
+    work(c, ctx); /* caches and pages are warm from here on */
+    for (int i = 0; i < 3 || clock_now() - start < 0.35; i++) {
+        double t0 = clock_now();
+        work(c, ctx);
+        best = fmin(best, clock_now() - t0);
+        run_step(&c->run);
+    }
+    va_list ap;
+    va_start(ap, fmt);
+    printf("%-8s %10.1f us %8.1f GB/s %8.1f GFLOP/s  ", c->run.cpu->name, best * 1e6,
+           bytes / best * 1e-9, flop / best * 1e-9);
+    vprintf(fmt, ap);
+    putchar('\n');
+    va_end(ap);
+    fflush(stdout);
+}

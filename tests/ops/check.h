@@ -1,0 +1,61 @@
+/* check: what the op tests share: reproducible random tensors, comparison with a double-precision
+ * reference, timing.
+ *
+ * A test program is
+ *     static void test(struct check *c)  { for sizes: fill, op_x, reference, check_close }
+ *     static void bench(struct check *c) { for true shapes: fill, check_bench }
+ *     int main(int argc, char **argv) { return check_main(argc, argv, test, bench); }
+ * It runs `test` once for every instruction set this machine has and prints a TAP line a check;
+ * with -b it runs `bench` instead, with the best instruction set or the one $OMNI_ISA names. */
+#ifndef TESTS_OPS_CHECK_H
+#define TESTS_OPS_CHECK_H
+
+#include "common/ops/ops.h"
+
+struct check {
+    struct run run; /* two threads in tests, one a core in benchmarks */
+    uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
+    size_t n, failed;
+};
+
+/* The exit status: 0, or 1 if any check failed. bench may be NULL. */
+int check_main(int argc, char **argv, void (*test)(struct check *c),
+               void (*bench)(struct check *c));
+
+/* Uniform random numbers in [lo, hi); integers in [0, n). */
+float check_uniform(struct check *c, float lo, float hi);
+size_t check_below(struct check *c, size_t n);
+
+/* New tensors filled with uniform numbers in [-1, 1); dtype f32 or bf16. They live until
+ * check_free(). */
+struct tensor check_1d(struct check *c, enum tensor_dtype dtype, size_t n0);
+struct tensor check_2d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1);
+struct tensor check_3d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1, size_t n2);
+/* New i32 tensor [n0] of zeros. */
+struct tensor check_ints(struct check *c, size_t n0);
+/* New array of zeros, for references. */
+double *check_doubles(struct check *c, size_t n);
+/* A copy with its own memory, for ops that work in place. */
+struct tensor check_copy(struct check *c, const struct tensor *t);
+/* Frees all of the above. */
+void check_free(struct check *c);
+
+/* Element i of an f32 or bf16 tensor, exactly. */
+double check_at(const struct tensor *t, size_t i);
+
+/* ||got - want||_2 <= tol * ||want||_2, without NaN. got is f32 or bf16. fmt names the case. */
+void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
+                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* a and b hold the same bytes. */
+void check_same(struct check *c, const struct tensor *a, const struct tensor *b, const char *fmt,
+                ...) __attribute__((format(printf, 4, 5)));
+void check_true(struct check *c, bool ok, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Calls work(c, ctx) for about a third of a second and prints the best time of one call, and what
+ * it makes of bytes (read and written) and flop; 0 leaves the column empty. Forgets RUN_STEP
+ * tensors after each call. */
+void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
+                 double flop, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+#endif
