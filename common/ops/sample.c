@@ -141,12 +141,15 @@ void op_sample(struct run *run, const struct tensor *token, const struct tensor 
     assert(tensor_bytes(sampler) == sizeof *s && s->suppress_from > 0);
     assert(!seen || (seen->dtype == TENSOR_I32 && tensor_count(seen) == n));
 
-    float *score = arena_alloc(&run->memory[RUN_STEP], 2 * n * sizeof(float));
+    struct arena *scratch = &run->memory[RUN_STEP];
+    struct arena_mark mark = arena_mark(scratch);
+    float *score = arena_alloc(scratch, 2 * n * sizeof(float));
     penalise(score, tensor_f32(logits), seen ? tensor_i32(seen) : NULL, n, s);
     size_t best = argmax(score, n);
     /* Infinite logits have no softmax; the largest is the only answer left. */
     bool greedy = s->temp <= 0 || !isfinite(score[best]);
     size_t id = greedy ? best : pick(score, score + n, n, s, codebook);
+    arena_release(scratch, mark);
 
     tensor_i32(token)[0] = (int32_t)id;
     if (seen)

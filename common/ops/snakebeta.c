@@ -8,7 +8,9 @@ void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor
     size_t width = tensor_count(alpha), n_rows = tensor_count(x) / width;
     assert(row_match(dst, x) && row_is_weight(alpha) && row_is_weight(beta));
     assert(n_rows * width == tensor_count(x) && tensor_count(beta) == width);
-    float *frequency = arena_alloc(&run->memory[RUN_STEP], 2 * width * sizeof(float));
+    struct arena *scratch = &run->memory[RUN_STEP];
+    struct arena_mark mark = arena_mark(scratch);
+    float *frequency = arena_alloc(scratch, 2 * width * sizeof(float));
     float *magnitude = frequency + width;
     for (size_t c = 0; c < width; c++) {
         frequency[c] = expf(row_weight(alpha, c));
@@ -23,4 +25,5 @@ void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor
             y[c] = a[c] + s * s * magnitude[c];
         }
     }
+    arena_release(scratch, mark);
 }
