@@ -6,17 +6,16 @@
 #include "common/ops/cpu/kernels.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { TEST_THREADS = 2 };
-
 static void run_tests(struct check *c, void (*test)(struct check *c)) {
     for (size_t i = 0; cpu_kernels_nth(i); i++) {
         *c = (struct check){.seed = 1, .n = c->n, .failed = c->failed};
-        run_init(&c->run, TEST_THREADS, true);
+        run_init(&c->run, CHECK_THREADS, true);
         c->run.cpu = cpu_kernels_nth(i);
         test(c);
         run_free(&c->run);
@@ -44,6 +43,11 @@ int check_main(int argc, char **argv, void (*test)(struct check *c),
     else if (bench)
         run_bench(&c, bench);
     return c.failed != 0;
+}
+
+void check_threads(struct check *c, int n) {
+    c->run.threads = n;
+    omp_set_num_threads(n);
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014). */

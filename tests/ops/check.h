@@ -13,7 +13,7 @@
 #include "common/ops/ops.h"
 
 struct check {
-    struct run run; /* two threads in tests, one a core in benchmarks */
+    struct run run; /* CHECK_THREADS threads in tests, one a core in benchmarks */
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
 };
@@ -21,6 +21,10 @@ struct check {
 /* The exit status: 0, or 1 if any check failed. bench may be NULL. */
 int check_main(int argc, char **argv, void (*test)(struct check *c),
                void (*bench)(struct check *c));
+
+/* Results must not depend on the number of threads. */
+enum { CHECK_THREADS = 2 };
+void check_threads(struct check *c, int n);
 
 /* Uniform random numbers in [lo, hi); integers in [0, n). */
 float check_uniform(struct check *c, float lo, float hi);

@@ -2,44 +2,89 @@
 
 #include <math.h>
 
+/* Rows, width, outs. */
+static const size_t shapes[][3] = {{1, 1, 1},     {1, 7, 5},      {1, 64, 32},    {1, 1000, 301},
+                                   {2, 33, 17},   {2, 2048, 130}, {3, 100, 31},   {4, 512, 63},
+                                   {5, 1024, 96}, {6, 160, 50},   {7, 320, 33},   {8, 96, 129},
+                                   {9, 65, 47},   {16, 64, 48},   {24, 128, 64},  {33, 257, 65},
+                                   {40, 600, 97}, {70, 1100, 33}, {131, 300, 70}, {300, 33, 260}};
+
 static double activate(enum op_act act, double v) {
     if (act == OP_GELU)
         return 0.5 * v * (1 + erf(v * M_SQRT1_2));
     return act == OP_SILU ? v / (1 + exp(-v)) : v;
 }
 
-static void one(struct check *c, size_t rows, size_t width, size_t outs, enum tensor_dtype dtype,
-                bool bias, enum op_act act) {
-    struct tensor x = check_2d(c, TENSOR_F32, rows, width), w = check_2d(c, dtype, outs, width);
-    struct tensor b = check_1d(c, dtype, outs), dst = check_2d(c, TENSOR_F32, rows, outs);
-    double *want = check_doubles(c, rows * outs);
+static double *reference(struct check *c, const struct tensor *x, const struct tensor *w,
+                         const struct tensor *b, enum op_act act) {
+    size_t rows = x->shape[0], width = x->shape[1], outs = w->shape[0];
+    double *y = check_doubles(c, rows * outs);
     for (size_t t = 0; t < rows; t++) {
         for (size_t n = 0; n < outs; n++) {
-            double sum = bias ? check_at(&b, n) : 0;
+            double sum = b ? check_at(b, n) : 0;
             for (size_t k = 0; k < width; k++)
-                sum += check_at(&x, t * width + k) * check_at(&w, n * width + k);
-            want[t * outs + n] = activate(act, sum);
+                sum += check_at(x, t * width + k) * check_at(w, n * width + k);
+            y[t * outs + n] = activate(act, sum);
         }
     }
+    return y;
+}
+
+static void one(struct check *c, const size_t *shape, enum tensor_dtype dtype, bool bias,
+                enum op_act act) {
+    size_t rows = shape[0], width = shape[1], outs = shape[2];
+    struct tensor x = check_2d(c, TENSOR_F32, rows, width), w = check_2d(c, dtype, outs, width);
+    struct tensor b = check_1d(c, dtype, outs), dst = check_2d(c, TENSOR_F32, rows, outs);
     op_linear(&c->run, &dst, &x, &w, bias ? &b : NULL, act);
-    check_close(c, &dst, want, 1e-5, "linear [%zu, %zu] %s [%zu, %zu] bias %d act %d", rows, width,
+    check_close(c, &dst, reference(c, &x, &w, bias ? &b : NULL, act), 1e-5,
+                "linear [%zu, %zu] %s [%zu, %zu] bias %d act %d", rows, width,
                 tensor_dtype_name(dtype), outs, width, bias, act);
+    struct tensor again = check_copy(c, &dst);
+    check_threads(c, 3);
+    op_linear(&c->run, &again, &x, &w, bias ? &b : NULL, act);
+    check_threads(c, CHECK_THREADS);
+    check_same(c, &again, &dst, "same with three threads");
     check_free(c);
     run_step(&c->run);
 }
 
 static void test(struct check *c) {
-    const size_t shapes[][3] = {{1, 1, 1},    {1, 7, 5},     {1, 64, 32},   {2, 33, 17},
-                                {3, 100, 31}, {5, 1024, 96}, {8, 96, 129},  {9, 65, 47},
-                                {16, 64, 48}, {33, 257, 65}, {40, 600, 97}, {131, 300, 70}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const size_t *s = shapes[i];
-        one(c, s[0], s[1], s[2], TENSOR_F32, true, OP_NONE);
-        one(c, s[0], s[1], s[2], TENSOR_BF16, true, OP_GELU);
-        one(c, s[0], s[1], s[2], TENSOR_BF16, false, OP_SILU);
+        one(c, shapes[i], TENSOR_F32, true, OP_NONE);
+        one(c, shapes[i], TENSOR_BF16, true, OP_GELU);
+        one(c, shapes[i], TENSOR_BF16, false, OP_SILU);
     }
 }
 
+struct job {
+    struct tensor dst, x, w;
+};
+
+static void work(struct check *c, void *ctx) {
+    struct job *j = ctx;
+    op_linear(&c->run, &j->dst, &j->x, &j->w, NULL, OP_NONE);
+}
+
+static void bench_one(struct check *c, size_t rows, size_t outs, size_t width) {
+    struct job j = {check_2d(c, TENSOR_F32, rows, outs), check_2d(c, TENSOR_F32, rows, width),
+                    check_2d(c, TENSOR_BF16, outs, width)};
+    double bytes = 2.0 * (double)(outs * width) + 4.0 * (double)(rows * (width + outs));
+    check_bench(c, work, &j, bytes, 2.0 * (double)(rows * outs * width),
+                "linear %zu rows, bf16 [%zu, %zu]", rows, outs, width);
+    check_free(c);
+}
+
+static void bench(struct check *c) {
+    /* thinker q, o, lm_head; code predictor gate, down; talker q; audio encoder fc1, fc2 */
+    const size_t matrices[][2] = {{4096, 2048}, {2048, 4096}, {152064, 2048}, {3072, 1024},
+                                  {1024, 3072}, {2048, 1024}, {5120, 1280},   {1280, 5120}};
+    const size_t rows[] = {1, 2, 4, 8, 16, 32, 104, 390};
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+            if (rows[r] == 1 || matrices[i][0] < 100000)
+                bench_one(c, rows[r], matrices[i][0], matrices[i][1]);
+}
+
 int main(int argc, char **argv) {
-    return check_main(argc, argv, test, NULL);
+    return check_main(argc, argv, test, bench);
 }

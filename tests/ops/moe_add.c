@@ -1,0 +1,137 @@
+#include "tests/ops/check.h"
+
+#include <math.h>
+
+struct shape {
+    size_t rows, width, inner, experts, chosen;
+};
+
+struct job {
+    struct tensor dst, x, experts, weights, matrices[3 * 128];
+    struct op_experts w;
+};
+
+/* `chosen` different experts in ascending order for each row, as op_route gives them. */
+static void choose(struct check *c, const struct shape *s, struct tensor *experts) {
+    for (size_t t = 0; t < s->rows; t++) {
+        size_t left = s->chosen, i = 0;
+        for (size_t e = 0; e < s->experts; e++) {
+            if (check_below(c, s->experts - e) < left) {
+                tensor_i32(experts)[t * s->chosen + i++] = (int32_t)e;
+                left--;
+            }
+        }
+    }
+}
+
+static void make(struct check *c, struct job *j, const struct shape *s, enum tensor_dtype dtype) {
+    j->dst = check_2d(c, TENSOR_F32, s->rows, s->width);
+    j->x = check_2d(c, TENSOR_F32, s->rows, s->width);
+    j->weights = check_2d(c, TENSOR_F32, s->rows, s->chosen);
+    struct tensor flat = check_ints(c, s->rows * s->chosen);
+    j->experts = tensor_reshape_2d(&flat, s->rows, s->chosen);
+    choose(c, s, &j->experts);
+    struct tensor *gate = j->matrices, *up = gate + s->experts, *down = up + s->experts;
+    for (size_t e = 0; e < s->experts; e++) {
+        gate[e] = check_2d(c, dtype, s->inner, s->width);
+        up[e] = check_2d(c, dtype, s->inner, s->width);
+        down[e] = check_2d(c, dtype, s->width, s->inner);
+    }
+    j->w = (struct op_experts){.n = s->experts, .gate = gate, .up = up, .down = down};
+}
+
+static double dot(const double *x, const struct tensor *w, size_t row) {
+    size_t n = tensor_row(w);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * check_at(w, row * n + i);
+    return sum;
+}
+
+static void add_expert(struct check *c, double *y, const double *x, const struct shape *s,
+                       const struct op_experts *w, size_t e, double weight) {
+    double *h = check_doubles(c, s->inner);
+    for (size_t i = 0; i < s->inner; i++) {
+        double gate = dot(x, &w->gate[e], i);
+        h[i] = gate / (1 + exp(-gate)) * dot(x, &w->up[e], i);
+    }
+    for (size_t d = 0; d < s->width; d++)
+        y[d] += weight * dot(h, &w->down[e], d);
+}
+
+static double *reference(struct check *c, const struct job *j, const struct shape *s) {
+    double *y = check_doubles(c, s->rows * s->width), *x = check_doubles(c, s->rows * s->width);
+    for (size_t i = 0; i < s->rows * s->width; i++) {
+        y[i] = check_at(&j->dst, i);
+        x[i] = check_at(&j->x, i);
+    }
+    for (size_t i = 0; i < s->rows * s->chosen; i++) {
+        size_t t = i / s->chosen;
+        add_expert(c, y + t * s->width, x + t * s->width, s, &j->w,
+                   (size_t)tensor_i32(&j->experts)[i], check_at(&j->weights, i));
+    }
+    return y;
+}
+
+static void work(struct check *c, void *ctx) {
+    struct job *j = ctx;
+    op_moe_add(&c->run, &j->dst, &j->x, &j->experts, &j->weights, &j->w);
+}
+
+static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype) {
+    struct job j;
+    make(c, &j, s, dtype);
+    double *want = reference(c, &j, s);
+    struct tensor before = check_copy(c, &j.dst);
+    work(c, &j);
+    check_close(c, &j.dst, want, 1e-5, "moe_add %zu rows, %zu of %zu experts, %s [%zu, %zu]",
+                s->rows, s->chosen, s->experts, tensor_dtype_name(dtype), s->inner, s->width);
+    struct tensor first = j.dst;
+    j.dst = before;
+    check_threads(c, 3);
+    work(c, &j);
+    check_threads(c, CHECK_THREADS);
+    check_same(c, &j.dst, &first, "same with three threads");
+    check_free(c);
+    run_step(&c->run);
+}
+
+static void test(struct check *c) {
+    const struct shape shapes[] = {{1, 8, 3, 4, 1},    {1, 64, 32, 8, 2},   {1, 200, 77, 16, 6},
+                                   {2, 33, 17, 5, 5},  {7, 96, 40, 128, 8}, {40, 64, 33, 8, 2},
+                                   {65, 130, 48, 4, 3}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        one(c, &shapes[i], TENSOR_F32);
+        one(c, &shapes[i], TENSOR_BF16);
+    }
+}
+
+static void bench_one(struct check *c, const struct shape *s) {
+    struct job j;
+    make(c, &j, s, TENSOR_BF16);
+    double distinct = 0;
+    for (size_t e = 0; e < s->experts; e++) {
+        bool used = false;
+        for (size_t i = 0; i < s->rows * s->chosen; i++)
+            used |= (size_t)tensor_i32(&j.experts)[i] == e;
+        distinct += used;
+    }
+    double expert = 3.0 * (double)(s->inner * s->width);
+    check_bench(c, work, &j, distinct * expert * 2, (double)(s->rows * s->chosen) * expert * 2,
+                "moe_add %zu rows, %zu of %zu experts, bf16 [%zu, %zu]", s->rows, s->chosen,
+                s->experts, s->inner, s->width);
+    check_free(c);
+}
+
+/* Thinker and talker: decode and prefill. */
+static void bench(struct check *c) {
+    const size_t rows[] = {1, 2, 20, 128, 512};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bench_one(c, &(struct shape){rows[i], 2048, 768, 128, 8});
+        bench_one(c, &(struct shape){rows[i], 1024, 384, 128, 6});
+    }
+}
+
+int main(int argc, char **argv) {
+    return check_main(argc, argv, test, bench);
+}
