@@ -24,7 +24,7 @@ pkg_libs   = $(shell pkg-config --libs $(packages)) -lm
 library_src := $(wildcard common/*/*.c)
 stage_src   := $(filter-out tools/omni-%.c,$(wildcard tools/*.c))
 tool_src    := $(wildcard tools/omni-*.c)
-test_src    := $(filter-out tests/ops/check.c,$(wildcard tests/ops/*.c tests/sound/*.c tests/wire/*.c))
+test_src    := $(filter-out tests/ops/check.c tests/fuzz/%,$(wildcard tests/*/*.c))
 tools       := $(tool_src:tools/%.c=$(B)/%)
 test_bins   := $(test_src:tests/%.c=$(B)/tests/%)
 library_obj := $(library_src:%.c=$(B)/%.o) $(stage_src:%.c=$(B)/%.o)
