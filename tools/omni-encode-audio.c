@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct tool {
     struct stage stage;
@@ -53,6 +54,7 @@ static void send_turn(struct tool *t, const char **paths, size_t n) {
     t->stage.turn++;
     t->turn_rows = 0;
     stream_head(&h, "turn", t->stage.turn);
+    frame_head_bool(&h, "continue", false);
     stage_send(&t->stage, &h, NULL, 0);
     for (size_t i = 0; i < n; i++) {
         if (send_clip(t, paths[i], &e)) {

@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# omni-encode-audio: equal to the reference, several clips a turn, one bad clip among good ones.
+
+load lib
+
+wav() {
+    echo "$GOLDEN/wav/$1.wav"
+}
+
+# Rows of each audio_embeds frame of stdin, one a line.
+rows() {
+    omni-inspect | jq -r 'select(.name == "audio_embeds") | .shape[0]'
+}
+
+equals_golden() {
+    local name=$1 model=$2 clip=$3
+    omni-encode-audio --precise -m "$GOLDEN/$model" --trace 'audio.*' "$(wav "$clip")" \
+        >"$BATS_TEST_TMPDIR/out"
+    same_stream "$GOLDEN/stream/$name.out" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "encode-audio: tiny model, 37 to 900 frames, equals the reference" {
+    for clip in 37 100 137 230 900; do
+        equals_golden "tiny-audio-$clip" tiny "$clip"
+    done
+}
+
+@test "encode-audio: odd model equals the reference" {
+    for clip in 37 100 137 230; do
+        equals_golden "odd-audio-$clip" odd "$clip"
+    done
+}
+
+@test "encode-audio: the fast path agrees within 1e-2" {
+    omni-encode-audio "$(wav 230)" >"$BATS_TEST_TMPDIR/fast"
+    omni-encode-audio --precise "$(wav 230)" >"$BATS_TEST_TMPDIR/precise"
+    same_stream "$BATS_TEST_TMPDIR/precise" "$BATS_TEST_TMPDIR/fast" 1e-2
+}
+
+@test "encode-audio: several files are several clips of one turn" {
+    omni-encode-audio "$(wav 37)" "$(wav 230)" >"$BATS_TEST_TMPDIR/out"
+    [ "$(rows <"$BATS_TEST_TMPDIR/out" | tr '\n' ' ')" = "5 30 " ]
+    [ "$(omni-inspect <"$BATS_TEST_TMPDIR/out" | jq -r 'select(.kind == "turn") | .turn')" = 0 ]
+}
+
+@test "encode-audio: a pipe is as good as a file, and other rates and channels too" {
+    omni-encode-audio "$(wav 137)" >"$BATS_TEST_TMPDIR/file"
+    cat "$(wav 137)" | omni-encode-audio >"$BATS_TEST_TMPDIR/pipe"
+    cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/pipe"
+}
+
+@test "encode-audio: -l, a turn a line, one bad clip does not stop the others" {
+    cp "$(wav 37)" "$BATS_TEST_TMPDIR/with blank.wav"
+    : >"$BATS_TEST_TMPDIR/empty.wav"
+    printf '%s\n' "'$BATS_TEST_TMPDIR/with blank.wav'" "$BATS_TEST_TMPDIR/empty.wav" \
+        "$(wav 37) $(wav 100)" >"$BATS_TEST_TMPDIR/lines"
+    fails_with 65 omni-encode-audio -l <"$BATS_TEST_TMPDIR/lines"
+    grep -q 'empty.wav' "$BATS_TEST_TMPDIR/err"
+    [ "$(rows <"$BATS_TEST_TMPDIR/out" | tr '\n' ' ')" = "5 5 13 " ]
+    omni-inspect <"$BATS_TEST_TMPDIR/out" | jq -r '"\(.kind) \(.turn)"' >"$BATS_TEST_TMPDIR/kinds"
+    grep -qx 'error 1' "$BATS_TEST_TMPDIR/kinds"
+    grep -qx 'done 2' "$BATS_TEST_TMPDIR/kinds"
+    [ "$(tail -n 1 "$BATS_TEST_TMPDIR/kinds")" = "end null" ]
+}
+
+@test "encode-audio: bad input is one line and the right code" {
+    fails_with 66 omni-encode-audio "$BATS_TEST_TMPDIR/none.wav"
+    fails_with 65 omni-encode-audio /dev/null
+    fails_with 65 omni-encode-audio "$GOLDEN/tiny/config.json"
+    head -c 444 "$(wav 37)" >"$BATS_TEST_TMPDIR/short.wav" # 200 samples
+    fails_with 65 omni-encode-audio "$BATS_TEST_TMPDIR/short.wav"
+    fails_with 66 omni-encode-audio -m "$BATS_TEST_TMPDIR/none" "$(wav 37)"
+    fails_with 64 omni-encode-audio --nonsense
+    fails_with 64 omni-encode-audio -l "$(wav 37)"
+    echo "'not closed" >"$BATS_TEST_TMPDIR/lines"
+    fails_with 65 omni-encode-audio -l <"$BATS_TEST_TMPDIR/lines"
+}
+
+@test "encode-audio: full disk and gone reader" {
+    run bash -c "omni-encode-audio '$(wav 37)' 2>&1 >/dev/full"
+    [ "$status" -eq 74 ] && [ "${#lines[@]}" -eq 1 ]
+    run bash -c "set -o pipefail; omni-encode-audio '$(wav 900)' 2>'$BATS_TEST_TMPDIR/err' | true"
+    [ "$status" -eq 141 ] && [ ! -s "$BATS_TEST_TMPDIR/err" ]
+}
