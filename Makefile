@@ -82,8 +82,9 @@ demo:
 # ---- install ----
 
 install: all
-	install -d $(DESTDIR)$(prefix)/bin $(addprefix $(DESTDIR)$(prefix)/share/man/man,1 5 7)
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/share/omni $(addprefix $(DESTDIR)$(prefix)/share/man/man,1 5 7)
 	install $(tools) $(wildcard pipelines/omni-*) $(DESTDIR)$(prefix)/bin
+	install -m 644 pipelines/pipeline.sh $(DESTDIR)$(prefix)/share/omni
 	for s in 1 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(prefix)/share/man/man$$s; done
 
 .PHONY: all test-programs clean check asan lint bench demo install

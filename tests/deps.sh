@@ -4,7 +4,7 @@
 set -eu
 build='gcc make pkg-config libpopt-dev libmsgpack-dev libjansson-dev libpcre2-dev libutf8proc-dev
 libsndfile1-dev libsoxr-dev'
-test="$build bats python3 coreutils"
+test="$build bats jq python3"
 lint="$build clang clang-format clang-tidy cppcheck shellcheck mandoc"
 
 case ${1:-} in

@@ -7,7 +7,7 @@ bad=0
 all_c=$(git ls-files '*.c' '*.h')
 # The kernels of common/ops/cpu are compiled per instruction set with flags of their own.
 c_files=$(git ls-files '*.c' | grep -v -e '^tests/fuzz/' -e '^common/ops/cpu/')
-shell=$(git ls-files 'pipelines/omni-*' '*.sh' '*.bash' '*.bats' .ci/run)
+shell=$(git ls-files 'pipelines/*' '*.sh' '*.bash' '*.bats' .ci/run)
 
 # shellcheck disable=SC2086 # lists of words from here on
 {
@@ -16,7 +16,7 @@ shell=$(git ls-files 'pipelines/omni-*' '*.sh' '*.bash' '*.bats' .ci/run)
         --enable=warning,performance,portability $c_files || bad=1
     printf '%s\n' $c_files |
         xargs -P "$(nproc)" -I FILE clang-tidy --quiet FILE -- "$@" 2>/dev/null || bad=1
-    shellcheck $shell || bad=1
+    shellcheck -x $shell || bad=1
     mandoc -Tlint -Wwarning man/*.[157] || bad=1
 }
 exit $bad

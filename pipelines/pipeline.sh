@@ -1,0 +1,77 @@
+# Sourced by the pipelines: the options they share, playing and recording. No output of its own.
+# shellcheck shell=sh disable=SC2034 # what is set here is used there
+
+program=$(basename "$0")
+tool_flags= # for every stage
+voice=
+out=
+
+die() {
+    echo "$program: $1" >&2
+    exit "${2:-64}"
+}
+
+# common_option ARGS...: takes one option from the front of the arguments. $taken says how many
+# arguments it was made of; returns 1 if it is none of ours.
+common_option() {
+    taken=2
+    case $1 in
+    -m | -d | -j | -s | -o | --voice) [ $# -gt 1 ] || die "$1 needs a value" ;;
+    esac
+    case $1 in
+    -m) export OMNI_MODEL="$2" ;;
+    -d) export OMNI_DEVICE="$2" ;;
+    -j | -s)
+        case $2 in *[!0-9]* | '') die "$1 $2: not a number" ;; esac
+        if [ "$1" = -s ]; then seed="-s $2"; else tool_flags="$tool_flags -j $2"; fi
+        ;;
+    -o) out=$2 ;;
+    --voice)
+        case $2 in *[!A-Za-z0-9_-]* | '') die "--voice $2: not a name" ;; esac
+        voice="--voice $2"
+        ;;
+    --precise) tool_flags="$tool_flags --precise" taken=1 ;;
+    -v) tool_flags="$tool_flags -v" taken=1 ;;
+    *) return 1 ;;
+    esac
+}
+
+# Plays the WAV on standard input as it comes.
+play() {
+    if [ -n "${OMNI_PLAYER:-}" ]; then
+        sh -c "$OMNI_PLAYER"
+    elif command -v aplay >/dev/null; then
+        aplay -q -
+    elif command -v pw-play >/dev/null; then
+        pw-play -
+    else
+        die "no player: install aplay or pw-play, set OMNI_PLAYER, or use -o FILE" 69
+    fi
+}
+
+# Records 16 kHz mono WAV to standard output until it is interrupted or its input ends.
+record() {
+    if [ -n "${OMNI_RECORDER:-}" ]; then
+        exec sh -c "$OMNI_RECORDER"
+    elif command -v arecord >/dev/null; then
+        exec arecord -q -f S16_LE -r 16000 -c 1 -t wav -
+    elif command -v pw-record >/dev/null; then
+        exec pw-record --rate 16000 --channels 1 --format s16 -
+    fi
+    die "no recorder: install arecord or pw-record, or set OMNI_RECORDER" 69
+}
+
+# The last stage of a spoken pipe: codes to FILE (-o), or to the player. Arguments go to code2wav.
+# Returns the code of omni-code2wav, which has that of any stage before it.
+sound() {
+    # shellcheck disable=SC2086 # lists of flags
+    if [ -n "$out" ]; then
+        omni-code2wav $tool_flags "$@" -o "$out"
+        return
+    fi
+    # Descriptor 3 carries the code around the player.
+    # shellcheck disable=SC2086
+    code=$({ { omni-code2wav $tool_flags "$@" 3>&- && echo 0 >&3 || echo $? >&3; } |
+        play >&2 3>&-; } 3>&1)
+    return "$code"
+}
