@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/die.h"
+#include "tools/begin.h"
 #include "tools/queue.h"
 
 #include <fcntl.h>
@@ -39,6 +40,8 @@ static void last_words(void *ctx, int code, const char *text) {
     err_set(&what, code, "%s", text);
     if (code != ERR_PIPE && s->out.fd >= 0)
         stream_error(&s->out, -1, &what, &e);
+    if (s->peer)
+        stream_error(s->peer, -1, &what, &e);
 }
 
 static void check(const struct err *e) {
@@ -61,84 +64,11 @@ void stage_open(struct stage *s, const struct opt *o, int in, int out) {
         die(ERR_MEMORY, "cannot start the reader thread");
 }
 
-/* ---- begin ---- */
-
-struct size {
-    const char *name;
-    int64_t value;
-};
-
-enum { N_SIZES = 4 };
-
-static void sizes_of(const struct config *c, struct size sizes[N_SIZES]) {
-    sizes[0] = (struct size){"D", (int64_t)c->thinker.hidden};
-    sizes[1] = (struct size){"Dt", (int64_t)c->talker.text.hidden};
-    sizes[2] = (struct size){"G", (int64_t)c->code2wav.n_groups};
-    sizes[3] = (struct size){"codebook", (int64_t)c->code2wav.codebook};
-}
-
-static void hash_text(const struct config *c, char text[17]) {
-    snprintf(text, 17, "%016" PRIx64, c->hash);
-}
-
-static void pack_string(msgpack_packer *pk, const char *s) {
-    msgpack_pack_str(pk, strlen(s));
-    msgpack_pack_str_body(pk, s, strlen(s));
-}
-
-static void describe_model(struct frame_head *h, const struct config *c) {
-    char hash[17];
-    hash_text(c, hash);
-    frame_head_string(h, "model", c->model);
-    frame_head_string(h, "hash", hash);
-    struct size sizes[N_SIZES];
-    sizes_of(c, sizes);
-    frame_head_map(h, "sizes", N_SIZES);
-    for (size_t i = 0; i < N_SIZES; i++) {
-        pack_string(&h->pk, sizes[i].name);
-        msgpack_pack_int64(&h->pk, sizes[i].value);
-    }
-    if (!c->code2wav.factor)
-        return;
-    frame_head_map(h, "rates", 2);
-    pack_string(&h->pk, "frames");
-    msgpack_pack_double(&h->pk, (double)c->code2wav.sample_rate / (double)c->code2wav.factor);
-    pack_string(&h->pk, "samples");
-    msgpack_pack_int64(&h->pk, (int64_t)c->code2wav.sample_rate);
-}
-
 void stage_begin(struct stage *s, const struct config *c) {
     s->config = c;
     struct frame_head h;
-    stream_head(&h, "begin", -1);
-    frame_head_int(&h, "omni", 1);
-    frame_head_string(&h, "producer", s->out.producer);
-    frame_head_string(&h, "version", OMNI_VERSION);
-    if (c)
-        describe_model(&h, c);
+    begin_head(&h, s->out.producer, c);
     stage_send(s, &h, NULL, 0);
-}
-
-/* The upstream's begin: same sizes, and better the same model. */
-static void check_begin(struct stage *s, const struct frame *f) {
-    int64_t version;
-    if (f->kind != FRAME_BEGIN || !frame_int(f, "omni", &version) || version != 1)
-        die(ERR_PROTOCOL, "stream does not start with a begin frame of version 1");
-    char theirs[17], ours[17];
-    if (!s->config || !frame_string(f, "hash", theirs, sizeof theirs))
-        return;
-    struct size sizes[N_SIZES];
-    sizes_of(s->config, sizes);
-    for (size_t i = 0; i < N_SIZES; i++) {
-        int64_t size;
-        if (frame_map_int(frame_get(f, "sizes"), sizes[i].name, &size) && size && sizes[i].value &&
-            size != sizes[i].value)
-            die(ERR_DATA, "the stream's model has %s = %" PRId64 ", ours %" PRId64, sizes[i].name,
-                size, sizes[i].value);
-    }
-    hash_text(s->config, ours);
-    if (strcmp(theirs, ours) != 0)
-        die_warn("the stream was made with another model (config %s, ours %s)", theirs, ours);
 }
 
 /* ---- reading ---- */
@@ -149,6 +79,8 @@ static void fatal_error(struct stage *s, const struct frame *f) {
     int64_t code;
     stream_forward(&s->out, f, &e);
     s->out.ended = true;
+    if (s->peer)
+        stream_forward(s->peer, f, &e);
     if (!frame_int(f, "code", &code) || code < 1 || code > 255)
         code = ERR_PROTOCOL;
     _exit((int)code);
@@ -188,7 +120,9 @@ static void read_begin(struct stage *s) {
     struct frame *f = take(s);
     if (f->kind == FRAME_ERROR && f->turn < 0)
         fatal_error(s, f);
-    check_begin(s, f);
+    struct err e = {.code = 0};
+    begin_check(f, s->config, &e);
+    check(&e);
     frame_free(f);
     s->begun = true;
     s->frames_in = 1;

@@ -21,6 +21,7 @@ struct stage_queue;
 struct stage {
     struct stream_out out;
     struct stage_queue *in;      /* NULL: the tool has no input stream */
+    struct stream_out *peer;     /* a co-process, to be told of a fatal error; NULL: none */
     const struct config *config; /* what the upstream's begin is compared with; may be NULL */
     bool begun;                  /* the upstream has said begin */
     bool verbose;
