@@ -1,0 +1,60 @@
+#include "common/text/tokenizer.h"
+
+#include "common/base/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Larger files are no tokenizers. */
+enum { MAX_FILE = 256 << 20 };
+
+static int read_file(int fd, const char *path, struct text_file *f, struct err *e) {
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > MAX_FILE)
+        return err_set(e, ERR_DATA, "%.300s: not a file of at most %d MiB", path, MAX_FILE >> 20);
+    char *data = arena_xrealloc(NULL, (size_t)st.st_size + 1, 1);
+    f->data = data;
+    for (ssize_t got; f->n < (size_t)st.st_size; f->n += (size_t)got) {
+        got = read(fd, data + f->n, (size_t)st.st_size - f->n);
+        if (got <= 0)
+            return err_set(e, ERR_IO, "%.300s: read failed: %s", path,
+                           got < 0 ? strerror(errno) : "the file has shrunk");
+    }
+    return 0;
+}
+
+/* A file that does not exist leaves *f as it is. */
+static int load(struct text_file *f, const char *dir, const char *name, struct err *e) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
+        return err_set(e, ERR_NOINPUT, "%.300s/%s: the path is too long", dir, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_set(e, ERR_NOINPUT, "%.300s: %s", path, strerror(errno));
+    int code = read_file(fd, path, f, e);
+    close(fd);
+    return code;
+}
+
+int text_open(struct text_tokenizer **t, const char *dir, struct err *e) {
+    *t = NULL;
+    struct text_files f = {0};
+    if (load(&f.tokenizer_json, dir, "tokenizer.json", e) == 0 &&
+        load(&f.vocab_json, dir, "vocab.json", e) == 0 &&
+        load(&f.merges_txt, dir, "merges.txt", e) == 0 &&
+        load(&f.config_json, dir, "tokenizer_config.json", e) == 0 && text_parse(t, &f, e) != 0)
+        err_prefix(e, dir);
+    free((char *)f.tokenizer_json.data);
+    free((char *)f.vocab_json.data);
+    free((char *)f.merges_txt.data);
+    free((char *)f.config_json.data);
+    return e->code;
+}
