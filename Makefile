@@ -4,6 +4,7 @@
 #   make check      install what tests need (Debian, as root), build, run all tests
 #   make lint       formatter, static analysis, shell and man page checks
 #   make asan       the tests under address and undefined-behaviour sanitizers
+#   make fuzz       fuzzers for every parser
 #   make bench      measured speeds beside measured ceilings
 #   make demo       a WAV from a sentence, all set-up included
 #   make install    prefix=/usr/local
@@ -67,6 +68,15 @@ sanitizers := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 asan:
 	@$(MAKE) --no-print-directory check B=$(B)/asan CFLAGS="$(sanitizers)"
 
+# Fuzzers for every parser (clang): make fuzz, then build/fuzz/NAME [-max_total_time=600] [CORPUS].
+fuzz_bins := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz_src  := $(filter-out common/ops/%,$(library_src))
+fuzz: $(fuzz_bins)
+$(B)/fuzz/%: tests/fuzz/%.c $(fuzz_src)
+	@mkdir -p $(@D)
+	@clang $(cflags) $(pkg_cflags) -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $< $(filter-out common/nn/%,$(fuzz_src)) $(pkg_libs)
+
 lint:
 	@tests/deps.sh lint
 	@tests/lint.sh $(cflags) $(pkg_cflags)
@@ -87,6 +97,7 @@ install: all
 	install -m 644 pipelines/pipeline.sh $(DESTDIR)$(prefix)/share/omni
 	for s in 1 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(prefix)/share/man/man$$s; done
 
-.PHONY: all test-programs clean check asan lint bench demo install
+
+.PHONY: all test-programs clean check asan fuzz lint bench demo install
 .SECONDARY:
 -include $(library_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d) $(B)/tests/ops/check.d

@@ -1,5 +1,6 @@
 #include "common/wire/frame.h"
 #include "common/wire/io.h"
+#include "common/wire/msgpack_fit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,8 +84,9 @@ static int read_head(int fd, struct frame *f, size_t n, struct err *e) {
         return e->code;
     f->head_len = n;
     size_t off = 0;
-    if (msgpack_unpack_next(&f->map, (char *)f->head, n, &off) != MSGPACK_UNPACK_SUCCESS ||
-        off != n || f->map.data.type != MSGPACK_OBJECT_MAP)
+    if (!msgpack_fit(f->head, n) ||
+        msgpack_unpack_next(&f->map, (char *)f->head, n, &off) != MSGPACK_UNPACK_SUCCESS ||
+        f->map.data.type != MSGPACK_OBJECT_MAP)
         return err_set(e, ERR_PROTOCOL, "head of a frame is no msgpack map");
     return parse_kind(f, e);
 }
