@@ -1,0 +1,118 @@
+/* omni-thinker: prompts to tokens, text and what the talker listens to, see omni-thinker(1). */
+#include "common/base/die.h"
+#include "tools/thinker_turn.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { CONTEXT = 8192 };
+
+struct tool {
+    struct opt opt;
+    struct sampling_flags flags;
+    char *context;
+    struct stage stage;
+    struct run run;
+    struct config config;
+    struct weights *weights;
+    struct thinker thinker;
+    struct thinker_turn turn;
+};
+
+static void parse_options(struct tool *t, int argc, char **argv) {
+    struct poptOption sampling[SAMPLING_OPTIONS];
+    sampling_options(sampling, &t->flags, "divide the logits of ids that are in the text by R",
+                     "draw at most MAX tokens a turn; 0: none (default: what the context holds)");
+    const struct poptOption own[] = {
+        {NULL, 0, POPT_ARG_INCLUDE_TABLE, sampling, 0, NULL, NULL},
+        {"context", 'c', POPT_ARG_STRING, &t->context, 0,
+         "rows that a conversation may have (default: 8192, or what the model can)", "CONTEXT"},
+        POPT_TABLEEND};
+    opt_parse(&t->opt, argc, argv, own, OPT_MODEL | OPT_DEVICE | OPT_SEED | OPT_TRACE,
+              "[OPTION...]", "prompts to tokens, text and what the talker listens to");
+    if (poptPeekArg(t->opt.args))
+        die(ERR_USAGE, "%s: no arguments are expected", poptPeekArg(t->opt.args));
+}
+
+/* -c, which the model must be able to. */
+static size_t context_size(const struct tool *t) {
+    size_t most = t->config.thinker.max_position;
+    if (!t->context)
+        return CONTEXT < most ? CONTEXT : most;
+    char *end;
+    unsigned long long n = strtoull(t->context, &end, 10);
+    if (*end || end == t->context || t->context[0] == '-' || n < 1 || n > most)
+        die(ERR_USAGE, "-c %s: not a whole number from 1 to %zu", t->context, most);
+    return (size_t)n;
+}
+
+static struct sampling default_sampling(struct tool *t) {
+    struct sampling s = {.temp = 0, .top_k = 0, .top_p = 1, .rep = 1, .limit = -1};
+    sampling_config(&s, &t->config.thinker_sampling);
+    sampling_flags(&s, &t->flags);
+    return s;
+}
+
+static void load(struct tool *t) {
+    struct err e = {.code = 0};
+    const char *model = opt_model(&t->opt);
+    run_init(&t->run, t->opt.threads, t->opt.precise);
+    if (config_load(&t->config, model, &e))
+        die_err(&e);
+    struct sampling s = default_sampling(t);
+    if (weights_open(&t->weights, model, &e) ||
+        thinker_open(&t->thinker, &t->run, &t->config, t->weights, context_size(t), &e))
+        die_err(&e);
+    thinker_turn_init(&t->turn, &t->stage, &t->thinker, model, &s, opt_seed(&t->opt, 0));
+}
+
+static void send_tts_rows(struct tool *t) {
+    size_t width = t->config.thinker.hidden;
+    struct tensor rows = tensor_2d(TENSOR_F32, t->turn.buffer, 3, width);
+    thinker_tts_rows(&t->thinker, t->turn.buffer);
+    stage_tensor(&t->stage, "tts_embed", &rows);
+}
+
+static void say_memory(const struct tool *t) {
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    fprintf(stderr, "%s: at most %.1f MB resident, %.1f MB of it caches, %.1f MB activations\n",
+            die_program(), (double)used.ru_maxrss / 1024,
+            (double)t->run.memory[RUN_SESSION].peak / (1 << 20),
+            (double)t->run.memory[RUN_STEP].peak / (1 << 20));
+}
+
+static void release(struct tool *t) {
+    thinker_turn_free(&t->turn);
+    thinker_close(&t->thinker);
+    weights_close(t->weights);
+    run_free(&t->run);
+    config_free(&t->config);
+    free(t->context);
+    opt_free(&t->opt);
+}
+
+int main(int argc, char **argv) {
+    static struct tool t;
+    struct err e = {.code = 0};
+    parse_options(&t, argc, argv);
+    stage_open(&t.stage, &t.opt, STDIN_FILENO, STDOUT_FILENO);
+    load(&t);
+    stage_begin(&t.stage, &t.config);
+    if (t.config.has_talker)
+        send_tts_rows(&t);
+    if (t.turn.defaults.limit != 0 && thinker_turn_wake(&t.turn, &e))
+        die_err(&e);
+    stage_trace(&t.stage, &t.run, &t.opt);
+    for (struct frame *f; (f = stage_next(&t.stage)); frame_free(f))
+        thinker_turn_frame(&t.turn, f);
+    thinker_turn_end(&t.turn);
+    int code = stage_close(&t.stage);
+    if (t.opt.verbose)
+        say_memory(&t);
+    release(&t);
+    return code;
+}

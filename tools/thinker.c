@@ -1,0 +1,221 @@
+#include "tools/thinker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- opening ---- */
+
+int thinker_open(struct thinker *t, struct run *run, const struct config *c, struct weights *w,
+                 size_t context, struct err *e) {
+    *t = (struct thinker){.config = c, .run = run, .weights = w, .context = context};
+    thinker_history_init(&t->history, c);
+    return weights_get(w, &t->table, e, "thinker.model.embed_tokens.weight",
+                       (size_t[4]){c->thinker.vocab, c->thinker.hidden});
+}
+
+static int find_layers(struct thinker *t, struct err *e) {
+    const struct config_decoder *c = &t->config->thinker;
+    if (nn_decoder_load(&t->decoder, t->run, c, t->weights, "thinker.model.", "thinker", e))
+        return e->code;
+    return weights_get(t->weights, &t->head, e, "thinker.lm_head.weight",
+                       (size_t[4]){c->vocab, c->hidden});
+}
+
+int thinker_wake(struct thinker *t, struct err *e) {
+    if (t->awake)
+        return 0;
+    struct arena *a = &t->run->memory[RUN_MODEL];
+    struct arena_mark before = arena_mark(a);
+    if (find_layers(t, e)) {
+        arena_release(a, before);
+        return e->code;
+    }
+    const struct config_decoder *c = &t->config->thinker;
+    nn_cache_init(&t->cache, t->run, c, t->context);
+    t->x = run_new_2d(t->run, RUN_SESSION, TENSOR_F32, 1, c->hidden);
+    t->token = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, 1);
+    t->sampler =
+        run_new_1d(t->run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / sizeof(int32_t));
+    t->seen = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, c->vocab);
+    t->awake = true;
+    return 0;
+}
+
+void thinker_close(struct thinker *t) {
+    thinker_history_free(&t->history);
+}
+
+/* ---- rows of the embedding table ---- */
+
+/* Layer-0 inputs of ids, as a step tensor [n, D]. */
+static struct tensor embed(struct thinker *t, const int32_t *ids, size_t n) {
+    struct tensor x = run_new_2d(t->run, RUN_STEP, TENSOR_F32, n, t->config->thinker.hidden);
+    struct tensor device_ids = run_new_1d(t->run, RUN_STEP, TENSOR_I32, n);
+    run_write(t->run, &device_ids, ids);
+    op_embed(t->run, &x, &t->table, &device_ids);
+    return x;
+}
+
+/* The same of rows of the history, media rows in their places. */
+static struct tensor embed_rows(struct thinker *t, size_t first, size_t last) {
+    const struct thinker_history *h = &t->history;
+    struct tensor x = embed(t, h->ids + first, last - first);
+    size_t width = t->config->thinker.hidden, row = thinker_count_media(h->config, h->ids, first);
+    for (size_t i = first; i < last; i++) {
+        if (!thinker_is_media(h->config, h->ids[i]))
+            continue;
+        struct tensor place = tensor_rows(&x, i - first, 1);
+        run_write(t->run, &place, h->media + row++ * width);
+    }
+    return x;
+}
+
+void thinker_tts_rows(struct thinker *t, float *rows) {
+    const struct config *c = t->config;
+    run_step(t->run);
+    struct tensor x = embed(t, (int32_t[]){c->tts_bos, c->tts_eos, c->tts_pad}, 3);
+    run_read(t->run, &x, rows);
+}
+
+void thinker_embed(struct thinker *t, size_t first, size_t last, float *rows) {
+    run_step(t->run);
+    struct tensor x = embed_rows(t, first, last);
+    run_read(t->run, &x, rows);
+}
+
+/* ---- the conversation ---- */
+
+static int check_prompt(const struct thinker *t, size_t before, const int32_t *ids, size_t n,
+                        size_t n_media, struct err *e) {
+    size_t vocab = t->config->thinker.vocab;
+    if (n == 0)
+        return err_set(e, ERR_DATA, "the turn has no prompt");
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= vocab)
+            return err_set(e, ERR_DATA, "prompt: id %d at %zu is not in the vocabulary of %zu",
+                           ids[i], i, vocab);
+    size_t n_places = thinker_count_media(t->config, ids, n);
+    if (n_places != n_media)
+        return err_set(e, ERR_DATA, "the prompt has places for %zu audio rows, but %zu came",
+                       n_places, n_media);
+    if (before + n > t->context)
+        return err_set(e, ERR_DATA, "the conversation has %zu rows, the context (-c) only %zu",
+                       before + n, t->context);
+    return 0;
+}
+
+size_t thinker_filled(const struct thinker *t) {
+    return t->cache.length;
+}
+
+/* Keeps what the new conversation has in common with the old one, as far as it has run. The last
+ * row is always run again: its output is needed. */
+static size_t reuse(struct thinker *t, const int32_t *ids, size_t n, const float *media) {
+    size_t common = thinker_history_common(&t->history, ids, n, media);
+    if (common > thinker_filled(t))
+        common = thinker_filled(t);
+    if (common == n)
+        common--;
+    thinker_history_truncate(&t->history, common);
+    if (t->awake)
+        nn_cache_truncate(&t->cache, t->run, common);
+    return common;
+}
+
+int thinker_hear(struct thinker *t, bool again, const int32_t *ids, size_t n, const float *media,
+                 size_t n_media, size_t *first, struct err *e) {
+    bool ends = again && t->history.n > 0;
+    size_t before = again ? t->history.n + ends : 0, known = 0;
+    if (check_prompt(t, before, ids, n, n_media, e))
+        return e->code;
+    if (ends)
+        thinker_history_append(&t->history, &t->config->im_end, 1, NULL);
+    else if (!again)
+        known = reuse(t, ids, n, media);
+    size_t known_media = thinker_count_media(t->config, ids, known);
+    if (known_media)
+        media += known_media * t->config->thinker.hidden;
+    thinker_history_append(&t->history, ids + known, n - known, media);
+    *first = before;
+    return 0;
+}
+
+/* ---- running ---- */
+
+/* Runs x [T, D] through all layers, behind what is in the cache. hidden [T, D], if wanted, gets
+ * what leaves the layer that the talker listens to (hidden_states[accept_hidden_layer]). */
+static void forward(struct thinker *t, const struct tensor *x, const struct tensor *hidden) {
+    struct run *run = t->run;
+    size_t rows = x->shape[0], accept = hidden ? t->config->talker.accept_layer : 0;
+    struct tensor positions = nn_cache_positions(&t->cache, run, rows);
+    run_trace(run, &positions, "thinker.position_ids");
+    run_trace(run, x, "thinker.embed");
+    struct tensor rope = nn_decoder_rope(&t->decoder, run, &positions);
+    nn_decoder_layers(&t->decoder, run, &t->cache, x, &rope, 0, accept);
+    if (hidden)
+        op_copy(run, hidden, x);
+    nn_decoder_layers(&t->decoder, run, &t->cache, x, &rope, accept, t->config->thinker.n_layers);
+    struct tensor y = nn_decoder_norm(&t->decoder, run, x);
+    run_trace(run, &y, "thinker.norm");
+    nn_cache_advance(&t->cache, run, rows);
+    t->last = tensor_rows(&y, rows - 1, 1);
+}
+
+/* Keeps the media rows of hidden, which are those of history from first on. */
+static void keep_hidden(struct thinker *t, const struct tensor *hidden, size_t first) {
+    struct thinker_history *h = &t->history;
+    size_t width = t->config->thinker.hidden, row = thinker_count_media(h->config, h->ids, first);
+    for (size_t i = 0; i < hidden->shape[0]; i++) {
+        if (!thinker_is_media(h->config, h->ids[first + i]))
+            continue;
+        struct tensor from = tensor_rows(hidden, i, 1);
+        run_read(t->run, &from, h->hidden + row++ * width);
+    }
+}
+
+void thinker_prefill(struct thinker *t, size_t last) {
+    size_t first = t->cache.length, rows = last - first;
+    const struct thinker_history *h = &t->history;
+    run_step(t->run);
+    struct tensor x = embed_rows(t, first, last);
+    if (!t->config->has_talker || !thinker_count_media(h->config, h->ids + first, rows)) {
+        forward(t, &x, NULL);
+        return;
+    }
+    struct tensor hidden =
+        run_new_2d(t->run, RUN_STEP, TENSOR_F32, rows, t->config->thinker.hidden);
+    forward(t, &x, &hidden);
+    keep_hidden(t, &hidden, first);
+}
+
+void thinker_start(struct thinker *t, const struct op_sampler *s) {
+    size_t vocab = t->config->thinker.vocab;
+    int32_t *seen = arena_xrealloc(NULL, vocab, sizeof *seen);
+    memset(seen, 0, vocab * sizeof *seen);
+    for (size_t i = 0; i < t->history.n; i++)
+        seen[t->history.ids[i]] = 1;
+    run_write(t->run, &t->seen, seen);
+    run_write(t->run, &t->sampler, s);
+    free(seen);
+}
+
+int32_t thinker_draw(struct thinker *t, float *row) {
+    int32_t token;
+    struct tensor logits = run_new_2d(t->run, RUN_STEP, TENSOR_F32, 1, t->config->thinker.vocab);
+    op_linear(t->run, &logits, &t->last, &t->head, NULL, OP_NONE);
+    run_trace(t->run, &logits, "thinker.logits");
+    op_sample(t->run, &t->token, &logits, &t->sampler, &t->seen, 0);
+    op_embed(t->run, &t->x, &t->table, &t->token);
+    run_read(t->run, &t->token, &token);
+    run_read(t->run, &t->x, row);
+    return token;
+}
+
+void thinker_keep(struct thinker *t, int32_t token) {
+    thinker_history_append(&t->history, &token, 1, NULL);
+}
+
+void thinker_step(struct thinker *t) {
+    run_step(t->run);
+    forward(t, &t->x, NULL);
+}
