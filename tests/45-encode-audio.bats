@@ -72,13 +72,14 @@ equals_golden() {
     fails_with 66 omni-encode-audio -m "$BATS_TEST_TMPDIR/none" "$(wav 37)"
     fails_with 64 omni-encode-audio --nonsense
     fails_with 64 omni-encode-audio -l "$(wav 37)"
-    echo "'not closed" >"$BATS_TEST_TMPDIR/lines"
+    echo "'bad\\" >"$BATS_TEST_TMPDIR/lines"
     fails_with 65 omni-encode-audio -l <"$BATS_TEST_TMPDIR/lines"
 }
 
 @test "encode-audio: full disk and gone reader" {
     run bash -c "omni-encode-audio '$(wav 37)' 2>&1 >/dev/full"
     [ "$status" -eq 74 ] && [ "${#lines[@]}" -eq 1 ]
-    run bash -c "set -o pipefail; omni-encode-audio '$(wav 900)' 2>'$BATS_TEST_TMPDIR/err' | true"
+    # The reader is gone before anything is written.
+    run bash -c "set -o pipefail; { sleep 0.3; omni-encode-audio '$(wav 900)'; } 2>'$BATS_TEST_TMPDIR/err' | true"
     [ "$status" -eq 141 ] && [ ! -s "$BATS_TEST_TMPDIR/err" ]
 }

@@ -81,7 +81,7 @@ static void send_lines(struct tool *t) {
         if (line[strspn(line, " \t")] == 0)
             continue;
         if (poptParseArgvString(line, &n, &paths))
-            die(ERR_DATA, "line of file names: a quote is not closed: %.80s", line);
+            die(ERR_DATA, "line of file names: bad quoting: %.80s", line);
         send_turn(t, paths, (size_t)n);
         free(paths);
     }
