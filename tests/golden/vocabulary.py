@@ -1,36 +1,71 @@
-"""A vocabulary of 512 tokens that real text can drive: 256 bytes, learned merges, Qwen's added tokens.
+"""A vocabulary of 512 tokens that real text can drive: 256 bytes, learned merges, Qwen's added
+tokens.
 
-The ids follow the release's order (spec 4.1): bytes in GPT-2 order (so newline is 198 in both), merges, added
-tokens. `system`, `user` and `assistant` are single tokens, because the chat template looks at one id.
+The ids follow the release's order: bytes in GPT-2 order (so newline is 198 in both),
+merges, added tokens. `system`, `user` and `assistant` are single tokens, because the chat template
+looks at one id.
 """
+
 import collections
 import json
 
 import regex
 
-SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-         r"|\s+(?!\S)|\s+")
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
-ADDED = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
-         "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-         "<|image_pad|>", "<|video_pad|>",
-         "<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>",
-         "<|repo_name|>", "<|file_sep|>", "<tool_response>", "</tool_response>", "<think>", "</think>",
-         "<|audio_start|>", "<|audio_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>",
-         "<tts_text_bos_single>", "<|audio_pad|>"]
+ADDED = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<tool_call>",
+    "</tool_call>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+    "<tool_response>",
+    "</tool_response>",
+    "<think>",
+    "</think>",
+    "<|audio_start|>",
+    "<|audio_end|>",
+    "<tts_pad>",
+    "<tts_text_bos>",
+    "<tts_text_eod>",
+    "<tts_text_bos_single>",
+    "<|audio_pad|>",
+]
 NOT_SPECIAL = set(ADDED[14:26])  # kept when special tokens are skipped in decoding
 
 CORPUS = """
-The sea was calm that morning, and the little boat went out with the tide. There were three of them in it: a man
-who had worked on the water all his life, his daughter, and a dog that did not like the sea at all. What do you see?
-she asked. I see nothing but the sky and the water, he said. It will be a long day. Then tell me a story, she said,
-so that the time will pass. He thought for a while. Once there was a bird that could speak. It sat in the window of a
-house by the harbour and said hello to everyone who came by. Hello, world! it would say. How are you today? And the
-people stopped and listened, and answered it, and some of them told the bird things that they had never told anyone
-else. The bird forgot nothing. When the winter came it knew all the stories of the town. Please, said the daughter,
-what did it say then? It said: I'm only a parrot. You are the ones who can speak. Write it down before you forget.
-This is a question about sound and music. The answer is in the second part. One, two, three, four, five, six, seven.
-Can you hear the voice of the wind? I think that we should listen again, because the first time it was too quiet.
+The sea was calm that morning, and the little boat went out with the tide. There were three of them
+in it: a man who had worked on the water all his life, his daughter, and a dog that did not like
+the sea at all. What do you see? she asked. I see nothing but the sky and the water, he said. It
+will be a long day. Then tell me a story, she said, so that the time will pass. He thought for a
+while. Once there was a bird that could speak. It sat in the window of a house by the harbour and
+said hello to everyone who came by. Hello, world! it would say. How are you today? And the people
+stopped and listened, and answered it, and some of them told the bird things that they had never
+told anyone else. The bird forgot nothing. When the winter came it knew all the stories of the
+town. Please, said the daughter, what did it say then? It said: I'm only a parrot. You are the ones
+who can speak. Write it down before you forget. This is a question about sound and music. The
+answer is in the second part. One, two, three, four, five, six, seven. Can you hear the voice of
+the wind? I think that we should listen again, because the first time it was too quiet.
 """
 
 
@@ -45,8 +80,8 @@ def merge(word, pair):
     """`word` (a tuple of symbols) with every `pair` in it joined, leftmost first."""
     out, i = [], 0
     while i < len(word):
-        step = 2 if word[i:i + 2] == pair else 1
-        out.append("".join(word[i:i + step]))
+        step = 2 if word[i : i + 2] == pair else 1
+        out.append("".join(word[i : i + step]))
         i += step
     return tuple(out)
 
@@ -54,8 +89,10 @@ def merge(word, pair):
 def learn(n_merges):
     """Byte-pair merges of the corpus; the role names weigh so much that they come out whole."""
     letters = byte_letters()
-    words = collections.Counter(tuple(letters[b] for b in piece.encode())
-                                for piece in regex.findall(SPLIT, CORPUS.replace("\n", " ")))
+    words = collections.Counter(
+        tuple(letters[b] for b in piece.encode())
+        for piece in regex.findall(SPLIT, CORPUS.replace("\n", " "))
+    )
     words.update({tuple(role): 10**6 for role in ("system", "user", "assistant")})
     words.update({tuple(letters[b] for b in text.encode()): 9 for text in ("\n\n", " é", "中")})
     merges = []
@@ -86,10 +123,13 @@ class Vocabulary:
         return self.added[name] if name in self.added else self.ids[name]
 
     def readable(self):
-        """Ids whose bytes are plain ASCII text: what a model may say so that its text needs no repair."""
+        """Ids whose bytes are plain ASCII text: what a model may say so that its text needs no
+        repair."""
         fit = set(range(32, 127)) | {10}
         bytes_of = {letter: b for b, letter in byte_letters().items()}
-        return [i for name, i in self.ids.items() if all(bytes_of[letter] in fit for letter in name)]
+        return [
+            i for name, i in self.ids.items() if all(bytes_of[letter] in fit for letter in name)
+        ]
 
     def write(self, folder, single_file):
         """vocab.json and merges.txt, or one tokenizer.json; tokenizer_config.json in both cases."""
@@ -100,19 +140,43 @@ class Vocabulary:
             lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges)]
             (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
         flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
-        decoder = {str(i): {"content": name, **flags, "special": name not in NOT_SPECIAL}
-                   for name, i in self.added.items()}
-        config = {"add_bos_token": False, "add_prefix_space": False, "added_tokens_decoder": decoder,
-                  "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "unk_token": None,
-                  "errors": "replace", "split_special_tokens": False, "tokenizer_class": "Qwen2Tokenizer"}
+        decoder = {
+            str(i): {"content": name, **flags, "special": name not in NOT_SPECIAL}
+            for name, i in self.added.items()
+        }
+        config = {
+            "add_bos_token": False,
+            "add_prefix_space": False,
+            "added_tokens_decoder": decoder,
+            "bos_token": None,
+            "eos_token": "<|im_end|>",
+            "pad_token": "<|endoftext|>",
+            "unk_token": None,
+            "errors": "replace",
+            "split_special_tokens": False,
+            "tokenizer_class": "Qwen2Tokenizer",
+        }
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
 
     def write_tokenizer_json(self, path):
-        from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+        from tokenizers import (
+            AddedToken,
+            Regex,
+            Tokenizer,
+            decoders,
+            models,
+            normalizers,
+            pre_tokenizers,
+        )
+
         tok = Tokenizer(models.BPE(self.ids, self.merges))
         tok.normalizer = normalizers.NFC()
-        tok.pre_tokenizer = pre_tokenizers.Sequence([
-            pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)])
+        tok.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+                pre_tokenizers.ByteLevel(False, use_regex=False),
+            ]
+        )
         tok.decoder = decoders.ByteLevel()
         for name in ADDED:
             token = AddedToken(name, normalized=False, special=name not in NOT_SPECIAL)

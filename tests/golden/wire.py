@@ -1,14 +1,21 @@
 """The omni stream (man omni-stream.5) in Python: frames out, frames in.
 
-A frame is a msgpack array of three: the head's length (always uint32), the head (a map) and the payload
-(always bin32). The fixed widths are written by hand here, because a msgpack library picks the shortest form.
+A frame is a msgpack array of three: the head's length (always uint32), the head (a map) and the
+payload (always bin32). The fixed widths are written by hand here, because a msgpack library picks
+the shortest form.
 """
+
 import struct
 
 import msgpack
 import numpy as np
 
-DTYPES = {"f32": np.dtype("<f4"), "i32": np.dtype("<i4"), "u16": np.dtype("<u2"), "u8": np.dtype("u1")}
+DTYPES = {
+    "f32": np.dtype("<f4"),
+    "i32": np.dtype("<i4"),
+    "u16": np.dtype("<u2"),
+    "u8": np.dtype("u1"),
+}
 
 
 def fnv1a64(data):
@@ -45,7 +52,8 @@ class Writer:
         self.frame({"kind": "turn", "turn": turn, "continue": again, **options})
 
     def tensor(self, turn, name, values):
-        """One tensor frame; `turn` None for what belongs to no turn. Integers go out as i32, the rest as f32."""
+        """One tensor frame; `turn` None for what belongs to no turn. Integers go out as i32, the
+        rest as f32."""
         values = np.asarray(values)
         dtype = "i32" if values.dtype.kind in "iu" else "f32"
         head = {"kind": "tensor"} if turn is None else {"kind": "tensor", "turn": turn}
