@@ -45,3 +45,71 @@ ops_program() {
 @test "op moe_add" {
     ops_program moe_add
 }
+
+@test "op copy" {
+    ops_program copy
+}
+
+@test "op add" {
+    ops_program add
+}
+
+@test "op add_scaled" {
+    ops_program add_scaled
+}
+
+@test "op add_gated" {
+    ops_program add_gated
+}
+
+@test "op silu_mul" {
+    ops_program silu_mul
+}
+
+@test "op clamp" {
+    ops_program clamp
+}
+
+@test "op embed" {
+    ops_program embed
+}
+
+@test "op embed_add" {
+    ops_program embed_add
+}
+
+@test "op embed_sum" {
+    ops_program embed_sum
+}
+
+@test "op rms_norm" {
+    ops_program rms_norm
+}
+
+@test "op layer_norm" {
+    ops_program layer_norm
+}
+
+@test "op snakebeta" {
+    ops_program snakebeta
+}
+
+@test "op positions" {
+    ops_program positions
+}
+
+@test "op rope_table" {
+    ops_program rope_table
+}
+
+@test "op rope" {
+    ops_program rope
+}
+
+@test "op route" {
+    ops_program route
+}
+
+@test "op sample" {
+    ops_program sample
+}

@@ -1,6 +1,7 @@
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -80,27 +81,38 @@ static float find_cut(const float *score, const float *mass, size_t n, double ta
     return of_order(cut);
 }
 
-static void keep_top_k(float *score, size_t n, size_t k) {
-    double above;
-    float cut = find_cut(score, NULL, n, (double)k, &above);
-    for (size_t i = 0; i < n; i++)
-        if (score[i] < cut)
-            score[i] = -INFINITY;
+/* What is left to draw from: ascending ids with their scores, then their masses. */
+struct candidates {
+    size_t n;
+    int32_t *id;
+    float *score, *mass;
+};
+
+/* Moves the scores from cut up to the front. */
+static void keep_from(struct candidates *c, float cut) {
+    size_t kept = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->score[i] >= cut) {
+            c->score[kept] = c->score[i];
+            c->id[kept++] = (int32_t)i;
+        }
+    }
+    c->n = kept;
 }
 
 /* Zeroes the mass of everything outside the smallest set that holds top_p of it all. Of equal
  * scores at the cut the first ones are kept. The largest has mass 1 and always stays. */
-static void keep_top_p(const float *score, float *mass, size_t n, double top_p) {
+static void keep_top_p(struct candidates *c, double top_p) {
     double total = 0, held;
-    for (size_t i = 0; i < n; i++)
-        total += (double)mass[i];
+    for (size_t i = 0; i < c->n; i++)
+        total += (double)c->mass[i];
     double target = fmax(top_p * total, 1);
-    float cut = find_cut(score, mass, n, target, &held);
-    for (size_t i = 0; i < n; i++) {
-        if (score[i] == cut && held < target)
-            held += (double)mass[i];
-        else if (score[i] <= cut)
-            mass[i] = 0;
+    float cut = find_cut(c->score, c->mass, c->n, target, &held);
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->score[i] == cut && held < target)
+            held += (double)c->mass[i];
+        else if (c->score[i] <= cut)
+            c->mass[i] = 0;
     }
 }
 
@@ -118,19 +130,21 @@ static size_t draw(const float *mass, size_t n, double u) {
     return i;
 }
 
-/* Temperature to draw. score is used up; mass is scratch. */
-static size_t pick(float *score, float *mass, size_t n, const struct op_sampler *s,
-                   uint32_t codebook) {
-    float largest = score[argmax(score, n)];
-    if (s->top_k > 0 && (size_t)s->top_k < n) /* before temperature: the order is the same */
-        keep_top_k(score, n, (size_t)s->top_k);
-    for (size_t i = 0; i < n; i++) /* the shift leaves softmax as it is and cannot overflow */
-        mass[i] = expf((score[i] - largest) / s->temp);
+/* Top-k to draw; all scores are candidates, their largest is finite. */
+static int32_t pick(struct candidates *c, float largest, const struct op_sampler *s,
+                    uint32_t codebook) {
+    float cut = -FLT_MAX; /* everything but the suppressed */
+    double above;
+    if (s->top_k > 0 && (size_t)s->top_k < c->n) /* before temperature: the order is the same */
+        cut = fmaxf(cut, find_cut(c->score, NULL, c->n, s->top_k, &above));
+    keep_from(c, cut);
+    for (size_t i = 0; i < c->n; i++) /* the shift leaves softmax as it is and cannot overflow */
+        c->mass[i] = expf((c->score[i] - largest) / s->temp);
     if (s->top_p < 1)
-        keep_top_p(score, mass, n, (double)s->top_p);
+        keep_top_p(c, (double)s->top_p);
 
     uint32_t counter[4] = {s->stage, s->turn, (uint32_t)s->step, codebook};
-    return draw(mass, n, philox(counter, s->seed_lo, s->seed_hi) * 0x1p-32);
+    return c->id[draw(c->mass, c->n, philox(counter, s->seed_lo, s->seed_hi) * 0x1p-32)];
 }
 
 void op_sample(struct run *run, const struct tensor *token, const struct tensor *logits,
@@ -143,15 +157,19 @@ void op_sample(struct run *run, const struct tensor *token, const struct tensor 
 
     struct arena *scratch = &run->memory[RUN_STEP];
     struct arena_mark mark = arena_mark(scratch);
-    float *score = arena_alloc(scratch, 2 * n * sizeof(float));
-    penalise(score, tensor_f32(logits), seen ? tensor_i32(seen) : NULL, n, s);
-    size_t best = argmax(score, n);
+    struct candidates c = {.n = n,
+                           .id = arena_alloc(scratch, n * sizeof(int32_t)),
+                           .score = arena_alloc(scratch, n * sizeof(float)),
+                           .mass = arena_alloc(scratch, n * sizeof(float))};
+    penalise(c.score, tensor_f32(logits), seen ? tensor_i32(seen) : NULL, n, s);
+    size_t best = argmax(c.score, n);
+    int32_t id = (int32_t)best;
     /* Infinite logits have no softmax; the largest is the only answer left. */
-    bool greedy = s->temp <= 0 || !isfinite(score[best]);
-    size_t id = greedy ? best : pick(score, score + n, n, s, codebook);
+    if (s->temp > 0 && isfinite(c.score[best]))
+        id = pick(&c, c.score[best], s, codebook);
     arena_release(scratch, mark);
 
-    tensor_i32(token)[0] = (int32_t)id;
+    tensor_i32(token)[0] = id;
     if (seen)
         tensor_i32(seen)[id] = 1;
     if (codebook == (uint32_t)s->last_codebook)

@@ -1,0 +1,22 @@
+#include "tests/ops/check.h"
+
+static void one(struct check *c, int32_t first, size_t rows) {
+    struct tensor positions = check_2d(c, TENSOR_F32, rows, 3), at = check_ints(c, 1);
+    double *want = check_doubles(c, 3 * rows);
+    tensor_i32(&at)[0] = first;
+    for (size_t i = 0; i < 3 * rows; i++)
+        want[i] = (double)((size_t)first + i / 3);
+    op_positions(&c->run, &positions, &at);
+    check_close(c, &positions, want, 0, "positions from %d, %zu rows", (int)first, rows);
+    check_free(c);
+}
+
+static void test(struct check *c) {
+    one(c, 0, 1);
+    one(c, 0, 100);
+    one(c, 65535, 3);
+}
+
+int main(int argc, char **argv) {
+    return check_main(argc, argv, test, NULL);
+}
