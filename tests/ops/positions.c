@@ -4,8 +4,9 @@ static void one(struct check *c, int32_t first, size_t rows) {
     struct tensor positions = check_2d(c, TENSOR_F32, rows, 3), at = check_ints(c, 1);
     double *want = check_doubles(c, 3 * rows);
     tensor_i32(&at)[0] = first;
-    for (size_t i = 0; i < 3 * rows; i++)
-        want[i] = (double)((size_t)first + i / 3);
+    for (size_t t = 0; t < rows; t++)
+        for (size_t axis = 0; axis < 3; axis++)
+            want[3 * t + axis] = first + (double)t;
     op_positions(&c->run, &positions, &at);
     check_close(c, &positions, want, 0, "positions from %d, %zu rows", (int)first, rows);
     check_free(c);
