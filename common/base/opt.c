@@ -113,9 +113,27 @@ static void check_device(const struct opt *o) {
         die(ERR_USAGE, "unknown device '%s' (cpu, vulkan[:N], auto or list)", o->device);
 }
 
+/* The stages of a pipe share the cores. OpenMP's threads by default wait for milliseconds in a busy
+ * loop, which takes the core from the stage that has work: with two stages on two cores a small
+ * model draws tokens 20 times slower. The runtime reads its settings before main, so the program
+ * starts itself again with a wait of microseconds, unless the user has set one. Where that fails it
+ * goes on as it is. */
+static void wait_briefly(char **argv) {
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))
+        return;
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n < 0 || setenv("GOMP_SPINCOUNT", "1000", 1) || setenv("OMP_WAIT_POLICY", "passive", 1))
+        return;
+    exe[n] = 0; /* by its name, which is what top and pkill show */
+    execv(exe, argv);
+}
+
 void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *own, int use,
                const char *usage, const char *what) {
     *o = (struct opt){0};
+    if (use & OPT_DEVICE)
+        wait_briefly(argv);
     die_init(basename(argv[0]));
     signal(SIGPIPE, SIG_IGN);
     static struct poptOption table[16];
