@@ -1,7 +1,7 @@
 /* expect CONFIG: how many tensors and parameters a checkpoint with this config.json has, one line a
  * component. The released model's totals are known from its own files. */
-#include "common/base/die.h"
 #include "common/weights/expect.h"
+#include "common/base/die.h"
 #include "common/weights/json_read.h"
 
 #include <stdio.h>
