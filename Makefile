@@ -68,7 +68,7 @@ sanitizers := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 asan:
 	@$(MAKE) --no-print-directory check B=$(B)/asan CFLAGS="$(sanitizers)"
 
-# Fuzzers for every parser (clang): make fuzz, then build/fuzz/NAME [-max_total_time=600] [CORPUS].
+# Fuzzers for every parser (clang); tests/fuzz/run.sh SECONDS [NAME...] builds and runs them.
 fuzz_bins := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
 fuzz_src  := $(filter-out common/ops/%,$(library_src))
 fuzz: $(fuzz_bins)
