@@ -1,0 +1,416 @@
+#include "tools/speech.h"
+
+#include "common/base/clock.h"
+#include "common/base/die.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- frames out ---- */
+
+static void end_speech(struct speech *s, const char *reason) {
+    s->state = SPEECH_SPOKEN;
+    s->reason = reason;
+}
+
+/* True if there must be no further frame, which would put `rows` rows into the cache. */
+static bool stop_before_frame(struct speech *s, size_t rows) {
+    if (stage_interrupted())
+        end_speech(s, "interrupt");
+    else if ((int64_t)s->n_frames >= s->options.talker.limit ||
+             s->talker.cache.length + rows > s->talker.cache.capacity)
+        end_speech(s, "length");
+    return s->state == SPEECH_SPOKEN;
+}
+
+static void send_frame(struct speech *s, const int32_t *codes) {
+    const struct config_talker *c = &s->config->talker;
+    if (s->emit_hidden) {
+        float *hidden = arena_alloc(&s->run->memory[RUN_STEP], tensor_bytes(&s->talker.hidden));
+        struct tensor h = tensor_2d(TENSOR_F32, hidden, 1, c->text.hidden);
+        struct tensor code0 = tensor_1d(TENSOR_I32, (void *)codes, 1);
+        run_read(s->run, &s->talker.hidden, hidden);
+        stage_tensor(s->stage, "talker_hidden", &h);
+        stage_tensor(s->stage, "code0", &code0);
+    }
+    struct tensor t = tensor_2d(TENSOR_I32, (void *)codes, 1, c->n_groups);
+    stage_tensor(s->stage, "codes", &t);
+    if (s->n_frames++ == 0)
+        s->first_frame = clock_now();
+}
+
+static int32_t read_code0(struct speech *s) {
+    struct tensor code0 = tensor_1d(TENSOR_I32, s->talker.codes.data, 1);
+    int32_t code;
+    run_read(s->run, &code0, &code);
+    return code;
+}
+
+/* Completes and sends the frame whose code 0 the talker has just drawn, unless that ends the
+ * speech. Inside this process, talker step and predictor are one fixed sequence of ops (a GPU
+ * records it once), so what the predictor makes of the end is thrown away. A co-process is not
+ * asked for it, and a trace does not show it. */
+static int finish_frame(struct speech *s, double started, struct err *e) {
+    const struct config_talker *c = &s->config->talker;
+    int32_t *codes = arena_alloc(&s->run->memory[RUN_STEP], c->n_groups * sizeof *codes);
+    bool dropped = s->compat && (int64_t)s->n_frames + 1 >= s->options.talker.limit;
+    bool look = s->predictor.is_outside || s->run->trace || dropped;
+    codes[0] = look ? read_code0(s) : -1;
+    if (codes[0] != c->codec_eos && !dropped) {
+        if (predictor_frame(&s->predictor, &s->talker, e))
+            return e->code;
+        run_read(s->run, &s->talker.codes, codes);
+    }
+    talker_count(&s->talker, s->run);
+    if (codes[0] == c->codec_eos)
+        end_speech(s, "stop");
+    else if (dropped)
+        end_speech(s, "length");
+    else
+        send_frame(s, codes);
+    run_step(s->run);
+    s->working += clock_now() - started;
+    return 0;
+}
+
+/* ---- speaking ---- */
+
+static bool user_is_complete(const struct speech *s) {
+    return s->prompt.n_rows > 0 && s->prompt.user_here == s->prompt.n_user;
+}
+
+/* Text rows that may be used. The reference does not speak the last token if the thinker was cut by
+ * its limit; to do so too, the newest generated row waits until there is another. */
+static size_t rows_ready(const struct speech *s) {
+    bool hold = s->compat && s->n_generated > 0 && !s->text_ended;
+    return rowqueue_length(&s->answer) - (hold && rowqueue_length(&s->answer) > 0);
+}
+
+static int start_answer(struct speech *s, struct err *e) {
+    double started = clock_now();
+    if (stop_before_frame(s, TALKER_START))
+        return 0;
+    const float *rows = rowqueue_take(&s->answer, TALKER_HEADER + 1);
+    talker_start(&s->talker, s->run, rows, rows + TALKER_HEADER * s->answer.width,
+                 s->options.speaker);
+    s->state = SPEECH_SPEAKING;
+    return finish_frame(s, started, e);
+}
+
+static int next_frame(struct speech *s, struct err *e) {
+    double started = clock_now();
+    if (stop_before_frame(s, 1))
+        return 0;
+    if (rows_ready(s) > 0)
+        talker_say(&s->talker, s->run, rowqueue_take(&s->answer, 1));
+    else
+        talker_say_special(&s->talker, s->run, s->eos_said ? TALKER_PAD : TALKER_EOS);
+    s->eos_said = s->text_ended && rowqueue_length(&s->answer) == 0;
+    talker_step(&s->talker, s->run);
+    return finish_frame(s, started, e);
+}
+
+/* Does all that the rows which are here allow. */
+static int speak(struct speech *s, struct err *e) {
+    bool complete = user_is_complete(s);
+    if (!s->deaf)
+        talker_prefill(&s->talker, s->run, s->history + s->prompt.user_here, complete);
+    if (s->state == SPEECH_WAITING && complete && rows_ready(s) > TALKER_HEADER &&
+        start_answer(s, e))
+        return e->code;
+    while (s->state == SPEECH_SPEAKING && (rows_ready(s) > 0 || s->text_ended))
+        if (next_frame(s, e))
+            return e->code;
+    if (s->state == SPEECH_SPOKEN) /* nobody will say these */
+        rowqueue_take(&s->answer, rowqueue_length(&s->answer));
+    return 0;
+}
+
+/* ---- tensors in ---- */
+
+/* 65 unless f is `dtype` [n, width] (width 0: [n]). */
+static int check_shape(const struct frame *f, enum tensor_dtype dtype, size_t width,
+                       struct err *e) {
+    const struct tensor *t = &f->tensor;
+    bool fits = t->dtype == dtype && t->rank == (width ? 2 : 1) && (!width || t->shape[1] == width);
+    if (!fits)
+        return err_set(e, ERR_DATA, "tensor '%s' is not %s of %s%zu", f->name,
+                       tensor_dtype_name(dtype), width ? "rows of " : "rank 1, width ", width);
+    return 0;
+}
+
+static int take_specials(struct speech *s, const struct frame *f, struct err *e) {
+    if (check_shape(f, TENSOR_F32, s->config->thinker.hidden, e))
+        return e->code;
+    if (f->tensor.shape[0] != TALKER_SPECIALS)
+        return err_set(e, ERR_DATA, "tensor 'tts_embed' has %zu rows, not %d", f->tensor.shape[0],
+                       TALKER_SPECIALS);
+    talker_put_specials(&s->talker, s->run, (const float *)f->payload);
+    s->has_specials = true;
+    return 0;
+}
+
+static int take_prompt(struct speech *s, const struct frame *f, struct err *e) {
+    if (check_shape(f, TENSOR_I32, 0, e))
+        return e->code;
+    if (s->prompt.n_rows)
+        return err_set(e, ERR_DATA, "a second prompt in one turn");
+    if (!s->has_specials)
+        return err_set(e, ERR_DATA, "no tts_embed before the first prompt");
+    if (prompt_sort(&s->prompt, s->config, (const int32_t *)f->payload, f->tensor.shape[0], e))
+        return e->code;
+    s->deaf = s->history + s->prompt.n_user + TALKER_START > s->talker.cache.capacity;
+    if (s->deaf)
+        end_speech(s, "length");
+    return 0;
+}
+
+static int take_rows(struct speech *s, const struct frame *f, struct err *e) {
+    if (check_shape(f, TENSOR_I32, 0, e))
+        return e->code;
+    const int32_t *rows = (const int32_t *)f->payload;
+    size_t n = f->tensor.shape[0];
+    for (size_t i = 0; i < n; i++)
+        if (rows[i] < 0 || (size_t)rows[i] >= s->prompt.n_rows)
+            return err_set(e, ERR_DATA, "rows: there is no row %d in a prompt of %zu", rows[i],
+                           s->prompt.n_rows);
+    s->n_rows = n;
+    if (n > 0) {
+        s->rows = arena_xrealloc(s->rows, n, sizeof *s->rows);
+        memcpy(s->rows, rows, n * sizeof *rows);
+    }
+    return 0;
+}
+
+/* A prompt row of the answer: they come in order. */
+static int take_answer_row(struct speech *s, size_t place, const float *row, struct err *e) {
+    if (place < s->answer.n_put)
+        return 0;
+    if (place > s->answer.n_put)
+        return err_set(e, ERR_DATA, "row %zu of the answer comes before row %zu", place,
+                       s->answer.n_put);
+    rowqueue_put(&s->answer, row);
+    return 0;
+}
+
+/* How many rows from the i-th on are neighbours in the prompt and of one kind. */
+static size_t run_of_rows(const struct speech *s, size_t i) {
+    enum prompt_kind kind = s->prompt.rows[s->rows[i]].kind;
+    size_t n = 1;
+    while (i + n < s->n_rows && s->rows[i + n] == s->rows[i] + (int32_t)n &&
+           s->prompt.rows[s->rows[i + n]].kind == kind)
+        n++;
+    return n;
+}
+
+/* Rows [i, i + n) of the frame, of one kind, which `media` frames and others bring. */
+static int put_rows(struct speech *s, size_t i, size_t n, const float *rows, bool media,
+                    struct err *e) {
+    const struct prompt_row *first = &s->prompt.rows[s->rows[i]];
+    bool wanted = first->kind == (media ? PROMPT_MEDIA : PROMPT_TEXT);
+    if (first->kind == PROMPT_ANSWER && !media)
+        for (size_t j = 0; j < n; j++)
+            if (take_answer_row(s, first->place + j, rows + j * s->answer.width, e))
+                return e->code;
+    if (!wanted || s->deaf)
+        return 0;
+    talker_put(&s->talker, s->run, s->history + first->place, rows, n, media);
+    for (size_t j = 0; j < n; j++)
+        prompt_arrived(&s->prompt, (size_t)s->rows[i] + j);
+    return 0;
+}
+
+/* thinker_embed and thinker_hidden with `rows`. */
+static int take_prompt_rows(struct speech *s, const struct frame *f, bool media, struct err *e) {
+    const float *rows = (const float *)f->payload;
+    size_t n = s->n_rows, width = s->config->thinker.hidden;
+    if (f->tensor.shape[0] != n)
+        return err_set(e, ERR_DATA, "%s has %zu rows, `rows` names %zu", f->name,
+                       f->tensor.shape[0], n);
+    for (size_t i = 0, same; i < n; i += same) {
+        same = run_of_rows(s, i);
+        if (put_rows(s, i, same, rows + i * width, media, e))
+            return e->code;
+    }
+    s->n_rows = 0;
+    return speak(s, e);
+}
+
+/* thinker_embed without `rows`: generated tokens. */
+static int take_generated(struct speech *s, const struct frame *f, struct err *e) {
+    const float *rows = (const float *)f->payload;
+    for (size_t i = 0; i < f->tensor.shape[0]; i++) {
+        if (s->answer.n_put < s->prompt.n_answer || !s->prompt.n_rows)
+            return err_set(e, ERR_DATA, "a generated row comes before the prompt's");
+        rowqueue_put(&s->answer, rows + i * s->answer.width);
+        s->n_generated++;
+        if (speak(s, e))
+            return e->code;
+    }
+    return 0;
+}
+
+/* ---- turns ---- */
+
+/* Whatever the turn left is gone: the conversation is what it was before it. */
+static void drop_turn(struct speech *s) {
+    prompt_free(&s->prompt);
+    rowqueue_clear(&s->answer);
+    s->n_rows = 0;
+    s->talker.uncounted = 0;
+    nn_cache_truncate(&s->talker.cache, s->run, s->history);
+    s->state = SPEECH_IDLE;
+}
+
+static int begin_turn(struct speech *s, const struct frame *f, struct err *e) {
+    bool again = false;
+    if (s->state != SPEECH_IDLE)
+        return err_set(e, ERR_PROTOCOL, "turn %" PRId64 " begins before the last one is done",
+                       f->turn);
+    s->options = s->said;
+    int code = speech_options_turn(&s->options, &s->config->talker, f, e);
+    if (s->emit_hidden && !code) {
+        struct frame_head h;
+        speech_turn_head(&h, f, &s->options);
+        stage_send(s->stage, &h, NULL, 0);
+    } else {
+        stage_forward(s->stage, f);
+    }
+    frame_bool(f, "continue", &again);
+    if (!again)
+        s->history = 0;
+    drop_turn(s);
+    if (code)
+        return code;
+    talker_sampler(
+        &s->talker, s->run,
+        sampling_start(&s->options.talker, s->options.seed, OP_STAGE_TALKER, f->turn, 0));
+    s->state = SPEECH_WAITING;
+    s->deaf = s->text_ended = s->eos_said = false;
+    s->n_generated = s->n_frames = 0;
+    s->working = 0;
+    s->started = s->first_frame = clock_now();
+    return predictor_turn(&s->predictor, f, &s->options, e);
+}
+
+static void send_note(struct speech *s) {
+    struct frame_head h;
+    const struct config_code2wav *c = &s->config->code2wav;
+    double spoken = (double)s->n_frames * (double)c->factor / (double)c->sample_rate;
+    stream_head(&h, "note", s->stage->turn);
+    frame_head_string(&h, "from", die_program());
+    frame_head_int(&h, "user_rows", (int64_t)s->prompt.n_user);
+    frame_head_int(&h, "frames", (int64_t)s->n_frames);
+    frame_head_real(&h, "seconds", s->working);
+    if (s->n_frames) {
+        frame_head_real(&h, "first_frame", s->first_frame - s->started);
+        frame_head_real(&h, "rtf", s->working / spoken);
+    }
+    stage_send(s->stage, &h, NULL, 0);
+    s->all_turns++;
+    s->all_frames += s->n_frames;
+    s->all_working += s->working;
+    if (s->stage->verbose)
+        fprintf(stderr, "%s: turn %" PRId64 ": %zu frames, %.2f s, the first after %.3f s\n",
+                die_program(), s->stage->turn, s->n_frames, s->working,
+                s->first_frame - s->started);
+}
+
+/* The text is complete: speak the rest of it, unless the turn was cancelled. */
+static int speak_to_the_end(struct speech *s, const char *reason, struct err *e) {
+    if (!s->prompt.n_rows)
+        return err_set(e, ERR_DATA, "a turn without a prompt");
+    if (stage_interrupted() || strcmp(reason, "interrupt") == 0) {
+        if (s->state != SPEECH_SPOKEN)
+            end_speech(s, "interrupt");
+        return 0;
+    }
+    s->text_ended = true;
+    if (s->compat && s->n_generated > 0 && strcmp(reason, "length") == 0 &&
+        rowqueue_length(&s->answer) > 0)
+        rowqueue_unput(&s->answer);
+    if (!s->deaf && (!user_is_complete(s) || s->answer.n_put < TALKER_HEADER))
+        return err_set(e, ERR_DATA, "the stream lacks rows of the prompt");
+    if (speak(s, e))
+        return e->code;
+    if (s->state == SPEECH_WAITING)
+        end_speech(s, "stop"); /* nothing to say */
+    return 0;
+}
+
+static int end_turn(struct speech *s, const struct frame *f, struct err *e) {
+    char reason[32];
+    struct frame_head h;
+    frame_string(f, "reason", reason, sizeof reason);
+    if (speak_to_the_end(s, reason, e) || predictor_done(&s->predictor, e))
+        return e->code;
+    send_note(s);
+    stage_done_head(s->stage, &h, s->reason, f);
+    frame_head_int(&h, "frames", (int64_t)s->n_frames);
+    stage_send(s->stage, &h, NULL, 0);
+    if (user_is_complete(s) && !s->deaf)
+        s->history += s->prompt.n_user;
+    drop_turn(s);
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+static bool is_named(const struct frame *f, const char *name) {
+    return strcmp(f->name, name) == 0;
+}
+
+static int take_tensor(struct speech *s, const struct frame *f, struct err *e) {
+    bool embed = is_named(f, "thinker_embed"), hidden = is_named(f, "thinker_hidden"),
+         prompt = is_named(f, "prompt"), rows = is_named(f, "rows");
+    if (is_named(f, "tts_embed"))
+        return take_specials(s, f, e);
+    if (!embed && !hidden && !prompt && !rows) {
+        stage_forward(s->stage, f);
+        return 0;
+    }
+    if (s->state == SPEECH_IDLE || f->turn != s->stage->turn)
+        return err_set(e, ERR_PROTOCOL, "%s of turn %" PRId64 " outside of it", f->name, f->turn);
+    if (prompt)
+        return take_prompt(s, f, e);
+    if (rows)
+        return take_rows(s, f, e);
+    if (check_shape(f, TENSOR_F32, s->config->thinker.hidden, e))
+        return e->code;
+    return embed && !s->n_rows ? take_generated(s, f, e) : take_prompt_rows(s, f, hidden, e);
+}
+
+static int dispatch(struct speech *s, const struct frame *f, struct err *e) {
+    switch (f->kind) {
+    case FRAME_TURN:
+        return begin_turn(s, f, e);
+    case FRAME_TENSOR:
+        return take_tensor(s, f, e);
+    case FRAME_DONE:
+        if (s->state == SPEECH_IDLE || f->turn != s->stage->turn)
+            return err_set(e, ERR_PROTOCOL, "done of turn %" PRId64 " outside of it", f->turn);
+        return end_turn(s, f, e);
+    case FRAME_ERROR: /* of this turn; the stage has sent it on */
+        if (f->turn == s->stage->turn)
+            drop_turn(s);
+        return 0;
+    default:
+        stage_forward(s->stage, f);
+        return 0;
+    }
+}
+
+int speech_take(struct speech *s, const struct frame *f, struct err *e) {
+    struct err what = {.code = 0};
+    if (dispatch(s, f, &what) == 0)
+        return 0;
+    if (what.code == ERR_PROTOCOL) {
+        *e = what;
+        return e->code;
+    }
+    stage_lose_turn(s->stage, &what);
+    drop_turn(s);
+    return 0;
+}
