@@ -23,7 +23,7 @@ class Bench:
         self.lines = []
         config = model.config
         self.accept = config.talker_config.accept_hidden_layer
-        self.table = model.thinker.get_input_embeddings().weight.detach()
+        self.table = model.thinker.get_input_embeddings().weight.detach().cpu()
         self.sizes = {
             "D": config.thinker_config.text_config.hidden_size,
             "Dt": config.talker_config.text_config.hidden_size,

@@ -8,6 +8,7 @@ odd   sizes that divide by nothing convenient, three shards, config.json in the 
 
 import json
 import math
+import re
 import zlib
 
 import torch
@@ -306,14 +307,24 @@ def code2wav_spread(name, shape):
     return (0.8 if "conv" in name else 1) / math.sqrt(fan_in)
 
 
+def newer_name(name):
+    """A parameter's name as transformers 5.23 has it in memory: 5.17 nests the thinker less deep."""
+    if name.startswith(("thinker.audio_tower.", "thinker.visual.")):
+        return name.replace("thinker.", "thinker.model.", 1)
+    if re.match(r"thinker\.model\.(embed_tokens|layers|norm)\.", name):
+        return name.replace("thinker.model.", "thinker.model.language_model.", 1)
+    return name
+
+
 def fill(model, seed):
     """Random weights, each from a generator seeded by its own name, already rounded to bf16."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            generator = torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode()))
+            start = zlib.crc32(f"{seed} {newer_name(name)}".encode())
+            generator = torch.Generator(parameter.device).manual_seed(start)
             mean, std = spread(name, parameter.shape)
-            values = mean + std * torch.randn(parameter.shape, generator=generator)
-            parameter.copy_(values.bfloat16().float())
+            values = torch.randn(parameter.shape, generator=generator, device=parameter.device)
+            parameter.copy_((mean + std * values).bfloat16().float())
 
 
 def quieten(model, vocabulary):
@@ -344,7 +355,7 @@ def level(model):
     with torch.no_grad():
         last.weight.mul_(1e-3)
         last.bias.zero_()
-        wave = model.code2wav(codes)
+        wave = model.code2wav(codes.to(model.device))
         gain = 0.1 / wave.std()
         last.weight.copy_((last.weight * gain).bfloat16().float())
         last.bias.copy_((-wave.mean() * gain).reshape(1).bfloat16().float())
@@ -382,21 +393,32 @@ def write_weights(model, folder, count):
         write_shards({name: tensors[name] for name in sorted(tensors, key=natural)}, folder, count)
 
 
+def build(sizes, vocabulary, seed, device="cpu"):
+    """The reference with random weights, in float32."""
+    config = Qwen3OmniMoeConfig(**config_dict(sizes, vocabulary))
+    config._attn_implementation = config._experts_implementation = "eager"
+    with torch.device(device):
+        model = Qwen3OmniMoeForConditionalGeneration(config).float().eval()
+    fill(model, seed)
+    level(model)
+    return model
+
+
 def make(name, folder):
     """Writes the model directory `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = {"tiny": TINY, "odd": ODD}[name]
     vocabulary = Vocabulary(N_TOKENS)
-    config = Qwen3OmniMoeConfig(**config_dict(sizes, vocabulary))
-    config._attn_implementation = config._experts_implementation = "eager"
-    model = Qwen3OmniMoeForConditionalGeneration(config).float().eval()
-    fill(model, SEEDS[name])
+    model = build({"tiny": TINY, "odd": ODD}[name], vocabulary, SEEDS[name])
     quieten(model, vocabulary)
-    level(model)
     write_weights(model, folder, 3 if name == "odd" else 1)
     if name == "odd":
         path = folder / "config.json"
         path.write_text(json.dumps(older_spelling(json.loads(path.read_text())), indent=2) + "\n")
+    write_generation_config(folder)
+    vocabulary.write(folder, single_file=name == "odd")
+
+
+def write_generation_config(folder):
     (folder / "generation_config.json").write_text(
         json.dumps(
             {
@@ -410,11 +432,14 @@ def make(name, folder):
         )
         + "\n"
     )
-    vocabulary.write(folder, single_file=name == "odd")
 
 
-def load(folder):
+def load(folder, device="cpu"):
     """The reference on the stored weights, computing in float32."""
     return Qwen3OmniMoeForConditionalGeneration.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager"
+        folder,
+        dtype=torch.float32,
+        attn_implementation="eager",
+        experts_implementation="eager",
+        device_map=device,
     ).eval()

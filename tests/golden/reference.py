@@ -13,6 +13,14 @@ from transformers import WhisperFeatureExtractor
 margins = {"greedy": (float("inf"), ""), "router": (float("inf"), "")}
 
 
+def parts(model):
+    """(audio tower, text model) of the thinker; transformers 5.17 nests them less deep than 5.23."""
+    inner = model.thinker.model
+    if hasattr(inner, "language_model"):
+        return inner.audio_tower, inner.language_model
+    return model.thinker.audio_tower, inner
+
+
 def note_margin(kind, gap, where):
     if gap < margins[kind][0]:
         margins[kind] = (float(gap), where)
@@ -28,6 +36,7 @@ class Tape:
 
     def __init__(self):
         self.rows, self.hooks = {}, []
+        self.gaps = {}  # of each router: how far the last expert chosen is from the first one not
 
     def __enter__(self):
         return self
@@ -44,7 +53,7 @@ class Tape:
         return list(self.rows)
 
     def add(self, name, rows):
-        rows = rows.detach().numpy()
+        rows = rows.detach().cpu().numpy()
         self.rows.setdefault(name, []).append(
             rows.astype("<i4" if rows.dtype.kind in "iu" else "<f4")
         )
@@ -68,7 +77,9 @@ class Tape:
             self.add(name + ".experts", chosen.gather(-1, order))
             self.add(name + ".expert_weights", weights.gather(-1, order))
             top = torch.topk(logits.softmax(-1), module.top_k + 1).values
-            note_margin("router", (top[:, -2] - top[:, -1]).min(), name)
+            gaps = top[:, -2] - top[:, -1]
+            self.gaps.setdefault(name + ".experts", []).append(gaps.cpu().numpy())
+            note_margin("router", gaps.min(), name)
 
         self.hooks.append(gate.register_forward_hook(hook))
 
@@ -111,7 +122,7 @@ def encode_audio(model, pcm):
     )
     n_frames = int(batch["attention_mask"].sum())
     mel = batch["input_features"][0][:, :n_frames]
-    tower, tape = model.thinker.model.audio_tower, Tape()
+    tower, tape = parts(model)[0], Tape()
     kept = [tokens_of_frames(min(100, n_frames - at)) for at in range(0, n_frames, 100)]
     with tape, torch.no_grad():
         tape.add("audio.mel", mel.T)
@@ -124,8 +135,9 @@ def encode_audio(model, pcm):
         for i, layer in enumerate(tower.layers):
             tape.output(layer, f"audio.layers.{i}")
         tape.output(tower.ln_post, "audio.ln_post", lambda out: out)
-        embeds = tower(mel, feature_lens=torch.tensor([n_frames])).last_hidden_state
-    return mel, embeds, tape
+        lengths = torch.tensor([n_frames], device=model.device)
+        embeds = tower(mel.to(model.device), feature_lens=lengths).last_hidden_state
+    return mel, embeds.cpu(), tape
 
 
 # ---- thinker ----
@@ -145,11 +157,13 @@ def think(model, ids, limit, mels=(), n_tokens=None):
         assert all(
             mel.shape[1] == longest for mel in mels
         ), "clips of one call must be of one length"
-        extra["input_features"] = torch.stack(list(mels))
-        extra["feature_attention_mask"] = torch.ones(len(mels), longest, dtype=torch.long)
-    prompt = torch.tensor([ids])
+        extra["input_features"] = torch.stack(list(mels)).to(model.device)
+        extra["feature_attention_mask"] = torch.ones(
+            len(mels), longest, dtype=torch.long, device=model.device
+        )
+    prompt = torch.tensor([ids], device=model.device)
     with tape, torch.no_grad():
-        tape.decoder(thinker.model.language_model, "thinker")
+        tape.decoder(parts(model)[1], "thinker")
         tape.output(thinker.lm_head, "thinker.logits", lambda out: out[0, -1:])
         result = thinker.generate(
             prompt,
@@ -187,8 +201,9 @@ def watch_predictor(tape, predictor):
 def predict(model, hidden, code0):
     """One frame of residual codes: hidden [Dt] and code 0 -> codes [G]."""
     talker = model.talker
-    start = torch.stack([hidden, talker.get_input_embeddings().weight[code0]])[None]
     with torch.no_grad():
+        embed = talker.get_input_embeddings().weight[code0]
+        start = torch.stack([hidden.to(model.device), embed])[None]
         rest = talker.code_predictor.generate(
             inputs_embeds=start, do_sample=False, max_new_tokens=talker.config.num_code_groups - 1
         )
@@ -203,14 +218,14 @@ def codec_sum(model, codes):
         *model.talker.code_predictor.get_input_embeddings(),
     ]
     with torch.no_grad():
-        return torch.stack([table.weight[code] for table, code in zip(tables, codes)]).sum(0)
+        return torch.stack([table.weight[code] for table, code in zip(tables, codes)]).sum(0).cpu()
 
 
 def talker_inputs(model, ids, hidden, n_prompt, voice):
     """Prefill rows [1, S, Dt] and trailing rows [1, n, Dt] for `ids` = prompt + everything said
     after it. `hidden` [len(ids), D]: the thinker's accepted layer, read at media rows only."""
     config = model.config
-    row_ids = torch.tensor([ids])
+    row_ids = torch.tensor([ids], device=model.device)
     embed = model.thinker.get_input_embeddings()(row_ids)
     media = row_ids == config.thinker_config.audio_token_id
     starts = [i for i in range(n_prompt) if ids[i] == config.im_start_token_id]
@@ -222,12 +237,14 @@ def talker_inputs(model, ids, hidden, n_prompt, voice):
     ]
     last = [s for s in starts if ids[s + 1] == config.assistant_token_id][-1]
     special = torch.tensor(
-        [[config.tts_bos_token_id, config.tts_eos_token_id, config.tts_pad_token_id]]
+        [[config.tts_bos_token_id, config.tts_eos_token_id, config.tts_pad_token_id]],
+        device=model.device,
     )
     bos, eos, pad = model.talker.text_projection(
         model.thinker.get_input_embeddings()(special)
     ).chunk(3, dim=1)
-    users = model._get_talker_user_parts(0, len(ids), media, hidden[None], embed)[:, user]
+    accepted = hidden.to(model.device)[None]
+    users = model._get_talker_user_parts(0, len(ids), media, accepted, embed)[:, user]
     speaker = config.talker_config.speaker_id[voice]
     assistant, pad_ids, trailing = model._get_talker_assistant_parts(
         last, len(ids), speaker, embed, pad, bos, eos
@@ -292,6 +309,11 @@ def check_draws(logits, drawn, suppressed):
 # ---- code2wav ----
 
 
+def columns(model, codes):
+    """codes [T, G] as the reference takes them: [1, G, T]."""
+    return torch.from_numpy(codes.astype(np.int64)).T[None].to(model.device)
+
+
 def vocode(model, codes):
     """codes [T, G] -> (pcm [N] of one decode, tape with time-major rows)."""
     net, tape = model.code2wav, Tape()
@@ -304,14 +326,12 @@ def vocode(model, codes):
             tape.output(blocks[1], f"code2wav.upsample.{i}", lambda out: out[0].T)
         for i, block in enumerate(net.decoder[:-2]):
             tape.output(block, f"code2wav.decoder.{i}", lambda out: out[0].T)
-        wave = net(torch.from_numpy(codes.astype(np.int64)).T[None])[0, 0]
+        wave = net(columns(model, codes))[0, 0]
     assert wave.abs().max() < 1, "clamped"
-    return wave.numpy(), tape
+    return wave.cpu().numpy(), tape
 
 
 def vocode_in_chunks(model, codes):
     """What the reference's generate() does: 300 frames at a time after 25 of context."""
     with torch.no_grad():
-        return model.code2wav.chunked_decode(torch.from_numpy(codes.astype(np.int64)).T[None])[
-            0, 0
-        ].numpy()
+        return model.code2wav.chunked_decode(columns(model, codes))[0, 0].cpu().numpy()
