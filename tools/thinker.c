@@ -60,12 +60,11 @@ static struct tensor embed(struct thinker *t, const int32_t *ids, size_t n) {
 static struct tensor embed_rows(struct thinker *t, size_t first, size_t last) {
     const struct thinker_history *h = &t->history;
     struct tensor x = embed(t, h->ids + first, last - first);
-    size_t width = t->config->thinker.hidden, row = thinker_count_media(h->config, h->ids, first);
     for (size_t i = first; i < last; i++) {
-        if (!thinker_is_media(h->config, h->ids[i]))
+        if (h->media_row[i] < 0)
             continue;
         struct tensor place = tensor_rows(&x, i - first, 1);
-        run_write(t->run, &place, h->media + row++ * width);
+        run_write(t->run, &place, h->media + (size_t)h->media_row[i] * tensor_row(&x));
     }
     return x;
 }
@@ -129,7 +128,7 @@ int thinker_hear(struct thinker *t, bool again, const int32_t *ids, size_t n, co
     if (check_prompt(t, before, ids, n, n_media, e))
         return e->code;
     if (ends)
-        thinker_history_append(&t->history, &t->config->im_end, 1, NULL);
+        thinker_history_append_one(&t->history, t->config->im_end);
     else if (!again)
         known = reuse(t, ids, n, media);
     size_t known_media = thinker_count_media(t->config, ids, known);
@@ -164,12 +163,12 @@ static void forward(struct thinker *t, const struct tensor *x, const struct tens
 /* Keeps the media rows of hidden, which are those of history from first on. */
 static void keep_hidden(struct thinker *t, const struct tensor *hidden, size_t first) {
     struct thinker_history *h = &t->history;
-    size_t width = t->config->thinker.hidden, row = thinker_count_media(h->config, h->ids, first);
     for (size_t i = 0; i < hidden->shape[0]; i++) {
-        if (!thinker_is_media(h->config, h->ids[first + i]))
+        int32_t row = h->media_row[first + i];
+        if (row < 0)
             continue;
         struct tensor from = tensor_rows(hidden, i, 1);
-        run_read(t->run, &from, h->hidden + row++ * width);
+        run_read(t->run, &from, h->hidden + (size_t)row * tensor_row(hidden));
     }
 }
 
@@ -212,7 +211,7 @@ int32_t thinker_draw(struct thinker *t, float *row) {
 }
 
 void thinker_keep(struct thinker *t, int32_t token) {
-    thinker_history_append(&t->history, &token, 1, NULL);
+    thinker_history_append_one(&t->history, token);
 }
 
 void thinker_step(struct thinker *t) {

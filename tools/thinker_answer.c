@@ -39,11 +39,12 @@ static void send_embeddings(struct thinker_turn *t, size_t first, size_t at, siz
 /* Media rows of [at, last) as a middle layer heard them. */
 static void send_hidden(struct thinker_turn *t, size_t first, size_t at, size_t last) {
     size_t rows[THINKER_CHUNK], width = t->thinker->config->thinker.hidden;
-    size_t n = thinker_history_rows(&t->thinker->history, THINKER_MEDIA, at, last, rows);
+    const struct thinker_history *h = &t->thinker->history;
+    size_t n = thinker_history_rows(h, THINKER_MEDIA, at, last, rows);
     if (n == 0)
         return;
     for (size_t i = 0; i < n; i++)
-        memcpy(t->buffer + i * width, thinker_history_hidden(&t->thinker->history, rows[i]),
+        memcpy(t->buffer + i * width, h->hidden + (size_t)h->media_row[rows[i]] * width,
                width * sizeof *t->buffer);
     send_indices(t, rows, n, first);
     send_buffer(t, "thinker_hidden", n);

@@ -8,8 +8,9 @@
 struct thinker_history {
     const struct config *config;
     int32_t *ids;
+    int32_t *media_row; /* of each id: its row below, -1 if it has none */
     size_t n, room;
-    /* Rows of media ids, in their order: what enters layer 0, and (once the layers ran) what leaves
+    /* Rows from other stages, in order: what enters layer 0, and (once the layers ran) what leaves
      * the layer that the talker listens to. Each [n_media, D]. */
     float *media, *hidden;
     size_t n_media, media_room;
@@ -18,22 +19,19 @@ struct thinker_history {
 void thinker_history_init(struct thinker_history *h, const struct config *c);
 void thinker_history_free(struct thinker_history *h);
 
-/* True for an id whose row comes from another stage. */
-bool thinker_is_media(const struct config *c, int32_t id);
-/* How many of n ids are. */
+/* How many of the ids of a prompt stand for rows from another stage. */
 size_t thinker_count_media(const struct config *c, const int32_t *ids, size_t n);
 
-/* Appends ids; media: a row of D for each media id among them, may be NULL if there are none. */
+/* Appends ids of a prompt, with a row of D for each id that stands for one. */
 void thinker_history_append(struct thinker_history *h, const int32_t *ids, size_t n,
                             const float *media);
+/* Appends one id that has its row in the table, whichever it is. */
+void thinker_history_append_one(struct thinker_history *h, int32_t id);
 /* Forgets all but the first n. */
 void thinker_history_truncate(struct thinker_history *h, size_t n);
 /* Length of the longest common prefix with another beginning: the same ids, the same media. */
 size_t thinker_history_common(const struct thinker_history *h, const int32_t *ids, size_t n,
                               const float *media);
-
-/* The row of `hidden` that belongs to the media id at index i. */
-float *thinker_history_hidden(const struct thinker_history *h, size_t i);
 
 /* What the talker gets of the rows [first, last): their indices into ids, written to rows (room for
  * last - first); returns how many.
