@@ -33,12 +33,24 @@ static void catch_sigint(void) {
         sigaction(SIGINT, &act, NULL);
 }
 
+void stage_at_exit(struct stage *s, void (*hook)(void *ctx), void *ctx) {
+    s->at_exit = hook;
+    s->at_exit_ctx = ctx;
+}
+
+static void run_at_exit(struct stage *s) {
+    if (s->at_exit)
+        s->at_exit(s->at_exit_ctx);
+    s->at_exit = NULL;
+}
+
 /* die() inside a stage: tell those downstream before leaving. */
 static void last_words(void *ctx, int code, const char *text) {
     struct stage *s = ctx;
     struct err what = {.code = 0}, e = {.code = 0};
+    run_at_exit(s);
     err_set(&what, code, "%s", text);
-    if (code != ERR_PIPE && s->out.fd >= 0)
+    if (code != ERR_PIPE)
         stream_error(&s->out, -1, &what, &e);
     if (s->peer)
         stream_error(s->peer, -1, &what, &e);
@@ -81,6 +93,7 @@ static void fatal_error(struct stage *s, const struct frame *f) {
     s->out.ended = true;
     if (s->peer)
         stream_forward(s->peer, f, &e);
+    run_at_exit(s);
     if (!frame_int(f, "code", &code) || code < 1 || code > 255)
         code = ERR_PROTOCOL;
     _exit((int)code);
@@ -204,8 +217,7 @@ void stage_done_head(struct stage *s, struct frame_head *h, const char *reason,
 void stage_lose_turn(struct stage *s, const struct err *what) {
     struct err e = {.code = 0};
     die_warn("%s", what->text);
-    if (s->out.fd >= 0)
-        stream_error(&s->out, s->turn, what, &e);
+    stream_error(&s->out, s->turn, what, &e);
     check(&e);
     lost(s, s->turn, what->code);
 }
@@ -224,8 +236,7 @@ void stage_trace(struct stage *s, struct run *run, const struct opt *o) {
 
 int stage_close(struct stage *s) {
     struct err e = {.code = 0};
-    if (s->out.fd >= 0)
-        stream_end(&s->out, &e);
+    stream_end(&s->out, &e);
     check(&e);
     stream_out_free(&s->out);
     if (s->verbose)

@@ -30,12 +30,18 @@ struct stage {
     int64_t lost_turn; /* the turn an error took; its frames are dropped. -1: none */
     int exit_code;     /* of the first lost turn */
     double started;
+    void (*at_exit)(void *ctx); /* see stage_at_exit */
+    void *at_exit_ctx;
 };
 
-/* in: file descriptor of the input stream, -1 for none; out: -1 for none. Refuses a terminal as
+/* in: file descriptor of the input stream, -1 for none; out: -1 for none (what is written is
+ * dropped then). Refuses a terminal as
  * output (64), checks that the input begins with a `begin` frame of version 1. Installs the SIGINT
  * handler unless SIGINT is ignored. From here on die() writes a fatal error frame first. */
 void stage_open(struct stage *s, const struct opt *o, int in, int out);
+
+/* Called once before the process leaves because of a fatal error, ours or the upstream's. */
+void stage_at_exit(struct stage *s, void (*hook)(void *ctx), void *ctx);
 
 /* Writes this stage's `begin`: producer, version and, if c is not NULL, model, hash, sizes and
  * rates. c must live as long as s: when the upstream's begin arrives, other sizes (D, Dt, G,

@@ -40,6 +40,20 @@ void nn_cache_truncate(struct nn_cache *cache, struct run *run, size_t length) {
     run_write(run, &cache->at, (int32_t[1]){(int32_t)length});
 }
 
+/* length > capacity - rows >= 2 * keep, so the two places do not overlap. */
+void nn_cache_slide(struct nn_cache *cache, struct run *run, size_t n_layers, size_t keep,
+                    size_t rows) {
+    if (cache->length + rows <= cache->capacity)
+        return;
+    for (size_t i = 0; i < 2 * n_layers; i++) {
+        const struct tensor *all = i < n_layers ? &cache->k[i] : &cache->v[i - n_layers];
+        struct tensor end = tensor_rows(all, cache->length - keep, keep);
+        struct tensor front = tensor_rows(all, 0, keep);
+        op_copy(run, &front, &end);
+    }
+    nn_cache_truncate(cache, run, keep);
+}
+
 void nn_cache_advance(struct nn_cache *cache, struct run *run, size_t rows) {
     nn_cache_truncate(cache, run, cache->length + rows);
 }

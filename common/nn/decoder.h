@@ -44,6 +44,10 @@ void nn_cache_init(struct nn_cache *cache, struct run *run, const struct config_
                    size_t capacity);
 /* Keeps the first `length` rows. */
 void nn_cache_truncate(struct nn_cache *cache, struct run *run, size_t length);
+/* Makes room for `rows` more where a sliding window needs only the last `keep`: they move to the
+ * front, if there is no room at the end. capacity >= 2 * keep + rows is the caller's duty. */
+void nn_cache_slide(struct nn_cache *cache, struct run *run, size_t n_layers, size_t keep,
+                    size_t rows);
 
 /* Runs layers [first, last) on x f32 [T, D] in place; rope is the step's table [T, hd]. Writes T
  * rows to the cache of each layer after its `length` but does not count them: nn_cache_advance

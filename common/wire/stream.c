@@ -29,7 +29,7 @@ void stream_head(struct frame_head *h, const char *kind, int64_t turn) {
 
 int stream_write(struct stream_out *s, struct frame_head *h, const void *payload, size_t n,
                  struct err *e) {
-    if (s->ended) {
+    if (s->ended || s->fd < 0) {
         frame_head_free(h);
         return 0;
     }
@@ -38,7 +38,7 @@ int stream_write(struct stream_out *s, struct frame_head *h, const void *payload
 }
 
 int stream_forward(struct stream_out *s, const struct frame *f, struct err *e) {
-    if (s->ended)
+    if (s->ended || s->fd < 0)
         return 0;
     s->frames++;
     return frame_copy(s->fd, f, e);

@@ -6,7 +6,7 @@
 
 /* Frames may come from several threads (error frames from die); a frame is always whole. */
 struct stream_out {
-    int fd;
+    int fd;               /* -1: writes are dropped */
     const char *producer; /* "omni-thinker" */
     int64_t frames;       /* written so far */
     bool ended;           /* `end` or a fatal `error` is out: later writes are dropped */

@@ -1,0 +1,118 @@
+#include "tools/code2wav.h"
+
+static const float CONVNEXT_EPS = 1e-6F;
+
+void code2wav_reset(struct code2wav *v) {
+    v->n_frames = 0;
+    run_write(v->run, &v->position, (int32_t[1]){0});
+    nn_cache_truncate(&v->cache, v->run, 0);
+    for (size_t i = 0; i < v->config->n_upsamplers; i++)
+        nn_conv_reset(&v->upsamplers[i].depthwise, v->run);
+    nn_conv_reset(&v->entry, v->run);
+    for (size_t i = 0; i < v->config->n_blocks; i++) {
+        nn_conv_reset(&v->blocks[i].up, v->run);
+        for (size_t u = 0; u < CODE2WAV_UNITS; u++)
+            nn_conv_reset(&v->blocks[i].units[u].conv1, v->run);
+    }
+    nn_conv_reset(&v->exit, v->run);
+}
+
+size_t code2wav_delay(const struct config_code2wav *c) {
+    size_t samples = 0; /* a column lost before a block is `rate` columns lost after it, and a */
+    for (size_t i = 0; i < c->n_blocks; i++) /* block itself loses one more before it */
+        samples = (samples + 1) * c->rates[i];
+    return samples;
+}
+
+/* Codes to rows of the transformer, all its layers and its norm: [n, H]. */
+static struct tensor transform(struct code2wav *v, const int32_t *codes, size_t n) {
+    const struct config_code2wav *c = v->config;
+    struct run *run = v->run;
+    struct tensor ids = run_new_2d(run, RUN_STEP, TENSOR_I32, n, c->n_groups);
+    struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, n, c->text.hidden);
+    struct tensor positions = run_new_2d(run, RUN_STEP, TENSOR_F32, n, 3);
+    run_write(run, &ids, codes);
+    op_embed_sum(run, &x, v->tables, &ids, 1 / (float)c->n_groups);
+    run_trace(run, &x, "code2wav.embed");
+    /* Where a row is in the cache says nothing about its position: the cache slides. */
+    op_positions(run, &positions, &v->position);
+    struct tensor rope = nn_decoder_rope(&v->transformer, run, &positions);
+    nn_cache_slide(&v->cache, run, c->text.n_layers, c->text.window - 1, n);
+    nn_decoder_layers(&v->transformer, run, &v->cache, &x, &rope, 0, c->text.n_layers);
+    nn_cache_advance(&v->cache, run, n);
+    v->n_frames += n;
+    run_write(run, &v->position, (int32_t[1]){(int32_t)v->n_frames});
+    struct tensor y = nn_decoder_norm(&v->transformer, run, &x);
+    run_trace(run, &y, "code2wav.norm");
+    return y;
+}
+
+/* up(x), then ConvNeXt: y += gamma * narrow(gelu(wide(norm(depthwise(y))))). */
+static struct tensor upsample(struct code2wav *v, size_t i, const struct tensor *x) {
+    struct code2wav_upsampler *u = &v->upsamplers[i];
+    struct run *run = v->run;
+    struct tensor fresh, z, wide, in = nn_conv_input(&u->up, run, x->shape[0], &fresh);
+    op_copy(run, &fresh, x);
+    struct tensor y = nn_conv_run(&u->up, run, &in);
+    in = nn_conv_input(&u->depthwise, run, y.shape[0], &fresh);
+    op_copy(run, &fresh, &y);
+    z = nn_conv_run(&u->depthwise, run, &in);
+    op_layer_norm(run, &z, &z, &u->norm_w, &u->norm_b, CONVNEXT_EPS);
+    wide = run_new_2d(run, RUN_STEP, TENSOR_F32, y.shape[0], u->wide_w.shape[0]);
+    op_linear(run, &wide, &z, &u->wide_w, &u->wide_b, OP_GELU);
+    op_linear(run, &z, &wide, &u->narrow_w, &u->narrow_b, OP_NONE);
+    op_add_scaled(run, &y, &z, &u->gamma);
+    run_trace(run, &y, "code2wav.upsample.%zu", i);
+    return y;
+}
+
+/* conv(snake(x)); snake writes straight into the convolution's input. */
+static struct tensor snake_conv(struct run *run, const struct code2wav_snake *s, struct nn_conv *c,
+                                const struct tensor *x) {
+    struct tensor fresh, in = nn_conv_input(c, run, x->shape[0], &fresh);
+    op_snakebeta(run, &fresh, x, &s->alpha, &s->beta);
+    return nn_conv_run(c, run, &in);
+}
+
+/* x += conv2(snake2(conv1(snake1(x)))). */
+static void add_unit(struct run *run, struct code2wav_unit *u, const struct tensor *x) {
+    struct arena_mark scratch = arena_mark(&run->memory[RUN_STEP]);
+    struct tensor y = snake_conv(run, &u->snake1, &u->conv1, x);
+    op_snakebeta(run, &y, &y, &u->snake2.alpha, &u->snake2.beta);
+    struct tensor w = tensor_reshape_2d(&u->conv2.w, u->conv2.w.shape[0], u->conv2.w.shape[2]);
+    op_linear_add(run, x, &y, &w, &u->conv2.b);
+    arena_release(&run->memory[RUN_STEP], scratch);
+}
+
+static struct tensor block(struct code2wav *v, size_t i, const struct tensor *x) {
+    struct code2wav_block *b = &v->blocks[i];
+    struct tensor y = snake_conv(v->run, &b->snake, &b->up, x);
+    if (y.shape[0] == 0)
+        return y;
+    for (size_t u = 0; u < CODE2WAV_UNITS; u++)
+        add_unit(v->run, &b->units[u], &y);
+    run_trace(v->run, &y, "code2wav.decoder.%zu", i + 1);
+    return y;
+}
+
+struct tensor code2wav_push(struct code2wav *v, const int32_t *codes, size_t n) {
+    struct run *run = v->run;
+    run_step(run);
+    struct tensor fresh, x = transform(v, codes, n);
+    for (size_t i = 0; i < v->config->n_upsamplers; i++)
+        x = upsample(v, i, &x);
+    struct tensor in = nn_conv_input(&v->entry, run, x.shape[0], &fresh);
+    op_copy(run, &fresh, &x);
+    x = nn_conv_run(&v->entry, run, &in);
+    run_trace(run, &x, "code2wav.decoder.0");
+    /* A column or two may not be enough for the first blocks to say anything yet. */
+    for (size_t i = 0; i < v->config->n_blocks && x.shape[0]; i++)
+        x = block(v, i, &x);
+    if (x.shape[0] == 0)
+        return run_new_1d(run, RUN_STEP, TENSOR_F32, 0);
+    x = snake_conv(run, &v->snake, &v->exit, &x);
+    op_clamp(run, &x, -1, 1);
+    struct tensor pcm = x;
+    pcm.rank = 1;
+    return pcm;
+}
