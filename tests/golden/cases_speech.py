@@ -186,8 +186,8 @@ def voiced(bench, n_frames, trace=()):
         kinds["-compat"] = reference.vocode_in_chunks(bench.model, codes)
     for kind, samples in kinds.items():
         name = f"code2wav-{n_frames}{kind}"
-        options = (["--compat"] if kind else []) + (["--trace", "code2wav.*"] if trace else [])
-        bench.case(name, "omni-code2wav", "--raw", "f32", *options)
+        options = ["--trace", "code2wav.*" if trace else "pcm", *(["--compat"] if kind else [])]
+        bench.case(name, "omni-code2wav", *options)
         with bench.writer(name, "in", "omni-talker") as out:
             out.turn(0)
             out.tensor(0, "codes", codes)
