@@ -186,8 +186,8 @@ def voiced(bench, n_frames, trace=()):
         kinds["-compat"] = reference.vocode_in_chunks(bench.model, codes)
     for kind, samples in kinds.items():
         name = f"code2wav-{n_frames}{kind}"
-        options = ["--trace", "code2wav.*" if trace else "pcm", *(["--compat"] if kind else [])]
-        bench.case(name, "omni-code2wav", *options)
+        options = ["--compat"] if kind else []
+        bench.case(name, "omni-code2wav", *options, "--trace", "code2wav.*" if trace else "pcm")
         with bench.writer(name, "in", "omni-talker") as out:
             out.turn(0)
             out.tensor(0, "codes", codes)
@@ -219,24 +219,23 @@ def code2wav_cases(bench):
 
 
 def piped(bench, name, source, stdin, turns, thinker_limit, limit):
-    """Prompt to codes through all stages; the sound of the codes is in `pcm`. Returns what the
-    talker said."""
+    """Prompt to sound through all stages. Returns what the talker said."""
     said = [turn.talk(limit)[:2] for turn in turns]
     bench.add(
         f"pipe-{name}",
         "sh",
         f"{source} | omni-thinker --precise -n {thinker_limit}"
-        f" | omni-talker --precise --temp 0 -n {limit}",
+        f" | omni-talker --precise --temp 0 -n {limit} | omni-code2wav --precise --trace pcm",
     )
     if stdin:
         (bench.out / f"{bench.name}-pipe-{name}.in").write_text(stdin)
-    with bench.writer(f"pipe-{name}", "out", "omni-talker") as out:
+    with bench.writer(f"pipe-{name}", "out", "omni-code2wav") as out:
         for turn, (codes, stopped) in zip(turns, said):
+            pcm, _ = reference.vocode(bench.model, codes)
             out.turn(turn.number, turn.again)
             out.text(turn.number, bench.text(turn.tokens))
-            out.tensor(turn.number, "codes", codes)
-            out.tensor(turn.number, "pcm", reference.vocode(bench.model, codes)[0])
-            out.done(turn.number, "stop" if stopped else "length", frames=len(codes))
+            out.tensor(turn.number, "pcm", pcm)
+            out.done(turn.number, "stop" if stopped else "length", samples=len(pcm))
     return said
 
 

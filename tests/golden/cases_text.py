@@ -1,6 +1,7 @@
 """Cases of omni-tokenize, omni-encode-audio and omni-thinker."""
 
 import fnmatch
+import json
 import wave
 
 import numpy as np
@@ -66,6 +67,22 @@ def tokenize_cases(bench):
         ["-l", "--continue"],
         "\n".join(lines) + "\n",
         again=True,
+    )
+    said = [
+        ("system", "Be brief."),
+        ("user", lines[0]),
+        ("assistant", "I'm a bird."),
+        ("user", lines[1]),
+    ]
+    tokenized(
+        bench,
+        "jsonl",
+        [
+            "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in said)
+            + "<|im_start|>assistant\n"
+        ],
+        ["--jsonl"],
+        json.dumps([{"role": role, "content": text} for role, text in said]) + "\n",
     )
     _, embeds, _ = encode(bench, 37)
     with bench.writer("tokenize-audio", "in", "omni-encode-audio") as out:
