@@ -29,3 +29,41 @@ fails_with() {
 same_stream() {
     omni-inspect --subset -c "$1" --tol "${3:-1e-4}" "$2"
 }
+
+# whole_stream FILE: FILE is a stream from begin to end (or to a fatal error frame), nothing half written.
+whole_stream() {
+    omni-inspect "$1" >/dev/null || { echo "$1 is no whole stream" && return 1; }
+}
+
+# every_cut STREAM COMMAND...: COMMAND reads STREAM on stdin, cut at every byte, and must exit 76 in time with one
+# line on stderr. With OUTPUT=stream, what it wrote until then must be a whole stream.
+every_cut() {
+    local stream=$1 size n
+    shift
+    size=$(stat -c %s "$stream")
+    for ((n = 0; n < size; n++)); do
+        head -c "$n" "$stream" >"$BATS_TEST_TMPDIR/cut"
+        fails_with 76 "$@" <"$BATS_TEST_TMPDIR/cut" || { echo "cut at byte $n" && return 1; }
+        [ "${OUTPUT:-}" != stream ] || whole_stream "$BATS_TEST_TMPDIR/out" ||
+            { echo "cut at byte $n" && return 1; }
+    done
+}
+
+# every_hostile [-t "NAME DTYPE SIZE..."] COMMAND...: COMMAND reads each stream of hostile.py on stdin and must
+# refuse it with the code said there, in time, with one line on stderr. -t: only whole streams that hold a tensor
+# NAME unlike the one COMMAND expects. OUTPUT=stream as for every_cut.
+every_hostile() {
+    local tensor=() name code dir=$BATS_TEST_TMPDIR/hostile
+    if [ "$1" = -t ]; then
+        read -ra tensor <<<"$2"
+        shift 2
+    fi
+    rm -rf "$dir"
+    python3 "$ROOT/tests/hostile.py" "$dir" "${tensor[@]}" >"$BATS_TEST_TMPDIR/cases"
+    [ -s "$BATS_TEST_TMPDIR/cases" ] || return 1
+    while IFS=$'\t' read -r name code; do
+        fails_with "$code" "$@" <"$dir/$name" || { echo "hostile stream $name" && return 1; }
+        [ "${OUTPUT:-}" != stream ] || whole_stream "$BATS_TEST_TMPDIR/out" ||
+            { echo "hostile stream $name" && return 1; }
+    done <"$BATS_TEST_TMPDIR/cases"
+}
