@@ -3,7 +3,8 @@
 
 Each line is a frame's head. Two keys do not go into the head: `values`, the numbers of a tensor (dtype defaults to
 i32, shape to one row, seq to the next; one number stands for all), and `payload`, a string. A begin frame
-goes before, unless the first line is one, and an end frame behind, unless the last line is one or --cut is given.
+goes before, unless the first line is one, and an end frame behind, unless the last line is one. With --part neither:
+what is piped on behind another part.
 """
 import json
 import math
@@ -48,9 +49,10 @@ def tensor(head, seqs):
 
 def main():
     heads = [json.loads(line) for line in sys.stdin if line.strip()]
-    if not heads or heads[0]["kind"] != "begin":
+    whole = "--part" not in sys.argv
+    if whole and (not heads or heads[0]["kind"] != "begin"):
         heads.insert(0, {"kind": "begin", "omni": 1, "producer": "test", "version": "0"})
-    if heads[-1]["kind"] != "end" and "--cut" not in sys.argv:
+    if whole and heads[-1]["kind"] != "end":
         heads.append({"kind": "end", "frames": len(heads)})
     seqs = {}
     for head in heads:
