@@ -79,7 +79,7 @@ static void send_tts_rows(struct tool *t) {
 static void say_memory(const struct tool *t) {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
-    fprintf(stderr, "%s: at most %.1f MB resident, %.1f MB of it caches, %.1f MB activations\n",
+    fprintf(stderr, "%s: at most %.1f MB resident; caches %.1f MB, activations %.1f MB\n",
             die_program(), (double)used.ru_maxrss / 1024,
             (double)t->run.memory[RUN_SESSION].peak / (1 << 20),
             (double)t->run.memory[RUN_STEP].peak / (1 << 20));

@@ -58,6 +58,13 @@ static size_t chunk_end(size_t at, size_t n) {
     return end < n ? end : n;
 }
 
+/* Prompts of several chunks take their time. */
+static void say_progress(const struct thinker_turn *t, size_t at, size_t n) {
+    if (t->stage->verbose && n > THINKER_CHUNK)
+        fprintf(stderr, "%s: turn %" PRId64 ": %zu of %zu rows\n", t->stage->out.producer,
+                t->stage->turn, at, n);
+}
+
 /* Runs what of the history has not run yet (if layers), and sends what the talker hears of the
  * prompt, which begins at first. False if interrupted. */
 static bool prefill(struct thinker_turn *t, size_t first, bool layers) {
@@ -66,15 +73,16 @@ static bool prefill(struct thinker_turn *t, size_t first, bool layers) {
     bool talker = th->config->has_talker;
     if (layers && thinker_filled(th) < first)
         at = thinker_filled(th); /* the end of the last answer */
-    t->facts.rows = layers ? n - thinker_filled(th) : 0;
     while (at < n) {
         if (stage_interrupted())
             return false;
         size_t last = chunk_end(at, n), from = at > first ? at : first;
         if (talker && from < last)
             send_embeddings(t, first, from, last);
-        if (layers && thinker_filled(th) < last)
+        if (layers && thinker_filled(th) < last) {
             thinker_prefill(th, last);
+            say_progress(t, last, n);
+        }
         if (talker && from < last)
             send_hidden(t, first, from, last);
         at = last;
@@ -185,8 +193,10 @@ void thinker_turn_answer(struct thinker_turn *t, const struct frame *upstream) {
         return;
     }
     t->decoder = (struct text_decoder){.tokenizer = t->tokenizer, .skip_special = true};
+    size_t filled = thinker_filled(t->thinker);
     const char *reason = prefill(t, first, layers) ? "prefill" : "interrupt";
     t->facts.prefilled = clock_now();
+    t->facts.rows = thinker_filled(t->thinker) - filled;
     if (t->sampling.limit != 0 && strcmp(reason, "prefill") == 0)
         reason = speak(t);
     finish(t, reason, upstream);
