@@ -6,31 +6,16 @@
                                      the program expects
 
 Each becomes a file OUT/CASE, and a line "CASE<tab>exit code" on stdout: 76, the stream broke its protocol, or
-65, a bad value in the data. Plain Python: no msgpack library would write most of this.
+65, a bad value in the data.
 """
 import itertools
 import pathlib
 import struct
 import sys
 
+from stream import packed as pack
+
 DTYPE_SIZES = {"f32": 4, "bf16": 2, "f16": 2, "i32": 4, "u16": 2, "u8": 1}
-
-
-def pack(value):
-    """msgpack of None, bool, int, float, str, bytes, list, dict; for lengths below 65536."""
-    if value is None or isinstance(value, bool):
-        return {None: b"\xc0", False: b"\xc2", True: b"\xc3"}[value]
-    if isinstance(value, int):
-        return struct.pack(">Bq", 0xD3, value) if value < 0 else struct.pack(">BQ", 0xCF, value)
-    if isinstance(value, float):
-        return struct.pack(">Bd", 0xCB, value)
-    if isinstance(value, str):
-        return struct.pack(">BH", 0xDA, len(value.encode())) + value.encode()
-    if isinstance(value, bytes):
-        return struct.pack(">BH", 0xC5, len(value)) + value
-    if isinstance(value, list):
-        return struct.pack(">BH", 0xDC, len(value)) + b"".join(map(pack, value))
-    return struct.pack(">BH", 0xDE, len(value)) + b"".join(map(pack, itertools.chain(*value.items())))
 
 
 def raw(head, payload=b"", head_len=None, payload_len=None, mark=0xC6):
@@ -65,7 +50,7 @@ def frames():
     yield "length-narrow", 76, b"\x93\xcd" + struct.pack(">H", len(good)) + good + b"\xc6\0\0\0\0"
     yield "length-signed", 76, b"\x93\xd2" + raw(good)[2:]
     yield "head-empty", 76, raw(b"")
-    yield "head-over-limit", 76, raw(pack({"kind": "note", "x": bytes(65535)}) + b"\xc0" * 16)
+    yield "head-over-limit", 76, raw(pack({"kind": "note", "x": "x" * 65536}))
     yield "head-all-ones", 76, raw(good, head_len=2**32 - 1)
     yield "head-longer", 76, raw(good, head_len=len(good) + 5)
     yield "head-shorter", 76, raw(good, head_len=len(good) - 1)
@@ -74,8 +59,8 @@ def frames():
     yield "head-string", 76, raw(pack("note"))
     yield "head-number", 76, raw(b"\x07")
     yield "head-never-used-byte", 76, raw(b"\xc1" * 8)
-    yield "head-half-a-map", 76, raw(b"\x83" + good[3:])
-    yield "head-map-of-4g", 76, raw(b"\xdf\xff\xff\xff\xff" + good[3:])
+    yield "head-half-a-map", 76, raw(b"\x83" + good[5:])
+    yield "head-map-of-4g", 76, raw(b"\xdf\xff\xff\xff\xff" + good[5:])
     yield "head-array-of-4g", 76, raw(b"\x81\xa1x\xdd\xff\xff\xff\xff")
     yield "head-array-of-16m", 76, raw(b"\x81\xa1x\xdd\x01\x00\x00\x00")
     yield "head-string-of-4g", 76, raw(b"\x81\xa4kind\xdb\xff\xff\xff\xff")
@@ -168,4 +153,5 @@ def main(out, *expected):
         print(case, code, sep="\t")
 
 
-main(pathlib.Path(sys.argv[1]), *sys.argv[2:])
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), *sys.argv[2:])

@@ -59,7 +59,7 @@ every_hostile() {
         shift 2
     fi
     rm -rf "$dir"
-    python3 "$ROOT/tests/hostile.py" "$dir" "${tensor[@]}" >"$BATS_TEST_TMPDIR/cases"
+    PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/tests/hostile.py" "$dir" "${tensor[@]}" >"$BATS_TEST_TMPDIR/cases"
     [ -s "$BATS_TEST_TMPDIR/cases" ] || return 1
     while IFS=$'\t' read -r name code; do
         fails_with "$code" "$@" <"$dir/$name" || { echo "hostile stream $name" && return 1; }
