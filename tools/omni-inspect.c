@@ -4,6 +4,7 @@
 #include "tools/inspect.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,9 @@ int main(int argc, char **argv) {
     int code = run(&o, &own, &e);
     if (e.code)
         die_err(&e);
+    free(own.model);
+    free(own.extract);
+    free(own.expected);
     opt_free(&o);
     return code;
 }
