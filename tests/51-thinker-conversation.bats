@@ -217,9 +217,9 @@ until_written() {
         turn 1 "$second" '"continue":true,"thinker":{"temp":0,"n":4}'
     } | "$ROOT/tests/stream.py" >&7
     exec 7>&-
-    sleep 1
+    head -c 80000 <&8 >"$OUT/stream"
     kill -INT "$pid"
-    cat <&8 >"$OUT/stream"
+    cat <&8 >>"$OUT/stream"
     wait "$pid"
     [[ "$(done_of 0)" == "interrupt "* ]]
     answer=$(tokens 0)

@@ -115,3 +115,14 @@ load thinker
     run script -qec "omni-thinker <'$OUT/in'" /dev/null
     [ "$status" = 64 ]
 }
+
+@test "thinker: a stream cut at every byte" {
+    turn 0 "480" | "$ROOT/tests/stream.py" >"$OUT/whole"
+    OUTPUT=stream every_cut "$OUT/whole" omni-thinker -n 0
+}
+
+@test "thinker: hostile streams and tensors" {
+    OUTPUT=stream every_hostile omni-thinker -n 0
+    every_hostile -t "prompt i32 9" omni-thinker -n 1
+    every_hostile -t "audio_embeds f32 3 64" omni-thinker -n 1
+}
