@@ -65,14 +65,20 @@ void stage_open(struct stage *s, const struct opt *o, int in, int out) {
     *s = (struct stage){.turn = -1, .lost_turn = -1, .verbose = o->verbose, .started = clock_now()};
     if (out >= 0 && isatty(out))
         die(ERR_USAGE, "the output is a binary stream; send it to a pipe or a file");
-    if (in >= 0 && isatty(in))
-        die(ERR_USAGE, "the input is a binary stream, not a terminal");
     stream_out_init(&s->out, out, die_program());
     die_hook(last_words, s);
     catch_sigint();
     if (out >= 0)
         fcntl(out, F_SETPIPE_SZ, PIPE_BYTES); /* where allowed; no pipe, no harm */
-    if (in >= 0 && !(s->in = queue_open(in, QUEUE_BYTES)))
+    if (in >= 0)
+        stage_input(s, in);
+}
+
+void stage_input(struct stage *s, int in) {
+    if (isatty(in))
+        die(ERR_USAGE, "the input is a binary stream, not a terminal");
+    s->in = queue_open(in, QUEUE_BYTES);
+    if (!s->in)
         die(ERR_MEMORY, "cannot start the reader thread");
 }
 
@@ -176,6 +182,11 @@ struct frame *stage_next(struct stage *s) {
     }
 }
 
+void stage_start_turn(struct stage *s) {
+    s->turn++;
+    interrupts = 0;
+}
+
 bool stage_ready(struct stage *s) {
     return queue_ready(s->in);
 }
@@ -184,7 +195,8 @@ bool stage_ready(struct stage *s) {
 
 void stage_forward(struct stage *s, const struct frame *f) {
     struct err e = {.code = 0};
-    stream_forward(&s->out, f, &e);
+    if (s->out.fd >= 0)
+        stream_forward(&s->out, f, &e);
     check(&e);
 }
 

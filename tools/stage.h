@@ -39,6 +39,8 @@ struct stage {
  * output (64), checks that the input begins with a `begin` frame of version 1. Installs the SIGINT
  * handler unless SIGINT is ignored. From here on die() writes a fatal error frame first. */
 void stage_open(struct stage *s, const struct opt *o, int in, int out);
+/* For tools that learn later whether they have an input stream: what stage_open does with in. */
+void stage_input(struct stage *s, int in);
 
 /* Called once before the process leaves because of a fatal error, ours or the upstream's. */
 void stage_at_exit(struct stage *s, void (*hook)(void *ctx), void *ctx);
@@ -53,6 +55,8 @@ void stage_begin(struct stage *s, const struct config *c);
  * turn frames set s->turn and clear the interrupt; turn errors are forwarded and marked as lost
  * here, and returned so that the stage can reset. The caller frees the frame. */
 struct frame *stage_next(struct stage *s);
+/* For tools whose input is no stream: the next turn begins, s->turn is its number. */
+void stage_start_turn(struct stage *s);
 /* True if stage_next would not block. */
 bool stage_ready(struct stage *s);
 

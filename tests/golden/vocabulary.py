@@ -9,8 +9,6 @@ looks at one id.
 import collections
 import json
 
-import regex
-
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -88,6 +86,8 @@ def merge(word, pair):
 
 def learn(n_merges):
     """Byte-pair merges of the corpus; the role names weigh so much that they come out whole."""
+    import regex
+
     letters = byte_letters()
     words = collections.Counter(
         tuple(letters[b] for b in piece.encode())
@@ -108,6 +108,19 @@ def learn(n_merges):
             joined[merge(word, best)] += count
         words = joined
     return merges
+
+
+def qwen_tokenizer(bpe):
+    """The parts around the model, as transformers' Qwen2Converter puts them together."""
+    from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
+
+    tok = Tokenizer(bpe)
+    tok.normalizer = normalizers.NFC()
+    split = pre_tokenizers.Split(Regex(SPLIT), "isolated")
+    byte_level = pre_tokenizers.ByteLevel(False, use_regex=False)
+    tok.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
+    tok.decoder = decoders.ByteLevel()
+    return tok
 
 
 class Vocabulary:
@@ -159,25 +172,9 @@ class Vocabulary:
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
 
     def write_tokenizer_json(self, path):
-        from tokenizers import (
-            AddedToken,
-            Regex,
-            Tokenizer,
-            decoders,
-            models,
-            normalizers,
-            pre_tokenizers,
-        )
+        from tokenizers import AddedToken, models
 
-        tok = Tokenizer(models.BPE(self.ids, self.merges))
-        tok.normalizer = normalizers.NFC()
-        tok.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(SPLIT), "isolated"),
-                pre_tokenizers.ByteLevel(False, use_regex=False),
-            ]
-        )
-        tok.decoder = decoders.ByteLevel()
+        tok = qwen_tokenizer(models.BPE(self.ids, self.merges))
         for name in ADDED:
             token = AddedToken(name, normalized=False, special=name not in NOT_SPECIAL)
             (tok.add_tokens if name in NOT_SPECIAL else tok.add_special_tokens)([token])

@@ -1,0 +1,240 @@
+#include "tools/tokenize_turn.h"
+
+#include "common/base/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- frames of a turn wait here until its prompt is known ---- */
+
+static void hold(struct tokenize_turns *t, struct frame *f) {
+    if (t->n_held == t->held_room) {
+        t->held_room = t->held_room ? 2 * t->held_room : 16;
+        t->held = arena_xrealloc(t->held, t->held_room, sizeof(struct frame *));
+    }
+    t->held[t->n_held++] = f;
+}
+
+static void drop_held(struct tokenize_turns *t) {
+    for (size_t i = 0; i < t->n_held; i++)
+        frame_free(t->held[i]);
+    t->n_held = 0;
+}
+
+static void drop_clips(struct tokenize_turns *t) {
+    for (size_t i = 0; i < t->n_clips; i++)
+        frame_free(t->clips[i]);
+    t->n_clips = 0;
+}
+
+static bool is_clip(const struct frame *f) {
+    return f->kind == FRAME_TENSOR && strcmp(f->name, "audio_embeds") == 0;
+}
+
+static const struct frame *held_of_kind(const struct tokenize_turns *t, enum frame_kind kind) {
+    for (size_t i = 0; i < t->n_held; i++)
+        if (t->held[i]->kind == kind)
+            return t->held[i];
+    return NULL;
+}
+
+/* The clips of the turn belong to messages that later turns repeat. */
+static void keep_clips(struct tokenize_turns *t) {
+    t->clips = arena_xrealloc(t->clips, t->n_clips + t->n_held, sizeof(struct frame *));
+    for (size_t i = 0; i < t->n_held; i++) {
+        if (!is_clip(t->held[i]))
+            continue;
+        t->clips[t->n_clips++] = t->held[i];
+        t->held[i] = NULL;
+    }
+}
+
+/* Rows of all clips, earlier messages first; the caller frees the list. */
+static size_t *count_rows(const struct tokenize_turns *t, size_t *n, struct err *e) {
+    size_t *rows = arena_xrealloc(NULL, t->n_clips + t->n_held, sizeof *rows);
+    *n = 0;
+    for (size_t i = 0; i < t->n_clips + t->n_held; i++) {
+        const struct frame *f = i < t->n_clips ? t->clips[i] : t->held[i - t->n_clips];
+        if (!is_clip(f))
+            continue;
+        if (f->tensor.rank != 2 || (t->width && f->tensor.shape[1] != t->width))
+            err_set(e, ERR_DATA, "audio_embeds is not of shape [T, %zu]", t->width);
+        rows[(*n)++] = f->tensor.shape[0];
+    }
+    return rows;
+}
+
+/* ---- writing ---- */
+
+static bool is_own_key(const msgpack_object *key, const struct tokenize_turns *t) {
+    const struct {
+        const char *name;
+        bool own;
+    } keys[] = {{"kind", true},
+                {"turn", true},
+                {"continue", true},
+                {"voice", t->voice != NULL},
+                {"seed", t->seed != NULL}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].own && key->type == MSGPACK_OBJECT_STR &&
+            key->via.str.size == strlen(keys[i].name) &&
+            memcmp(key->via.str.ptr, keys[i].name, key->via.str.size) == 0)
+            return true;
+    return false;
+}
+
+/* What the upstream's turn frame says beyond what we say ourselves, e.g. sampling options. */
+static void copy_keys(struct frame_head *h, const struct frame *from,
+                      const struct tokenize_turns *t) {
+    const msgpack_object_map *map = &from->map.data.via.map;
+    for (uint32_t i = 0; i < map->size; i++) {
+        char key[64];
+        const msgpack_object *name = &map->ptr[i].key;
+        if (is_own_key(name, t) || name->type != MSGPACK_OBJECT_STR ||
+            name->via.str.size >= sizeof key)
+            continue;
+        memcpy(key, name->via.str.ptr, name->via.str.size);
+        key[name->via.str.size] = 0;
+        frame_head_object(h, key, &map->ptr[i].val);
+    }
+}
+
+static void send_turn(struct tokenize_turns *t, bool again) {
+    struct frame_head h;
+    const struct frame *upstream = held_of_kind(t, FRAME_TURN);
+    stream_head(&h, "turn", t->stage->turn);
+    frame_head_bool(&h, "continue", again);
+    if (t->voice)
+        frame_head_string(&h, "voice", t->voice);
+    if (t->seed) {
+        msgpack_object seed = {.type = MSGPACK_OBJECT_POSITIVE_INTEGER, .via.u64 = *t->seed};
+        frame_head_object(&h, "seed", &seed);
+    }
+    if (upstream)
+        copy_keys(&h, upstream, t);
+    stage_send(t->stage, &h, NULL, 0);
+}
+
+/* What came in this turn, and before it the clips of earlier messages, if they are said again. */
+static void send_held(struct tokenize_turns *t) {
+    for (size_t i = 0; i < t->n_clips; i++)
+        stage_tensor(t->stage, "audio_embeds", &t->clips[i]->tensor);
+    for (size_t i = 0; i < t->n_held; i++) {
+        const struct frame *f = t->held[i];
+        if (is_clip(f) && t->n_clips > 0) /* they are counted anew */
+            stage_tensor(t->stage, "audio_embeds", &f->tensor);
+        else if (f->kind != FRAME_TURN && f->kind != FRAME_MESSAGE && f->kind != FRAME_DONE)
+            stage_forward(t->stage, f);
+    }
+}
+
+static void send_prompt(struct tokenize_turns *t, bool again) {
+    const struct text_ids *ids = &t->prompts->prompt;
+    struct tensor prompt = tensor_1d(TENSOR_I32, ids->data, ids->n);
+    struct frame_head h;
+    send_turn(t, again);
+    send_held(t);
+    stage_tensor(t->stage, "prompt", &prompt);
+    stage_done_head(t->stage, &h, "stop", held_of_kind(t, FRAME_DONE));
+    frame_head_int(&h, "prompt", (int64_t)ids->n);
+    stage_send(t->stage, &h, NULL, 0);
+}
+
+/* ---- turns ---- */
+
+/* True if this turn is to go on where the last one ended, if there was one. */
+static bool is_continued(const struct tokenize_turns *t) {
+    bool again = false;
+    const struct frame *upstream = held_of_kind(t, FRAME_TURN);
+    if (upstream)
+        frame_bool(upstream, "continue", &again);
+    return again || t->again;
+}
+
+static void say_text(struct tokenize_turns *t, struct tokenize_text user,
+                     struct tokenize_text assistant, struct err *e) {
+    struct tokenize_turn turn = {.user = user,
+                                 .assistant = assistant,
+                                 .again = is_continued(t) && t->prompts->going_on};
+    size_t *rows = count_rows(t, &turn.n_clips, e);
+    turn.rows = rows;
+    if (!e->code && tokenize_prompt(t->prompts, &turn, e) == 0)
+        send_prompt(t, turn.again);
+    free(rows);
+}
+
+static void say_messages(struct tokenize_turns *t, struct tokenize_text line, struct err *e) {
+    bool wanted, restarted, again = is_continued(t);
+    struct tokenize_turn turn = {.assistant = t->assistant,
+                                 .again = again && t->prompts->going_on};
+    if (tokenize_message(t->prompts, &line, again, &wanted, &restarted, e))
+        return;
+    if (restarted)
+        drop_clips(t);
+    size_t *rows = count_rows(t, &turn.n_clips, e);
+    turn.rows = rows;
+    if (!e->code && wanted && tokenize_messages(t->prompts, &turn, e) == 0)
+        send_prompt(t, turn.again);
+    if (!e->code)
+        keep_clips(t);
+    free(rows);
+}
+
+void tokenize_turn_text(struct tokenize_turns *t, struct tokenize_text user,
+                        struct tokenize_text assistant) {
+    struct err e = {.code = 0};
+    stage_start_turn(t->stage);
+    say_text(t, user, assistant, &e);
+    if (e.code)
+        stage_lose_turn(t->stage, &e);
+}
+
+void tokenize_turn_json(struct tokenize_turns *t, struct tokenize_text line) {
+    struct err e = {.code = 0};
+    stage_start_turn(t->stage);
+    say_messages(t, line, &e);
+    if (e.code)
+        stage_lose_turn(t->stage, &e);
+}
+
+/* All of a turn has come. */
+static void finish_turn(struct tokenize_turns *t) {
+    struct err e = {.code = 0};
+    const struct frame *message = held_of_kind(t, FRAME_MESSAGE);
+    if (message && t->user.data)
+        err_set(&e, ERR_DATA, "the stream brings messages; leave out the text");
+    else if (message)
+        say_messages(
+            t, (struct tokenize_text){(const char *)message->payload, message->payload_len}, &e);
+    else
+        say_text(t, t->user, t->assistant, &e);
+    if (e.code)
+        stage_lose_turn(t->stage, &e);
+    drop_held(t);
+}
+
+void tokenize_turn_frame(struct tokenize_turns *t, struct frame *f) {
+    if (f->turn < 0) {
+        stage_forward(t->stage, f);
+        frame_free(f);
+        return;
+    }
+    bool last = f->kind == FRAME_DONE, lost = f->kind == FRAME_ERROR;
+    hold(t, f);
+    if (last)
+        finish_turn(t);
+    if (lost)
+        drop_held(t);
+}
+
+void tokenize_turns_end(struct tokenize_turns *t) {
+    struct err e = {.code = 0};
+    if (t->n_held > 0) {
+        err_set(&e, ERR_PROTOCOL, "turn %lld ends without done", (long long)t->stage->turn);
+        stage_lose_turn(t->stage, &e);
+    }
+    drop_held(t);
+    drop_clips(t);
+    free(t->held);
+    free(t->clips);
+}
