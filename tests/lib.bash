@@ -67,3 +67,11 @@ every_hostile() {
             { echo "hostile stream $name" && return 1; }
     done <"$BATS_TEST_TMPDIR/cases"
 }
+
+# run_examples PAGE: runs the EXAMPLES of man/PAGE, line by line in one shell, in an empty directory.
+run_examples() {
+    mkdir -p "$BATS_TEST_TMPDIR/examples"
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/s/^\.Dl //p' "$ROOT/man/$1" | sed 's/\\&//g; s/\\e/\\/g' >"$BATS_TEST_TMPDIR/lines"
+    [ -s "$BATS_TEST_TMPDIR/lines" ] || { echo "$1 has no examples" && return 1; }
+    (cd "$BATS_TEST_TMPDIR/examples" && timeout 300 bash -euxo pipefail "$BATS_TEST_TMPDIR/lines")
+}
