@@ -17,13 +17,6 @@ void code2wav_reset(struct code2wav *v) {
     nn_conv_reset(&v->exit, v->run);
 }
 
-size_t code2wav_delay(const struct config_code2wav *c) {
-    size_t samples = 0; /* a column lost before a block is `rate` columns lost after it, and a */
-    for (size_t i = 0; i < c->n_blocks; i++) /* block itself loses one more before it */
-        samples = (samples + 1) * c->rates[i];
-    return samples;
-}
-
 /* Codes to rows of the transformer, all its layers and its norm: [n, H]. */
 static struct tensor transform(struct code2wav *v, const int32_t *codes, size_t n) {
     const struct config_code2wav *c = v->config;

@@ -11,7 +11,7 @@
  *
  * Every part keeps what it needs of the past, so the sound of n frames is the first part of the
  * sound of more frames, whatever the pieces they come in. Each block looks one column ahead: n
- * frames give n * factor samples less a constant (code2wav_delay; 555 of 1920 n in the release). */
+ * frames give n * factor samples less a constant (1920 n - 555 in the release). */
 #ifndef TOOLS_CODE2WAV_H
 #define TOOLS_CODE2WAV_H
 
@@ -67,12 +67,9 @@ int code2wav_load(struct code2wav *v, struct run *run, const struct config_code2
 /* Forgets all frames. */
 void code2wav_reset(struct code2wav *v);
 
-/* The sound of the next n frames, 1 <= n <= max_frames, f32 [N]: N = n * factor, less
- * code2wav_delay() in sum over the first calls. It lives until the next call. codes: n rows of
+/* The sound of the next n frames, 1 <= n <= max_frames, f32 [N]: N = n * factor, less a
+ * constant in sum over the first calls. It lives until the next call. codes: n rows of
  * n_groups codes, each below codebook (host memory). */
 struct tensor code2wav_push(struct code2wav *v, const int32_t *codes, size_t n);
-
-/* Samples that the sound is late, and that are never made at the end. */
-size_t code2wav_delay(const struct config_code2wav *c);
 
 #endif

@@ -20,8 +20,8 @@ struct vocoder {
     void *ctx;
 };
 
-/* Qwen3OmniMoeCode2Wav.chunked_decode, as generate() calls it. Each piece lacks code2wav_delay()
- * samples at its end. */
+/* Qwen3OmniMoeCode2Wav.chunked_decode, as generate() calls it. Each piece lacks the
+ * samples at its end that need another frame. */
 enum { VOCODER_PIECE = 300, VOCODER_CONTEXT = 25 };
 
 /* net must have been loaded for blocks of `chunk` frames. Memory comes from its session arena. */
