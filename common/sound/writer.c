@@ -60,26 +60,26 @@ static int format_of(enum sound_kind kind) {
 
 /* ---- WAV ---- */
 
-static void put_le(unsigned char *p, size_t bytes, size_t value) {
-    for (size_t i = 0; i < bytes; i++)
+static void put_le32(unsigned char *p, size_t value) {
+    for (size_t i = 0; i < 4; i++)
         p[i] = (unsigned char)(value >> (8 * i));
 }
 
-/* RIFF header for 16-bit mono; data_bytes of 0xffffffff or more means "until the end". */
+/* RIFF header for 16-bit mono; more data bytes than it can say mean "until the end". */
 static void wav_header(unsigned char h[WAV_HEADER], size_t rate, uint64_t data_bytes) {
+    static const unsigned char chunks[WAV_HEADER + 1] =
+        "RIFF----WAVE"
+        "fmt \x10\0\0\0"  /* bytes of what follows: */
+        "\1\0\1\0"        /* PCM, one channel */
+        "--------\2\0"    /* rates, bytes a sample */
+        "\x10\0data----"; /* bits a sample */
     size_t unknown = 0xffffffff;
     bool known = data_bytes <= unknown - WAV_HEADER;
-    memcpy(h, "RIFF....WAVEfmt ", 16);
-    put_le(h + 4, 4, known ? data_bytes + WAV_HEADER - 8 : unknown);
-    put_le(h + 16, 4, 16);       /* bytes of the format that follow */
-    put_le(h + 20, 2, 1);        /* PCM */
-    put_le(h + 22, 2, 1);        /* channels */
-    put_le(h + 24, 4, rate);     /* samples a second */
-    put_le(h + 28, 4, 2 * rate); /* bytes a second */
-    put_le(h + 32, 2, 2);        /* bytes of a sample of all channels */
-    put_le(h + 34, 2, 16);       /* bits of a sample */
-    memcpy(h + 36, "data", 4);
-    put_le(h + 40, 4, known ? data_bytes : unknown);
+    memcpy(h, chunks, WAV_HEADER);
+    put_le32(h + 4, known ? data_bytes + WAV_HEADER - 8 : unknown);
+    put_le32(h + 24, rate);     /* samples a second */
+    put_le32(h + 28, 2 * rate); /* bytes a second */
+    put_le32(h + 40, known ? data_bytes : unknown);
 }
 
 /* Where we can come back to later: not on pipes, nor where all writes go to the end. */
