@@ -67,7 +67,7 @@ raw() {
     mkfifo "$OUT/codes"
     raw <"$OUT/codes" >"$OUT/pcm" &
     exec 7>"$OUT/codes"
-    talk 0 3 | sed '$d' | stream --cut >&7
+    talk 0 3 | sed '$d' | unended >&7
     for ((i = 0; i < 100 && $(wc -c <"$OUT/pcm") < 4 * 3285; i++)); do sleep .1; done
     [ "$(wc -c <"$OUT/pcm")" -eq $((4 * 3285)) ] # frames 0 and 1; the next block is 2 and 3
     exec 7>&-

@@ -99,7 +99,7 @@ END
     mkfifo "$OUT/codes"
     omni-code2wav -o "$OUT/%d.wav" <"$OUT/codes" &
     exec 7>"$OUT/codes"
-    { talk 0 2 && echo '{"kind": "turn", "turn": 1}'; } | stream --cut >&7
+    { talk 0 2 && echo '{"kind": "turn", "turn": 1}'; } | unended >&7
     for ((i = 0; i < 100; i++)); do
         [ ! -e "$OUT/0.wav" ] || [ ! -e "$OUT/1.wav.part" ] || break
         sleep .1
@@ -156,7 +156,7 @@ END
     run omni-code2wav -o "$OUT/x.wav" <"$OUT/lost"
     [ "$status" -eq 71 ] && [ -z "$(left)" ] && [ -z "$output" ]
     { talk 0 4 && echo '{"kind": "turn", "turn": 1}' &&
-        echo '{"kind": "error", "code": 69, "text": "no"}'; } | stream --cut >"$OUT/fatal"
+        echo '{"kind": "error", "code": 69, "text": "no"}'; } | unended >"$OUT/fatal"
     run omni-code2wav -o "$OUT/x.flac" <"$OUT/fatal"
     [ "$status" -eq 69 ] && [ -z "$(left)" ] && [ -z "$output" ]
 }
@@ -218,9 +218,9 @@ END
 }
 
 @test "code2wav: SIGINT ends the turn where it is, the next one is whole" {
-    { talk 0 13 && talk 1 2; } | stream >"$OUT/whole"
+    { echo '{"kind": "begin", "omni": 1}' && talk 0 13 && talk 1 2; } | stream >"$OUT/whole"
     local part
-    part=$(talk 0 4 | sed '$d' | stream --cut | wc -c)
+    part=$(talk 0 4 | sed '$d' | unended | wc -c)
     mkfifo "$OUT/codes"
     set -m # a background job without it ignores SIGINT
     omni-code2wav --trace pcm -o "$OUT/%d.wav" <"$OUT/codes" >"$OUT/stream" &

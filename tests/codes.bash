@@ -23,3 +23,8 @@ talk() {
 stream() {
     python3 "$ROOT/tests/stream.py" "$@"
 }
+
+# A stream that goes on: begun, but without an end.
+unended() {
+    { echo '{"kind": "begin", "omni": 1}' && cat; } | stream --part
+}
