@@ -7,9 +7,11 @@
 
 static float dot(const struct run *run, const float *x, const struct tensor *w, size_t first,
                  size_t n) {
-    if (w->dtype == TENSOR_BF16)
-        return run->cpu->dot_bf16(x, (const uint16_t *)w->data + first, n);
-    return run->cpu->dot_f32(x, tensor_f32(w) + first, n);
+    float y;
+    struct cpu_dots d = {.x = x, .y = &y, .rows = 1, .outs = 1, .width = n};
+    d.w = (const char *)w->data + first * tensor_dtype_size(w->dtype);
+    (w->dtype == TENSOR_BF16 ? run->cpu->dots_bf16 : run->cpu->dots_f32)(&d);
+    return y;
 }
 
 /* Softmax in one pass: the sums so far are rescaled when a larger score comes. */

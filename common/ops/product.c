@@ -3,41 +3,131 @@
 #include "common/ops/cpu/kernels.h"
 #include "common/ops/row.h"
 
-#include <math.h>
+#include <omp.h>
 
-static float dot(const struct run *run, const float *x, const struct tensor *w, size_t first,
-                 size_t n) {
-    if (w->dtype == TENSOR_BF16)
-        return run->cpu->dot_bf16(x, (const uint16_t *)w->data + first, n);
-    return run->cpu->dot_f32(x, tensor_f32(w) + first, n);
+enum {
+    /* More rows than this are worth packing weights for; measured, see tests/bench. */
+    FEW_ROWS = 48,
+    /* With fewer outputs than this a panel of packed weights is mostly empty. */
+    FEW_OUTS = 8,
+    /* Less than so many multiply-adds end before another thread has woken up. */
+    PARALLEL_WORK = 1 << 16,
+    /* Multiply-adds of one task with few rows: long enough to stream, short enough to share out. */
+    TASK_WORK = 1 << 17,
+};
+
+static size_t at_least(size_t n, size_t least) {
+    return n < least ? least : n;
 }
 
-static float activate(enum op_act act, float v) {
-    switch (act) {
-    case OP_GELU:
-        return 0.5F * v * (1 + erff(v * (float)M_SQRT1_2));
-    case OP_SILU:
-        return v / (1 + expf(-v));
-    case OP_NONE:
-        break;
+static size_t at_most(size_t n, size_t most) {
+    return n > most ? most : n;
+}
+
+static size_t divide_up(size_t n, size_t by) {
+    return (n + by - 1) / by;
+}
+
+/* The bias as f32, zeros where there is an activation but no bias, NULL where there is neither. */
+static const float *bias_of(struct run *run, const struct product *p) {
+    if (!p->b && p->act == OP_NONE)
+        return NULL;
+    if (p->b && p->b->dtype == TENSOR_F32)
+        return tensor_f32(p->b);
+    float *bias = arena_zalloc(&run->memory[RUN_STEP], p->outs * sizeof *bias);
+    for (size_t n = 0; p->b && n < p->outs; n++)
+        bias[n] = row_weight(p->b, n);
+    return bias;
+}
+
+static const void *weights_at(const struct product *p, size_t i) {
+    return (const char *)p->w->data + i * tensor_dtype_size(p->w->dtype);
+}
+
+/* Rows [t, t + rows) and outputs [n, n + outs). */
+static void few_task(const struct run *run, const struct product *p, const float *bias, size_t t,
+                     size_t rows, size_t n, size_t outs) {
+    size_t width = p->taps * p->width;
+    struct cpu_dots d = {.x = p->x + t * p->width,
+                         .w = weights_at(p, n * width),
+                         .y = p->dst + t * p->outs + n,
+                         .x_stride = p->width,
+                         .w_stride = width,
+                         .y_stride = p->outs,
+                         .rows = rows,
+                         .outs = outs,
+                         .width = width,
+                         .add = p->add};
+    if (p->w->dtype == TENSOR_BF16)
+        run->cpu->dots_bf16(&d);
+    else
+        run->cpu->dots_f32(&d);
+    for (size_t i = 0; bias && i < rows; i++)
+        run->cpu->finish(d.y + i * p->outs, bias + n, outs, p->act);
+}
+
+/* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */
+static void few_rows(const struct run *run, const struct product *p, const float *bias) {
+    size_t work = p->rows * p->taps * p->width; /* of one output */
+    size_t outs = at_least(TASK_WORK / at_least(work, 1) / 4 * 4, 4);
+    size_t tasks = divide_up(p->outs, outs);
+#pragma omp parallel for schedule(dynamic) if (work * p->outs >= PARALLEL_WORK)
+    for (size_t i = 0; i < tasks; i++)
+        few_task(run, p, bias, 0, p->rows, i * outs, at_most(outs, p->outs - i * outs));
+}
+
+static void few_outs(const struct run *run, const struct product *p, const float *bias) {
+    size_t work = p->outs * p->taps * p->width; /* of one row */
+    size_t rows = at_least(TASK_WORK / at_least(work, 1) / 6 * 6, 6);
+    size_t tasks = divide_up(p->rows, rows);
+#pragma omp parallel for schedule(dynamic) if (work * p->rows >= PARALLEL_WORK)
+    for (size_t i = 0; i < tasks; i++)
+        few_task(run, p, bias, i * rows, at_most(rows, p->rows - i * rows), 0, p->outs);
+}
+
+/* Blocks of rows and of outputs; a few for each thread where there is enough work. */
+static void many(struct run *run, const struct product *p, const float *bias) {
+    const struct cpu_kernels *cpu = run->cpu;
+    struct cpu_gemm g = {.x = p->x,
+                         .w = p->w->data,
+                         .y = p->dst,
+                         .bias = bias,
+                         .outs = p->outs,
+                         .taps = p->taps,
+                         .width = p->width,
+                         .dilation = p->dilation,
+                         .act = p->act,
+                         .add = p->add};
+    size_t threads = (size_t)run->threads, row_blocks = divide_up(p->rows, cpu->gemm_rows);
+    size_t panels = divide_up(p->outs, cpu->gemm_outs);
+    size_t out_blocks = at_most(divide_up(4 * threads, row_blocks), divide_up(panels, 2));
+    out_blocks = at_least(out_blocks, divide_up(panels, 16));
+    char *scratch = arena_alloc(&run->memory[RUN_STEP], threads * cpu->gemm_scratch);
+    bool parallel = p->rows * p->outs * p->taps * p->width >= PARALLEL_WORK;
+#pragma omp parallel for collapse(2) schedule(dynamic) num_threads(run->threads) if (parallel)
+    for (size_t j = 0; j < out_blocks; j++) {
+        for (size_t i = 0; i < row_blocks; i++) {
+            size_t t = p->rows * i / row_blocks, t_end = p->rows * (i + 1) / row_blocks;
+            size_t n = panels * j / out_blocks * cpu->gemm_outs;
+            size_t n_end = at_most(panels * (j + 1) / out_blocks * cpu->gemm_outs, p->outs);
+            (p->w->dtype == TENSOR_BF16 ? cpu->gemm_bf16 : cpu->gemm_f32)(
+                &g, t, t_end - t, n, n_end - n,
+                scratch + (size_t)omp_get_thread_num() * cpu->gemm_scratch);
+        }
     }
-    return v;
-}
-
-static void one(const struct run *run, const struct product *p, size_t t, size_t n) {
-    float sum = p->b ? row_weight(p->b, n) : 0;
-    for (size_t i = 0; i < p->taps; i++)
-        sum += dot(run, p->x + (t + i * p->dilation) * p->width, p->w, (n * p->taps + i) * p->width,
-                   p->width);
-    float *y = p->dst + t * p->outs + n;
-    *y = activate(p->act, sum) + (p->add ? *y : 0);
 }
 
 void product_run(struct run *run, const struct product *p) {
     assert(row_is_weight(p->w) && (!p->b || row_is_weight(p->b)));
-    size_t work = p->rows * p->outs * p->taps * p->width;
-#pragma omp parallel for collapse(2) if (work >= ROW_PARALLEL)
-    for (size_t n = 0; n < p->outs; n++)
-        for (size_t t = 0; t < p->rows; t++)
-            one(run, p, t, n);
+    assert(!p->add || p->act == OP_NONE);
+    struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
+    const float *bias = bias_of(run, p);
+    bool contiguous = p->taps == 1 || p->dilation == 1;
+    if (contiguous && p->rows <= FEW_ROWS)
+        few_rows(run, p, bias);
+    else if (contiguous && p->outs < FEW_OUTS)
+        few_outs(run, p, bias);
+    else
+        many(run, p, bias);
+    arena_release(&run->memory[RUN_STEP], mark);
 }

@@ -6,7 +6,8 @@
  *     static void bench(struct check *c) { for true shapes: fill, check_bench }
  *     int main(int argc, char **argv) { return check_main(argc, argv, test, bench); }
  * It runs `test` once for every instruction set this machine has and prints a TAP line a check;
- * with -b it runs `bench` instead, with the best instruction set or the one $OMNI_ISA names. */
+ * with -b it runs `bench` instead, with the best instruction set or the one $OMNI_ISA names, on
+ * all cores or -j THREADS. */
 #ifndef TESTS_OPS_CHECK_H
 #define TESTS_OPS_CHECK_H
 

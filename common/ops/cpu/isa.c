@@ -15,11 +15,24 @@
 
 #include "common/ops/cpu/kernels.h"
 
-#include "common/ops/cpu/dot.h"
+#include "common/ops/cpu/ceiling.h"
+#include "common/ops/cpu/dots.h"
+#include "common/ops/cpu/math.h"
+
+#include "common/ops/cpu/finish.h"
+#include "common/ops/cpu/gemm.h"
 
 extern const struct cpu_kernels ISA_TABLE;
 const struct cpu_kernels ISA_TABLE = {
     .name = ISA_NAME,
-    .dot_f32 = dot_f32,
-    .dot_bf16 = dot_bf16,
+    .dots_f32 = dots_f32,
+    .dots_bf16 = dots_bf16,
+    .gemm_f32 = gemm_f32,
+    .gemm_bf16 = gemm_bf16,
+    .gemm_scratch = sizeof(struct gemm_scratch),
+    .gemm_outs = GEMM_OUTS,
+    .gemm_rows = GEMM_BLOCK,
+    .finish = finish,
+    .ceiling_fma = ceiling_fma,
+    .ceiling_read = ceiling_read,
 };

@@ -21,4 +21,4 @@ library_obj += $(B)/common/ops/cpu/kernels.o $(isa_obj)
 
 $(isa_obj): $(B)/common/ops/cpu/isa.%.o: common/ops/cpu/isa.c
 	@mkdir -p $(@D)
-	@$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) -O3 $(isa_flags_$*) -DISA_TABLE=cpu_$* -c -o $@ $<
+	@$(CC) $(cflags) -MMD -MP $(CPPFLAGS) $(CFLAGS) -O3 $(isa_flags_$*) -DISA_TABLE=cpu_$* -c -o $@ $<

@@ -1,19 +1,58 @@
 /* cpu kernels: the inner loops of the heavy ops, one table of them for each instruction set.
  *
  * common/ops/cpu/isa.c is compiled once for each instruction set the target architecture may have
- * (isa.mk); it includes the kernels, written once over the vectors of vec_<isa>.h. run_init()
- * takes the best table this machine can run; OMNI_ISA=portable|avx2|avx512|neon forces another. */
+ * (isa.mk); it includes the kernels (dots.h, gemm.h, ...), written once over the vectors of
+ * vec_<isa>.h. run_init() takes the best table this machine can run; the environment variable
+ * OMNI_ISA=portable|avx2|avx512|neon forces another. */
 #ifndef OPS_CPU_KERNELS_H
 #define OPS_CPU_KERNELS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "common/ops/ops.h"
+
+/* y[t, n] = sum_{k < width} x[t, k] w[n, k]. Strides are elements between rows. */
+struct cpu_dots {
+    const float *x;
+    const void *w; /* f32 or bf16 */
+    float *y;
+    size_t x_stride, w_stride, y_stride;
+    size_t rows, outs, width;
+    bool add; /* y += instead */
+};
+
+/* y[t, n] (+)= act(bias[n] + sum_{i < taps} sum_{c < width} w[n, i, c] x[t + i * dilation, c]), all
+ * dense. bias NULL: nothing follows the sum. */
+struct cpu_gemm {
+    const float *x;
+    const void *w; /* f32 or bf16 */
+    float *y;
+    const float *bias;
+    size_t outs, taps, width, dilation;
+    enum op_act act;
+    bool add; /* only without act */
+};
 
 struct cpu_kernels {
     const char *name; /* portable, avx2, avx512, neon */
-    /* sum of x[i] w[i], i < n */
-    float (*dot_f32)(const float *x, const float *w, size_t n);
-    float (*dot_bf16)(const float *x, const uint16_t *w, size_t n);
+
+    /* For few rows (dots.h). */
+    void (*dots_f32)(const struct cpu_dots *d);
+    void (*dots_bf16)(const struct cpu_dots *d);
+
+    /* For many (gemm.h): rows [t, t + rows), outputs [n, n + outs). */
+    void (*gemm_f32)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
+                     void *scratch);
+    void (*gemm_bf16)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
+                      void *scratch);
+    size_t gemm_scratch; /* bytes, 64-byte aligned */
+    size_t gemm_outs;    /* n is a multiple of this */
+    size_t gemm_rows;    /* rows at most */
+
+    /* y[i] = act(y[i] + bias[i]), i < n (finish.h). */
+    void (*finish)(float *y, const float *bias, size_t n, enum op_act act);
+
+    /* For `make bench` (ceiling.h). */
+    double (*ceiling_fma)(size_t n, float *sink);
+    void (*ceiling_read)(const float *p, size_t n, float *sink);
 };
 
 /* The tables this machine can run, portable first, the best last; NULL behind the last. */

@@ -8,7 +8,7 @@
 
 typedef float32x4_t vec;
 
-enum { VEC = 4 };
+enum { VEC = 4, VEC_REGISTERS = 32 };
 
 static inline vec vec_set(float f) {
     return vdupq_n_f32(f);
@@ -26,12 +26,70 @@ static inline void vec_store(float *p, vec v) {
     vst1q_f32(p, v);
 }
 
+static inline vec vec_add(vec a, vec b) {
+    return vaddq_f32(a, b);
+}
+
+static inline vec vec_sub(vec a, vec b) {
+    return vsubq_f32(a, b);
+}
+
+static inline vec vec_mul(vec a, vec b) {
+    return vmulq_f32(a, b);
+}
+
+static inline vec vec_div(vec a, vec b) {
+    return vdivq_f32(a, b);
+}
+
 static inline vec vec_fma(vec a, vec b, vec c) {
     return vfmaq_f32(c, a, b);
 }
 
+static inline vec vec_fnma(vec a, vec b, vec c) {
+    return vfmsq_f32(c, a, b);
+}
+
+static inline vec vec_max(vec a, vec b) {
+    return vmaxq_f32(a, b);
+}
+
+static inline vec vec_min(vec a, vec b) {
+    return vminq_f32(a, b);
+}
+
+static inline vec vec_abs(vec v) {
+    return vabsq_f32(v);
+}
+
+static inline vec vec_copysign(vec magnitude, vec sign) {
+    return vbslq_f32(vdupq_n_u32(0x80000000), sign, magnitude);
+}
+
+static inline vec vec_round(vec v) {
+    return vrndnq_f32(v);
+}
+
+static inline vec vec_scale2(vec v, vec n) {
+    int32x4_t exponent = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
+    return vmulq_f32(v, vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23)));
+}
+
 static inline float vec_sum(vec v) {
     return vaddvq_f32(v);
+}
+
+static inline float vec_largest(vec v) {
+    return vmaxvq_f32(v);
+}
+
+static inline void vec_transpose(vec v[VEC]) {
+    float32x4x2_t a = vzipq_f32(v[0], v[2]), b = vzipq_f32(v[1], v[3]);
+    float32x4x2_t even = vzipq_f32(a.val[0], b.val[0]), odd = vzipq_f32(a.val[1], b.val[1]);
+    v[0] = even.val[0];
+    v[1] = even.val[1];
+    v[2] = odd.val[0];
+    v[3] = odd.val[1];
 }
 
 #endif

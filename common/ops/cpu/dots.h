@@ -1,0 +1,123 @@
+/* Blocks of scalar products along rows of weights; included by isa.c after a vec_<isa>.h.
+ *
+ * For few rows of x. Floor: the weights are read once, 2 or 4 bytes for 2 FLOP a row of x, so one
+ * row runs at the speed of the memory and about six rows at that of the multiply-adds. A tile of
+ * four rows of w and up to six rows of x is summed in registers; nothing is packed. */
+#ifndef OPS_CPU_DOTS_H
+#define OPS_CPU_DOTS_H
+
+#include "common/base/bf16.h"
+#include "common/ops/cpu/kernels.h"
+
+/* Size of a tile at most; its sums take three quarters of the registers. */
+enum { DOTS_OUTS = 4, DOTS_ROWS = VEC_REGISTERS == 32 ? 6 : 3 };
+
+static inline vec dots_load(const struct cpu_dots *d, size_t i, bool bf16) {
+    return bf16 ? vec_load_bf16((const uint16_t *)d->w + i) : vec_load((const float *)d->w + i);
+}
+
+static inline float dots_weight(const struct cpu_dots *d, size_t i, bool bf16) {
+    return bf16 ? bf16_to_f32(((const uint16_t *)d->w)[i]) : ((const float *)d->w)[i];
+}
+
+/* Writes a sum, with what [k, width) adds to it: less than a vector or two. */
+static inline void dots_store(const struct cpu_dots *d, size_t t, size_t n, vec sum, size_t k,
+                              bool bf16) {
+    float y = vec_sum(sum);
+    for (; k < d->width; k++)
+        y += d->x[t * d->x_stride + k] * dots_weight(d, n * d->w_stride + k, bf16);
+    float *p = d->y + t * d->y_stride + n;
+    *p = d->add ? *p + y : y;
+}
+
+/* Row t of x times rows [n, n + outs) of w; outs is a constant. Two chains of additions a sum hide
+ * their latency; the next tile's weights are asked for while this one's are used. */
+static inline __attribute__((always_inline)) void dots_row(const struct cpu_dots *d, size_t t,
+                                                           size_t n, const size_t outs, bool bf16) {
+    vec even[DOTS_OUTS], odd[DOTS_OUTS];
+    const float *x = d->x + t * d->x_stride;
+    size_t w = n * d->w_stride, k = 0;
+    for (size_t j = 0; j < outs; j++)
+        even[j] = odd[j] = vec_set(0);
+    for (; k + 2 * VEC <= d->width; k += 2 * VEC) {
+        for (size_t j = 0; j < outs; j++) {
+            size_t i = w + j * d->w_stride + k;
+            even[j] = vec_fma(dots_load(d, i, bf16), vec_load(x + k), even[j]);
+            odd[j] = vec_fma(dots_load(d, i + VEC, bf16), vec_load(x + k + VEC), odd[j]);
+            __builtin_prefetch((const char *)d->w + (i + outs * d->w_stride) * (bf16 ? 2 : 4));
+        }
+    }
+    for (size_t j = 0; j < outs; j++)
+        dots_store(d, t, n + j, vec_add(even[j], odd[j]), k, bf16);
+}
+
+/* Rows [t, t + rows) of x times rows [n, n + outs) of w; rows and outs are constants. */
+static inline __attribute__((always_inline)) void dots_tile(const struct cpu_dots *d, size_t t,
+                                                            size_t n, const size_t rows,
+                                                            const size_t outs, bool bf16) {
+    vec sum[6][DOTS_OUTS], column[6];
+    const float *x = d->x + t * d->x_stride;
+    size_t w = n * d->w_stride, k = 0;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < outs; j++)
+            sum[i][j] = vec_set(0);
+    for (; k + VEC <= d->width; k += VEC) {
+        for (size_t i = 0; i < rows; i++)
+            column[i] = vec_load(x + i * d->x_stride + k);
+        for (size_t j = 0; j < outs; j++) {
+            vec weights = dots_load(d, w + j * d->w_stride + k, bf16);
+            for (size_t i = 0; i < rows; i++)
+                sum[i][j] = vec_fma(weights, column[i], sum[i][j]);
+        }
+    }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < outs; j++)
+            dots_store(d, t + i, n + j, sum[i][j], k, bf16);
+}
+
+/* All rows of x, in tiles of about equal height, times `outs` rows of w. A row's sums do not depend
+ * on `outs`. */
+static inline __attribute__((always_inline)) void dots_column(const struct cpu_dots *d, size_t n,
+                                                              const size_t outs, bool bf16) {
+    size_t tiles = (d->rows + DOTS_ROWS - 1) / DOTS_ROWS;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t t = d->rows * tile / tiles, rows = d->rows * (tile + 1) / tiles - t;
+        switch (rows) {
+        case 1:
+            dots_row(d, t, n, outs, bf16);
+            break;
+        case 2:
+            dots_tile(d, t, n, 2, outs, bf16);
+            break;
+        case 3:
+            dots_tile(d, t, n, 3, outs, bf16);
+            break;
+        case 4: /* from here on only with 32 registers */
+            dots_tile(d, t, n, 4, outs, bf16);
+            break;
+        case 5:
+            dots_tile(d, t, n, 5, outs, bf16);
+            break;
+        default:
+            dots_tile(d, t, n, 6, outs, bf16);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void dots(const struct cpu_dots *d, bool bf16) {
+    size_t n = 0;
+    for (; n + DOTS_OUTS <= d->outs; n += DOTS_OUTS)
+        dots_column(d, n, DOTS_OUTS, bf16);
+    for (; n < d->outs; n++)
+        dots_column(d, n, 1, bf16);
+}
+
+static void dots_f32(const struct cpu_dots *d) {
+    dots(d, false);
+}
+
+static void dots_bf16(const struct cpu_dots *d) {
+    dots(d, true);
+}
+
+#endif
