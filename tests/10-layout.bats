@@ -11,6 +11,16 @@ nothing() {
     ! grep .
 }
 
+@test "each op has its source, test, prototype and test line" {
+    while read -r op; do
+        for file in common/ops/"$op".c tests/ops/"$op".c; do
+            [ -f "$file" ] || echo "$op: no $file"
+        done
+        grep -q "^void op_$op(" common/ops/ops.h || echo "$op: no prototype in ops.h"
+        grep -q "ops_program $op\$" tests/20-ops.bats || echo "$op: not in tests/20-ops.bats"
+    done <common/ops/ops.def | nothing
+}
+
 @test "each prototype of ops.h is in ops.def" {
     sed -n 's/^void op_\([a-z_0-9]*\)(.*/\1/p' common/ops/ops.h |
         grep -vxF -f common/ops/ops.def | nothing

@@ -10,42 +10,6 @@ ops_program() {
     timeout 300 "$BUILD/tests/ops/$1"
 }
 
-@test "op linear" {
-    ops_program linear
-}
-
-@test "op linear_add" {
-    ops_program linear_add
-}
-
-@test "op conv" {
-    ops_program conv
-}
-
-@test "op dwconv" {
-    ops_program dwconv
-}
-
-@test "op im2col" {
-    ops_program im2col
-}
-
-@test "op kv_write" {
-    ops_program kv_write
-}
-
-@test "op attention" {
-    ops_program attention
-}
-
-@test "op attention_blocks" {
-    ops_program attention_blocks
-}
-
-@test "op moe_add" {
-    ops_program moe_add
-}
-
 @test "op copy" {
     ops_program copy
 }
@@ -90,6 +54,26 @@ ops_program() {
     ops_program layer_norm
 }
 
+@test "op linear" {
+    ops_program linear
+}
+
+@test "op linear_add" {
+    ops_program linear_add
+}
+
+@test "op conv" {
+    ops_program conv
+}
+
+@test "op dwconv" {
+    ops_program dwconv
+}
+
+@test "op im2col" {
+    ops_program im2col
+}
+
 @test "op snakebeta" {
     ops_program snakebeta
 }
@@ -106,8 +90,24 @@ ops_program() {
     ops_program rope
 }
 
+@test "op kv_write" {
+    ops_program kv_write
+}
+
+@test "op attention" {
+    ops_program attention
+}
+
+@test "op attention_blocks" {
+    ops_program attention_blocks
+}
+
 @test "op route" {
     ops_program route
+}
+
+@test "op moe_add" {
+    ops_program moe_add
 }
 
 @test "op sample" {
