@@ -384,8 +384,8 @@ def natural(name):
     return [part.zfill(6) if part.isdigit() else part for part in name.split(".")]
 
 
-def write_weights(model, folder, count):
-    model.to(torch.bfloat16).save_pretrained(folder)
+def write_weights(model, folder, count=1):
+    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="4GB")
     whole = folder / "model.safetensors"
     if count > 1:
         tensors = {name: t for name, t in load_file(whole).items() if ".visual." not in name}

@@ -28,7 +28,9 @@ def note_margin(kind, gap, where):
 
 def note_greedy(logits, where):
     best = torch.topk(logits, 2).values
-    note_margin("greedy", best[0] - best[1], where)
+    gap = float(best[0] - best[1])
+    note_margin("greedy", gap, where)
+    return gap
 
 
 class Tape:
@@ -36,7 +38,7 @@ class Tape:
 
     def __init__(self):
         self.rows, self.hooks = {}, []
-        self.gaps = {}  # of each router: how far the last expert chosen is from the first one not
+        self.gaps = {}  # of each router, each row: logit of the last expert in minus the first out
 
     def __enter__(self):
         return self
@@ -76,10 +78,10 @@ class Tape:
             order = chosen.argsort(-1)
             self.add(name + ".experts", chosen.gather(-1, order))
             self.add(name + ".expert_weights", weights.gather(-1, order))
+            last, first = torch.topk(logits, module.top_k + 1).values[:, -2:].T
+            self.gaps.setdefault(name + ".experts", []).append((last - first).cpu().numpy())
             top = torch.topk(logits.softmax(-1), module.top_k + 1).values
-            gaps = top[:, -2] - top[:, -1]
-            self.gaps.setdefault(name + ".experts", []).append(gaps.cpu().numpy())
-            note_margin("router", gaps.min(), name)
+            note_margin("router", (top[:, -2] - top[:, -1]).min(), name)
 
         self.hooks.append(gate.register_forward_hook(hook))
 
@@ -287,7 +289,7 @@ def talk(model, ids, n_prompt, limit, hidden=None, voice="ethan"):
         stopped = drawn[-1] == config.codec_eos_token_id
         if not stopped:  # the reference drops this frame; omni completes it
             codes.append(predict(model, torch.from_numpy(tape["talker.norm"][-1]), drawn[-1]))
-    check_draws(torch.from_numpy(tape["talker.logits"]), drawn, suppressed)
+    tape.draws = check_draws(torch.from_numpy(tape["talker.logits"]), drawn, suppressed)
     assert [frame[0] for frame in codes] == drawn[: len(codes)] and len(codes) == len(
         drawn
     ) - stopped
@@ -295,15 +297,17 @@ def talk(model, ids, n_prompt, limit, hidden=None, voice="ethan"):
 
 
 def check_draws(logits, drawn, suppressed):
-    """Draws code 0 again from the raw logits by the rules: penalty, suppression,
-    maximum."""
+    """Draws code 0 again from the raw logits by the rules: penalty, suppression, maximum. Returns
+    how clear each draw was."""
+    gaps = []
     for step, code in enumerate(drawn):
         row = logits[step].clone()
         seen = list(set(drawn[:step]))
         row[seen] = torch.where(row[seen] > 0, row[seen] / 1.05, row[seen] * 1.05)
         row[suppressed] = -torch.inf
         assert row.argmax() == code
-        note_greedy(row, f"talker step {step}")
+        gaps.append(note_greedy(row, f"talker step {step}"))
+    return np.array(gaps)
 
 
 # ---- code2wav ----

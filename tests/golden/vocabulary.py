@@ -124,11 +124,13 @@ def qwen_tokenizer(bpe):
 
 
 class Vocabulary:
-    """Ids of one model: `size` tokens in all, added ones at the end."""
+    """Ids of one model: `size` tokens that text can use, added ones at the end. `filler` more
+    stand before the added ones, where a model must have as many as the release."""
 
-    def __init__(self, size=512):
+    def __init__(self, size=512, filler=0):
         self.merges = learn(size - 256 - len(ADDED))
         names = [*byte_letters().values(), *("".join(pair) for pair in self.merges)]
+        names += [f"<{i}>" for i in range(filler)]
         self.ids = {name: i for i, name in enumerate(names)}
         self.added = {name: len(names) + i for i, name in enumerate(ADDED)}
 
