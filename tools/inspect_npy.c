@@ -20,8 +20,9 @@ static const char *descr(enum tensor_dtype dtype) {
  * 64; its length stands in bytes 8 and 9. */
 static size_t make_header(char header[320], const struct tensor *t) {
     enum { PREFIX = 10, ALIGN = 64 };
+    static const char magic[8] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0};
     int n = PREFIX;
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    memcpy(header, magic, sizeof magic);
     n += sprintf(header + n, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr(t->dtype));
     for (size_t i = 0; i < t->rank; i++)
         n += sprintf(header + n, "%zu,%s", t->shape[i], i + 1 < t->rank ? " " : "");

@@ -40,7 +40,7 @@ static struct inspect_item *find_or_add(struct inspect_rows *r, enum inspect_wha
 }
 
 static void append(struct inspect_item *i, const void *bytes, size_t n) {
-    if (i->n_bytes + n + 1 > i->room) {
+    if (!i->bytes || i->n_bytes + n + 1 > i->room) {
         i->room = 2 * (i->n_bytes + n) + 1;
         i->bytes = arena_xrealloc(i->bytes, i->room, 1);
     }

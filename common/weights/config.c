@@ -187,7 +187,8 @@ static void read_thinker(const struct place *p, struct config *c) {
 /* ---- talker --------------------------------------------------------------------------------- */
 
 static char *copy_string(const char *s) {
-    return strcpy(arena_xrealloc(NULL, strlen(s) + 1, 1), s);
+    size_t n = strlen(s) + 1;
+    return memcpy(arena_xrealloc(NULL, n, 1), s, n);
 }
 
 static void read_speakers(const struct place *p, struct config_talker *t) {

@@ -157,7 +157,7 @@ int st_parse(struct st_file *f, const void *bytes, size_t size, const char *file
              struct err *e) {
     const unsigned char *p = bytes;
     uint64_t length = 0;
-    *f = (struct st_file){.size = size};
+    *f = (struct st_file){.name = arena_strdup(a, file), .size = size};
     if (size < LENGTH_BYTES)
         return err_set(e, ERR_DATA, "%s: %zu bytes are no safetensors file", file, size);
     for (size_t i = 0; i < LENGTH_BYTES; i++)
@@ -167,7 +167,7 @@ int st_parse(struct st_file *f, const void *bytes, size_t size, const char *file
                        (unsigned long long)length, size);
     json_t *json = json_read_object((const char *)p + LENGTH_BYTES, length, file, e);
     if (json) {
-        struct header h = {.file = arena_strdup(a, file),
+        struct header h = {.file = f->name,
                            .data = (const char *)p + LENGTH_BYTES + length,
                            .data_size = size - LENGTH_BYTES - length,
                            .arena = a,

@@ -17,7 +17,8 @@ struct st_tensor {
 };
 
 struct st_file {
-    void *map; /* the whole file, read-only */
+    const char *name; /* base name */
+    void *map;        /* the whole file, read-only */
     size_t size;
     size_t n_tensors;
     struct st_tensor *tensors; /* in the order of the data */

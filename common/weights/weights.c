@@ -58,15 +58,15 @@ static bool is_plain_name(const char *name) {
     return name && *name && !strchr(name, '/') && name[0] != '.' && strlen(name) <= NAME_MAX;
 }
 
-static bool is_open(const struct weights *w, const char **names, const char *name) {
+static bool is_open(const struct weights *w, const char *name) {
     for (size_t i = 0; i < w->n_files; i++)
-        if (strcmp(names[i], name) == 0)
+        if (strcmp(w->files[i].name, name) == 0)
             return true;
     return false;
 }
 
 static int open_shards(struct weights *w, const char *dir, json_t *map, struct err *e) {
-    const char *tensor, *names[MAX_SHARDS];
+    const char *tensor;
     json_t *v;
     w->files = arena_zalloc(&w->arena, MAX_SHARDS * sizeof *w->files);
     json_object_foreach(map, tensor, v) {
@@ -74,11 +74,10 @@ static int open_shards(struct weights *w, const char *dir, json_t *map, struct e
         if (!is_plain_name(name))
             return err_set(e, ERR_DATA, "%s: tensor '%.200s' is not in a file of this directory",
                            w->source, tensor);
-        if (is_open(w, names, name))
+        if (is_open(w, name))
             continue;
         if (w->n_files == MAX_SHARDS)
             return err_set(e, ERR_DATA, "%s: more than %d files", w->source, MAX_SHARDS);
-        names[w->n_files] = name;
         if (open_file(w, dir, name, e))
             return e->code;
     }
