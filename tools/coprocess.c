@@ -13,7 +13,7 @@
 
 extern char **environ;
 
-/* ---- start ---- */
+/* ---- process ---- */
 
 /* Runs the command with the pipe ends as stdin and stdout. SIGPIPE, which omni ignores, is as usual
  * there; an interrupt reaches both of us. */
@@ -35,26 +35,6 @@ static int spawn(struct coprocess *p, int in, int out) {
     posix_spawn_file_actions_destroy(&files);
     return rc;
 }
-
-int coprocess_open(struct coprocess *p, const char *command, const char *producer,
-                   const struct config *config, struct err *e) {
-    int to[2], from[2];
-    *p = (struct coprocess){.command = command, .config = config};
-    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
-        return err_set(e, ERR_MEMORY, "co-process: no pipe: %s", strerror(errno));
-    int rc = spawn(p, to[0], from[1]);
-    close(to[0]);
-    close(from[1]);
-    if (rc)
-        return err_set(e, ERR_MEMORY, "co-process '%.200s': %s", command, strerror(rc));
-    p->in = from[0];
-    stream_out_init(&p->out, to[1], producer);
-    struct frame_head h;
-    begin_head(&h, producer, config);
-    return coprocess_send(p, &h, e);
-}
-
-/* ---- end ---- */
 
 /* Waits for its exit and says how it went. */
 static void describe_exit(struct coprocess *p, char *text, size_t size) {
@@ -81,6 +61,62 @@ static int died(struct coprocess *p, struct err *e) {
     return err_set(e, ERR_PROTOCOL, "co-process '%.200s' ended too early: %s", p->command, how);
 }
 
+/* ---- frames ---- */
+
+int coprocess_send(struct coprocess *p, struct frame_head *h, struct err *e) {
+    struct err broken = {.code = 0};
+    return stream_write(&p->out, h, NULL, 0, &broken) ? died(p, e) : 0;
+}
+
+int coprocess_tensor(struct coprocess *p, int64_t turn, const char *name, const struct tensor *t,
+                     struct err *e) {
+    struct err broken = {.code = 0};
+    return stream_tensor(&p->out, turn, name, t, &broken) ? died(p, e) : 0;
+}
+
+int coprocess_lose(struct coprocess *p, int64_t turn, const struct err *what, struct err *e) {
+    struct err broken = {.code = 0};
+    return stream_error(&p->out, turn, what, &broken) ? died(p, e) : 0;
+}
+
+struct frame *coprocess_read(struct coprocess *p, struct err *e) {
+    struct frame *f = NULL;
+    struct err broken = {.code = 0};
+    if (frame_read(p->in, &f, &broken) || !f || f->kind == FRAME_END ||
+        (f->kind == FRAME_ERROR && f->turn < 0)) {
+        frame_free(f);
+        died(p, e);
+        return NULL;
+    }
+    return f;
+}
+
+/* ---- begin and end ---- */
+
+int coprocess_open(struct coprocess *p, const char *command, const char *producer,
+                   const struct config *config, struct err *e) {
+    int to[2], from[2];
+    *p = (struct coprocess){.command = command};
+    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+        return err_set(e, ERR_MEMORY, "co-process: no pipe: %s", strerror(errno));
+    int rc = spawn(p, to[0], from[1]);
+    close(to[0]);
+    close(from[1]);
+    if (rc)
+        return err_set(e, ERR_MEMORY, "co-process '%.200s': %s", command, strerror(rc));
+    p->in = from[0];
+    stream_out_init(&p->out, to[1], producer);
+    struct frame_head h;
+    begin_head(&h, producer, config);
+    if (coprocess_send(p, &h, e))
+        return e->code;
+    struct frame *f = coprocess_read(p, e);
+    if (f)
+        begin_check(f, config, e);
+    frame_free(f);
+    return e->code;
+}
+
 int coprocess_close(struct coprocess *p, struct err *e) {
     struct frame *f = NULL;
     struct err broken = {.code = 0};
@@ -98,44 +134,4 @@ int coprocess_close(struct coprocess *p, struct err *e) {
     stream_out_free(&p->out);
     describe_exit(p, how, sizeof how);
     return 0;
-}
-
-/* ---- frames ---- */
-
-int coprocess_send(struct coprocess *p, struct frame_head *h, struct err *e) {
-    struct err broken = {.code = 0};
-    return stream_write(&p->out, h, NULL, 0, &broken) ? died(p, e) : 0;
-}
-
-int coprocess_tensor(struct coprocess *p, int64_t turn, const char *name, const struct tensor *t,
-                     struct err *e) {
-    struct err broken = {.code = 0};
-    return stream_tensor(&p->out, turn, name, t, &broken) ? died(p, e) : 0;
-}
-
-/* A frame of any kind; NULL if there is none. */
-static struct frame *take(struct coprocess *p, struct err *e) {
-    struct frame *f = NULL;
-    struct err broken = {.code = 0};
-    if (frame_read(p->in, &f, &broken) || !f || f->kind == FRAME_END ||
-        (f->kind == FRAME_ERROR && f->turn < 0)) {
-        frame_free(f);
-        died(p, e);
-        return NULL;
-    }
-    return f;
-}
-
-struct frame *coprocess_read(struct coprocess *p, struct err *e) {
-    if (!p->begun) {
-        struct frame *f = take(p, e);
-        if (!f)
-            return NULL;
-        begin_check(f, p->config, e);
-        frame_free(f);
-        if (e->code)
-            return NULL;
-        p->begun = true;
-    }
-    return take(p, e);
 }

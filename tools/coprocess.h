@@ -10,15 +10,13 @@
 
 struct coprocess {
     const char *command;
-    const struct config *config; /* what the other side's begin is compared with */
     pid_t pid;
     int in;
     struct stream_out out;
-    bool begun;
 };
 
-/* Starts `sh -c command` and writes our begin, as `producer`. command and config must outlive p.
- * 71: no process to be had. */
+/* Starts `sh -c command`, writes our begin, as `producer`, and reads the other side's: 65 if its
+ * model has other sizes. command must outlive p. 71: no process to be had. */
 int coprocess_open(struct coprocess *p, const char *command, const char *producer,
                    const struct config *config, struct err *e);
 /* Says `end`, waits for the other side's and for its exit. */
@@ -28,6 +26,7 @@ int coprocess_close(struct coprocess *p, struct err *e);
 int coprocess_send(struct coprocess *p, struct frame_head *h, struct err *e);
 int coprocess_tensor(struct coprocess *p, int64_t turn, const char *name, const struct tensor *t,
                      struct err *e);
+int coprocess_lose(struct coprocess *p, int64_t turn, const struct err *what, struct err *e);
 /* Waits for its next frame; never NULL without an error: 76 with the exit status in the message if
  * it is gone, has ended or broke the protocol. The caller frees the frame. */
 struct frame *coprocess_read(struct coprocess *p, struct err *e);

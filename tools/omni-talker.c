@@ -75,6 +75,12 @@ static void serve(struct speech *s) {
         die_err(&e);
 }
 
+static void free_flags(struct flags *f) {
+    free(f->voice);
+    free(f->context);
+    free(f->codepred);
+}
+
 int main(int argc, char **argv) {
     struct opt o;
     static struct flags f;
@@ -118,5 +124,12 @@ int main(int argc, char **argv) {
     serve(&s);
     if (o.verbose)
         summary(&s);
-    return stage_close(&stage);
+    int code = stage_close(&stage);
+    speech_free(&s);
+    weights_close(w);
+    run_free(&run);
+    config_free(&config);
+    free_flags(&f);
+    opt_free(&o);
+    return code;
 }

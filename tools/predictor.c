@@ -130,3 +130,7 @@ int predictor_done(struct predictor *p, struct err *e) {
     frame_free(f);
     return e->code;
 }
+
+int predictor_lose(struct predictor *p, int64_t turn, const struct err *what, struct err *e) {
+    return p->is_outside ? coprocess_lose(&p->outside, turn, what, e) : 0;
+}

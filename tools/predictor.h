@@ -27,5 +27,7 @@ int predictor_turn(struct predictor *p, const struct frame *turn, const struct s
 /* Completes t->codes and writes t->codec_sum. Inside, it is a fixed sequence of ops. */
 int predictor_frame(struct predictor *p, struct talker *t, struct err *e);
 int predictor_done(struct predictor *p, struct err *e);
+/* The turn is lost, for the reason `what`. */
+int predictor_lose(struct predictor *p, int64_t turn, const struct err *what, struct err *e);
 
 #endif

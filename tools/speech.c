@@ -147,7 +147,7 @@ static int take_specials(struct speech *s, const struct frame *f, struct err *e)
     if (f->tensor.shape[0] != TALKER_SPECIALS)
         return err_set(e, ERR_DATA, "tensor 'tts_embed' has %zu rows, not %d", f->tensor.shape[0],
                        TALKER_SPECIALS);
-    talker_put_specials(&s->talker, s->run, (const float *)f->payload);
+    talker_put_specials(&s->talker, s->run, tensor_f32(&f->tensor));
     s->has_specials = true;
     return 0;
 }
@@ -159,7 +159,7 @@ static int take_prompt(struct speech *s, const struct frame *f, struct err *e) {
         return err_set(e, ERR_DATA, "a second prompt in one turn");
     if (!s->has_specials)
         return err_set(e, ERR_DATA, "no tts_embed before the first prompt");
-    if (prompt_sort(&s->prompt, s->config, (const int32_t *)f->payload, f->tensor.shape[0], e))
+    if (prompt_sort(&s->prompt, s->config, tensor_i32(&f->tensor), f->tensor.shape[0], e))
         return e->code;
     s->deaf = s->history + s->prompt.n_user + TALKER_START > s->talker.cache.capacity;
     if (s->deaf)
@@ -170,7 +170,7 @@ static int take_prompt(struct speech *s, const struct frame *f, struct err *e) {
 static int take_rows(struct speech *s, const struct frame *f, struct err *e) {
     if (check_shape(f, TENSOR_I32, 0, e))
         return e->code;
-    const int32_t *rows = (const int32_t *)f->payload;
+    const int32_t *rows = tensor_i32(&f->tensor);
     size_t n = f->tensor.shape[0];
     for (size_t i = 0; i < n; i++)
         if (rows[i] < 0 || (size_t)rows[i] >= s->prompt.n_rows)
@@ -224,7 +224,7 @@ static int put_rows(struct speech *s, size_t i, size_t n, const float *rows, boo
 
 /* thinker_embed and thinker_hidden with `rows`. */
 static int take_prompt_rows(struct speech *s, const struct frame *f, bool media, struct err *e) {
-    const float *rows = (const float *)f->payload;
+    const float *rows = tensor_f32(&f->tensor);
     size_t n = s->n_rows, width = s->config->thinker.hidden;
     if (f->tensor.shape[0] != n)
         return err_set(e, ERR_DATA, "%s has %zu rows, `rows` names %zu", f->name,
@@ -240,7 +240,7 @@ static int take_prompt_rows(struct speech *s, const struct frame *f, bool media,
 
 /* thinker_embed without `rows`: generated tokens. */
 static int take_generated(struct speech *s, const struct frame *f, struct err *e) {
-    const float *rows = (const float *)f->payload;
+    const float *rows = tensor_f32(&f->tensor);
     for (size_t i = 0; i < f->tensor.shape[0]; i++) {
         if (s->answer.n_put < s->prompt.n_answer || !s->prompt.n_rows)
             return err_set(e, ERR_DATA, "a generated row comes before the prompt's");
@@ -382,6 +382,13 @@ static int take_tensor(struct speech *s, const struct frame *f, struct err *e) {
     return embed && !s->n_rows ? take_generated(s, f, e) : take_prompt_rows(s, f, hidden, e);
 }
 
+static int lost_upstream(struct speech *s, struct err *e) {
+    struct err what = {.code = 0};
+    err_set(&what, ERR_DATA, "the turn is lost");
+    drop_turn(s);
+    return predictor_lose(&s->predictor, s->stage->turn, &what, e);
+}
+
 static int dispatch(struct speech *s, const struct frame *f, struct err *e) {
     switch (f->kind) {
     case FRAME_TURN:
@@ -392,14 +399,18 @@ static int dispatch(struct speech *s, const struct frame *f, struct err *e) {
         if (s->state == SPEECH_IDLE || f->turn != s->stage->turn)
             return err_set(e, ERR_PROTOCOL, "done of turn %" PRId64 " outside of it", f->turn);
         return end_turn(s, f, e);
-    case FRAME_ERROR: /* of this turn; the stage has sent it on */
-        if (f->turn == s->stage->turn)
-            drop_turn(s);
-        return 0;
+    case FRAME_ERROR: /* of a turn; the stage has sent it on */
+        return f->turn == s->stage->turn ? lost_upstream(s, e) : 0;
     default:
         stage_forward(s->stage, f);
         return 0;
     }
+}
+
+void speech_free(struct speech *s) {
+    prompt_free(&s->prompt);
+    rowqueue_free(&s->answer);
+    free(s->rows);
 }
 
 int speech_take(struct speech *s, const struct frame *f, struct err *e) {
@@ -412,5 +423,5 @@ int speech_take(struct speech *s, const struct frame *f, struct err *e) {
     }
     stage_lose_turn(s->stage, &what);
     drop_turn(s);
-    return 0;
+    return predictor_lose(&s->predictor, s->stage->turn, &what, e);
 }

@@ -51,5 +51,6 @@ struct speech {
 /* Handles one frame of the stage's input, whatever it is, and sends what follows from it. A turn
  * that fails is lost; only what ends the process is returned (76: the co-process is gone). */
 int speech_take(struct speech *s, const struct frame *f, struct err *e);
+void speech_free(struct speech *s);
 
 #endif
