@@ -15,7 +15,7 @@ B       ?= build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 
-packages := popt msgpack jansson libpcre2-8 libutf8proc sndfile soxr
+packages := popt msgpack jansson libpcre2-8 libutf8proc sndfile soxr nettle
 warnings := -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror)
 cflags   := -std=gnu17 -D_GNU_SOURCE -DOMNI_VERSION='"$(VERSION)"' -DOMNI_DATADIR='"$(prefix)/share"' \
             -I. -fopenmp -pthread $(warnings)
@@ -25,7 +25,7 @@ pkg_libs   = $(shell pkg-config --libs $(packages)) -lm
 library_src := $(wildcard common/*/*.c)
 stage_src   := $(filter-out tools/omni-%.c,$(wildcard tools/*.c))
 tool_src    := $(wildcard tools/omni-*.c)
-test_src    := $(filter-out tests/ops/check.c tests/fuzz/%,$(wildcard tests/*/*.c))
+test_src    := $(filter-out tests/ops/check.c tests/fuzz/% tests/preload/%,$(wildcard tests/*/*.c))
 tools       := $(tool_src:tools/%.c=$(B)/%)
 test_bins   := $(test_src:tests/%.c=$(B)/tests/%)
 library_obj := $(library_src:%.c=$(B)/%.o) $(stage_src:%.c=$(B)/%.o)
@@ -52,7 +52,13 @@ $(test_bins): $(B)/tests/%: $(B)/tests/%.o $(B)/libomni.a
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(pkg_libs)
 
-test-programs: $(test_bins)
+# Libraries that tests put in front of libc.
+preload := $(patsubst %.c,$(B)/%.so,$(wildcard tests/preload/*.c))
+$(preload): $(B)/%.so: %.c
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu17 -D_GNU_SOURCE $(warnings) -O1 -fPIC -shared -o $@ $<
+
+test-programs: $(test_bins) $(preload)
 
 clean:
 	@rm -rf $(B)

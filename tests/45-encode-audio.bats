@@ -63,6 +63,27 @@ equals_golden() {
     [ "$(tail -n 1 "$BATS_TEST_TMPDIR/kinds")" = "end null" ]
 }
 
+@test "encode-audio: --jsonl, clips by path and in the message, the line goes on" {
+    base64 -w0 "$(wav 100)" >"$BATS_TEST_TMPDIR/base64"
+    {
+        printf '{"role":"user","content":[{"type":"input_audio","input_audio":{"path":"%s"}},' "$(wav 37)"
+        printf '{"type":"text","text":"and"},{"type":"input_audio","input_audio":{"format":"wav","data":"%s"}}]}\n' \
+            "$(cat "$BATS_TEST_TMPDIR/base64")"
+        printf '[{"role":"system","content":"Hear."},{"role":"user","content":[{"type":"audio","audio":"%s"}]}]\n' "$(wav 137)"
+        echo '{"role":"user","content":"no sound"}'
+        echo '{"role":"user","content":[{"type":"input_audio"}]}'
+        echo '{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"*"}}]}'
+        echo 'no JSON'
+    } >"$BATS_TEST_TMPDIR/lines"
+    code=0
+    omni-encode-audio --jsonl <"$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || code=$?
+    [ "$code" -eq 65 ] && [ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 3 ]
+    [ "$(rows <"$BATS_TEST_TMPDIR/out" | tr '\n' ' ')" = "5 13 18 " ]
+    omni-inspect <"$BATS_TEST_TMPDIR/out" | jq -r 'select(.kind == "message" or .kind == "error") | "\(.kind) \(.turn)"' |
+        tr '\n' ' ' >"$BATS_TEST_TMPDIR/kinds"
+    [ "$(cat "$BATS_TEST_TMPDIR/kinds")" = "message 0 message 1 message 2 error 3 error 4 error 5 " ]
+}
+
 @test "encode-audio: bad input is one line and the right code" {
     fails_with 66 omni-encode-audio "$BATS_TEST_TMPDIR/none.wav"
     fails_with 65 omni-encode-audio /dev/null

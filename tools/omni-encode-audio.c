@@ -1,9 +1,6 @@
 /* omni-encode-audio: sound files to audio_embeds, see omni-encode-audio(1). */
-#include "common/base/clock.h"
 #include "common/base/die.h"
-#include "common/sound/clip.h"
-#include "tools/encode_audio.h"
-#include "tools/stage.h"
+#include "tools/encode_audio_turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,75 +12,19 @@ struct tool {
     struct run run;
     struct config config;
     struct encoder encoder;
-    size_t turn_rows; /* audio_embeds rows sent in this turn */
+    struct audio_turns turns;
 };
 
-/* Sends one clip as one audio_embeds frame [T_a, D]. */
-static int send_clip(struct tool *t, const char *path, struct err *e) {
-    const struct config_audio *c = &t->config.audio;
-    struct sound_clip clip;
-    if (sound_clip_open(&clip, path, c->n_mels, e))
-        return e->code;
-    size_t batch = encoder_batch(c), rows = encoder_rows(c, clip.n_frames);
-    float *mel = arena_xrealloc(NULL, batch * c->n_mels, sizeof *mel);
-    float *embeds = arena_xrealloc(NULL, rows * c->output_dim, sizeof *embeds);
-    size_t got = batch;
-    for (size_t row = 0; row < rows && !e->code; row += encoder_rows(c, got)) {
-        if (sound_clip_read(&clip, mel, batch, &got, e))
-            break;
-        struct tensor traced = tensor_2d(TENSOR_F32, mel, got, c->n_mels);
-        run_trace(&t->run, &traced, "audio.mel");
-        encoder_run(&t->encoder, mel, got, clip.n_frames, embeds + row * c->output_dim);
-    }
-    if (!e->code) {
-        struct tensor all = tensor_2d(TENSOR_F32, embeds, rows, c->output_dim);
-        stage_tensor(&t->stage, "audio_embeds", &all);
-        t->turn_rows += rows;
-    }
-    sound_clip_close(&clip);
-    free(mel);
-    free(embeds);
-    return e->code;
-}
-
-/* One turn: all its clips, or the error that took it. */
-static void send_turn(struct tool *t, const char **paths, size_t n) {
-    struct frame_head h;
-    struct err e = {.code = 0};
-    double start = clock_now();
-    t->stage.turn++;
-    t->turn_rows = 0;
-    stream_head(&h, "turn", t->stage.turn);
-    frame_head_bool(&h, "continue", false);
-    stage_send(&t->stage, &h, NULL, 0);
-    for (size_t i = 0; i < n; i++) {
-        if (send_clip(t, paths[i], &e)) {
-            stage_lose_turn(&t->stage, &e);
-            return;
-        }
-    }
-    stage_done_head(&t->stage, &h, "stop", NULL);
-    frame_head_int(&h, "rows", (int64_t)t->turn_rows);
-    stage_send(&t->stage, &h, NULL, 0);
-    if (t->stage.verbose)
-        fprintf(stderr, "%s: %zu clips, %zu rows, %.3f s\n", die_program(), n, t->turn_rows,
-                clock_now() - start);
-}
-
-/* A turn a line: file names between blanks, quoted as in a shell. */
-static void send_lines(struct tool *t) {
+/* A turn for each line of standard input that is not blank. */
+static void send_lines(struct tool *t, void (*send)(struct audio_turns *, const char *, size_t)) {
     char *line = NULL;
     size_t room = 0;
-    while (getline(&line, &room, stdin) >= 0) {
-        const char **paths;
-        int n;
-        line[strcspn(line, "\r\n")] = 0;
-        if (line[strspn(line, " \t")] == 0)
-            continue;
-        if (poptParseArgvString(line, &n, &paths))
-            die(ERR_DATA, "line of file names: bad quoting: %.80s", line);
-        send_turn(t, paths, (size_t)n);
-        free(paths);
+    ssize_t n;
+    while ((n = getline(&line, &room, stdin)) >= 0) {
+        while (n > 0 && strchr("\r\n", line[n - 1]))
+            line[--n] = 0;
+        if (line[strspn(line, " \t")])
+            send(&t->turns, line, (size_t)n);
     }
     if (ferror(stdin))
         die(ERR_IO, "read failed: standard input");
@@ -105,9 +46,10 @@ static void load(struct tool *t, const struct opt *o) {
 
 int main(int argc, char **argv) {
     struct opt o;
-    int lines = 0;
+    int lines = 0, json = 0;
     const struct poptOption own[] = {
         {"lines", 'l', POPT_ARG_NONE, &lines, 0, "read lines of file names, a turn each", NULL},
+        {"jsonl", 0, POPT_ARG_NONE, &json, 0, "read lines of chat messages, a turn each", NULL},
         POPT_TABLEEND};
     opt_parse(&o, argc, argv, own, OPT_MODEL | OPT_DEVICE | OPT_TRACE, "[OPTION...] [FILE...]",
               "sound files (- is standard input) to audio_embeds");
@@ -117,14 +59,17 @@ int main(int argc, char **argv) {
     size_t n = 0;
     while (paths && paths[n])
         n++;
-    if (lines && n)
-        die(ERR_USAGE, "-l reads file names from standard input; leave out %s", paths[0]);
+    if ((lines || json) && n)
+        die(ERR_USAGE, "lines are read from standard input; leave out %s", paths[0]);
+    if (lines && json)
+        die(ERR_USAGE, "-l and --jsonl read different lines");
     load(&t, &o);
+    t.turns = (struct audio_turns){.stage = &t.stage, .encoder = &t.encoder};
     stage_begin(&t.stage, &t.config);
     stage_trace(&t.stage, &t.run, &o);
-    if (lines)
-        send_lines(&t);
+    if (lines || json)
+        send_lines(&t, json ? audio_turns_message : audio_turns_names);
     else
-        send_turn(&t, n ? paths : (const char *[]){"-"}, n ? n : 1);
+        audio_turns_files(&t.turns, n ? paths : (const char *[]){"-"}, n ? n : 1);
     return stage_close(&t.stage);
 }
