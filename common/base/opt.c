@@ -4,6 +4,7 @@
 #include "common/base/die.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
@@ -129,6 +130,11 @@ static void wait_briefly(char **argv) {
     execv(exe, argv);
 }
 
+/* jansson tells nobody why it failed; with this it never runs out of memory and lives. */
+static void *json_memory(size_t n) {
+    return arena_xrealloc(NULL, n, 1);
+}
+
 void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *own, int use,
                const char *usage, const char *what) {
     *o = (struct opt){0};
@@ -136,6 +142,7 @@ void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *ow
         wait_briefly(argv);
     die_init(basename(argv[0]));
     signal(SIGPIPE, SIG_IGN);
+    json_set_alloc_funcs(json_memory, free);
     static struct poptOption table[16];
     build_table(o, table, own, use);
     o->args = poptGetContext(die_program(), argc, (const char **)argv, table, 0);

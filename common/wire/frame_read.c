@@ -84,9 +84,12 @@ static int read_head(int fd, struct frame *f, size_t n, struct err *e) {
         return e->code;
     f->head_len = n;
     size_t off = 0;
-    if (!msgpack_fit(f->head, n) ||
-        msgpack_unpack_next(&f->map, (char *)f->head, n, &off) != MSGPACK_UNPACK_SUCCESS ||
-        f->map.data.type != MSGPACK_OBJECT_MAP)
+    msgpack_unpack_return got = MSGPACK_UNPACK_PARSE_ERROR;
+    if (msgpack_fit(f->head, n))
+        got = msgpack_unpack_next(&f->map, (char *)f->head, n, &off);
+    if (got == MSGPACK_UNPACK_NOMEM_ERROR)
+        return err_set(e, ERR_MEMORY, "out of memory: head of a frame");
+    if (got != MSGPACK_UNPACK_SUCCESS || f->map.data.type != MSGPACK_OBJECT_MAP)
         return err_set(e, ERR_PROTOCOL, "head of a frame is no msgpack map");
     return parse_kind(f, e);
 }

@@ -1,4 +1,6 @@
 #include "common/wire/frame.h"
+
+#include "common/base/die.h"
 #include "common/wire/io.h"
 
 #include <string.h>
@@ -14,12 +16,19 @@ static void key(struct frame_head *h, const char *name) {
     h->n++;
 }
 
+/* Packing has no way to report: a head that cannot grow dies 71. */
+static int append(void *buf, const char *bytes, size_t n) {
+    if (msgpack_sbuffer_write(buf, bytes, n))
+        die(ERR_MEMORY, "out of memory: head of a frame");
+    return 0;
+}
+
 /* The map starts as an empty map16 whose count is patched when the frame is written. */
 void frame_head_init(struct frame_head *h, const char *kind) {
     msgpack_sbuffer_init(&h->buf);
-    msgpack_packer_init(&h->pk, &h->buf, msgpack_sbuffer_write);
+    msgpack_packer_init(&h->pk, &h->buf, append);
     h->n = 0;
-    msgpack_sbuffer_write(&h->buf, "\xde\0\0", 3);
+    append(&h->buf, "\xde\0\0", 3);
     frame_head_string(h, "kind", kind);
 }
 
