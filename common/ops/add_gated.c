@@ -8,7 +8,7 @@ void op_add_gated(struct run *run, const struct tensor *dst, const struct tensor
     (void)run;
     size_t n_rows = tensor_count(gate), width = tensor_count(dst) / n_rows;
     assert(row_match(dst, x) && gate->dtype == TENSOR_F32 && n_rows * width == tensor_count(dst));
-#pragma omp parallel for if (n_rows * width >= ROW_PARALLEL)
+#pragma omp parallel for if (n_rows * width >= ROW_NUMBERS)
     for (size_t t = 0; t < n_rows; t++) {
         float *y = tensor_f32(dst) + t * width;
         const float *a = tensor_f32(x) + t * width;

@@ -6,7 +6,7 @@ void op_add_scaled(struct run *run, const struct tensor *dst, const struct tenso
     (void)run;
     size_t width = tensor_count(scale), n_rows = tensor_count(dst) / width;
     assert(row_match(dst, x) && row_is_weight(scale) && n_rows * width == tensor_count(dst));
-#pragma omp parallel for if (n_rows * width >= ROW_PARALLEL)
+#pragma omp parallel for if (n_rows * width >= ROW_NUMBERS)
     for (size_t t = 0; t < n_rows; t++) {
         float *y = tensor_f32(dst) + t * width;
         const float *a = tensor_f32(x) + t * width;

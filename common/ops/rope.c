@@ -15,7 +15,7 @@ void op_rope(struct run *run, const struct tensor *x, const struct tensor *table
     size_t n_heads = tensor_count(x) / (n_rows * width);
     assert(x->dtype == TENSOR_F32 && table->dtype == TENSOR_F32 && width % 2 == 0);
     assert(x->shape[0] == n_rows && tensor_count(x) == n_rows * n_heads * width);
-#pragma omp parallel for if (n_rows * n_heads * width >= ROW_PARALLEL)
+#pragma omp parallel for if (n_rows * n_heads * width >= ROW_NUMBERS)
     for (size_t t = 0; t < n_rows; t++) {
         const float *turn = tensor_f32(table) + t * width;
         for (size_t h = 0; h < n_heads; h++)

@@ -2,19 +2,34 @@
 #ifndef OPS_ROW_H
 #define OPS_ROW_H
 
+#include "common/base/arena.h"
 #include "common/base/bf16.h"
 #include "common/wire/tensor.h"
 
 #include <assert.h>
 
-/* A loop over fewer numbers than this ends before another thread would have woken up. */
-enum { ROW_PARALLEL = 1 << 15 };
+/* Smaller loops end before another thread would have woken up. */
+enum {
+    ROW_PARALLEL = 1 << 15, /* multiply-adds */
+    ROW_NUMBERS = 1 << 18   /* numbers that are read, changed a little and written */
+};
 
 /* Number i of a weight tensor, f32 or bf16 as stored. */
 static inline float row_weight(const struct tensor *w, size_t i) {
     if (w->dtype == TENSOR_BF16)
         return bf16_to_f32(((const uint16_t *)w->data)[i]);
     return tensor_f32(w)[i];
+}
+
+/* All of w as f32: w itself if it is, else a copy in `scratch`. */
+static inline const float *row_widen(struct arena *scratch, const struct tensor *w) {
+    if (w->dtype == TENSOR_F32)
+        return tensor_f32(w);
+    size_t n = tensor_count(w);
+    float *wide = arena_alloc(scratch, n * sizeof *wide);
+    for (size_t i = 0; i < n; i++)
+        wide[i] = row_weight(w, i);
+    return wide;
 }
 
 static inline bool row_is_weight(const struct tensor *w) {

@@ -1,3 +1,4 @@
+#include "common/ops/cpu/kernels.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
 
@@ -16,14 +17,9 @@ void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor
         frequency[c] = expf(row_weight(alpha, c));
         magnitude[c] = 1 / (expf(row_weight(beta, c)) + 1e-9f);
     }
-#pragma omp parallel for if (n_rows * width >= ROW_PARALLEL)
-    for (size_t t = 0; t < n_rows; t++) {
-        float *y = tensor_f32(dst) + t * width;
-        const float *a = tensor_f32(x) + t * width;
-        for (size_t c = 0; c < width; c++) {
-            float s = sinf(a[c] * frequency[c]);
-            y[c] = a[c] + s * s * magnitude[c];
-        }
-    }
+#pragma omp parallel for if (n_rows * width >= ROW_NUMBERS)
+    for (size_t t = 0; t < n_rows; t++)
+        run->cpu->snake(tensor_f32(dst) + t * width, tensor_f32(x) + t * width, frequency,
+                        magnitude, width);
     arena_release(scratch, mark);
 }

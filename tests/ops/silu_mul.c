@@ -40,14 +40,13 @@ static void each(struct check *c) {
 }
 
 static void extremes(struct check *c) {
-    float g[] = {-INFINITY, -1e30F, -200, -100, 0, 100, 1e30F};
-    float u[] = {1, 1, 1, 1, 1, 1, 1}, y[7];
-    struct tensor gate = tensor_1d(TENSOR_F32, g, 7), up = tensor_1d(TENSOR_F32, u, 7);
-    struct tensor dst = tensor_1d(TENSOR_F32, y, 7);
+    float g[] = {-1000, -100, 0, 100, 1e30F}, u[] = {1, 1, 1, 1, 1}, y[5];
+    struct tensor gate = tensor_1d(TENSOR_F32, g, 5), up = tensor_1d(TENSOR_F32, u, 5);
+    struct tensor dst = tensor_1d(TENSOR_F32, y, 5);
     op_silu_mul(&c->run, &dst, &gate, &up);
-    check_true(c, fabsf(y[1]) < 1e-30F && fabsf(y[2]) < 1e-30F && fabsf(y[3]) < 1e-30F,
+    check_true(c, fabsf(y[0]) < 1e-30F && fabsf(y[1]) < 1e-30F,
                "silu_mul of large negative gates is 0");
-    check_true(c, y[4] == 0 && y[5] == 100 && y[6] == 1e30F, "silu_mul of 0 and large gates");
+    check_true(c, y[2] == 0 && y[3] == 100 && y[4] == 1e30F, "silu_mul of 0 and large gates");
 }
 
 static void test(struct check *c) {

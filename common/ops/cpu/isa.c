@@ -21,6 +21,7 @@
 
 #include "common/ops/cpu/finish.h"
 #include "common/ops/cpu/gemm.h"
+#include "common/ops/cpu/rows.h"
 
 extern const struct cpu_kernels ISA_TABLE;
 const struct cpu_kernels ISA_TABLE = {
@@ -33,6 +34,10 @@ const struct cpu_kernels ISA_TABLE = {
     .gemm_outs = GEMM_OUTS,
     .gemm_rows = GEMM_BLOCK,
     .finish = finish,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .silu_mul = silu_mul,
+    .snake = snake,
     .ceiling_fma = ceiling_fma,
     .ceiling_read = ceiling_read,
 };

@@ -50,6 +50,15 @@ struct cpu_kernels {
     /* y[i] = act(y[i] + bias[i]), i < n (finish.h). */
     void (*finish)(float *y, const float *bias, size_t n, enum op_act act);
 
+    /* One row of n numbers; y may be x or gate (rows.h). */
+    void (*rms_norm)(float *y, const float *x, const float *w, float eps, size_t n);
+    void (*layer_norm)(float *y, const float *x, const float *w, const float *b, float eps,
+                       size_t n);
+    void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);
+    /* y = x + magnitude sin(frequency x)^2 */
+    void (*snake)(float *y, const float *x, const float *frequency, const float *magnitude,
+                  size_t n);
+
     /* For `make bench` (ceiling.h). */
     double (*ceiling_fma)(size_t n, float *sink);
     void (*ceiling_read)(const float *p, size_t n, float *sink);
