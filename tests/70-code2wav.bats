@@ -11,7 +11,7 @@ raw() {
 }
 
 @test "code2wav: every golden case equals the reference, all parts and the sound, within 1e-5" {
-    local n=0 name model tool tolerance words
+    local n=0 name model tool words
     while IFS=$'\t' read -r name model tool _ words; do
         [ "$tool" = omni-code2wav ] || continue
         eval "set -- $words"

@@ -1,8 +1,7 @@
 /* What this machine can do at most, all cores at work: bytes read from memory per second and
  * floating-point operations per second, for each instruction set; best of several rounds. */
 #include "common/base/arena.h"
-#include "common/base/clock.h"
-#include "common/ops/cpu/kernels.h"
+#include "tests/bench/peak.h"
 
 #include <math.h>
 #include <omp.h>
@@ -26,20 +25,6 @@ static double read_bandwidth(const struct cpu_kernels *k, const float *p, size_t
     return (double)(part * (size_t)omp_get_max_threads() * sizeof *p) / best;
 }
 
-static double fma_peak(const struct cpu_kernels *k) {
-    double best = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-        double flop = 0, start = clock_now();
-#pragma omp parallel reduction(+ : flop)
-        {
-            float sink = 0;
-            flop += k->ceiling_fma(2000000, &sink);
-        }
-        best = fmax(best, flop / (clock_now() - start));
-    }
-    return best;
-}
-
 int main(void) {
     struct arena arena = {0};
     size_t n = (size_t)1 << 28; /* 1 GiB: larger than any cache */
@@ -48,7 +33,7 @@ int main(void) {
     for (size_t i = 0; cpu_kernels_nth(i); i++) {
         const struct cpu_kernels *k = cpu_kernels_nth(i);
         printf("%-8s %6.1f GB/s read  %7.1f GFLOP/s  (%d threads)\n", k->name,
-               read_bandwidth(k, p, n) * 1e-9, fma_peak(k) * 1e-9, omp_get_max_threads());
+               read_bandwidth(k, p, n) * 1e-9, bench_fma_peak(k) * 1e-9, omp_get_max_threads());
     }
     arena_free(&arena);
 }
