@@ -49,7 +49,7 @@ play() {
     fi
 }
 
-# Records 16 kHz mono WAV to standard output until it is interrupted or its input ends.
+# Records 16 kHz mono WAV to standard output until it is terminated or its input ends.
 record() {
     if [ -n "${OMNI_RECORDER:-}" ]; then
         exec sh -c "$OMNI_RECORDER"

@@ -19,6 +19,11 @@ real_vocabulary() {
     cp "$sample/tokenizer_config.json" "$real"
 }
 
+same_as_stored() { # NAME DIR FIELDS: 1 the ids, 2 what they decode to
+    zcat "$sample/$1.records.gz" | "$codec" "$2" | cut -f"$3" >"$BATS_TEST_TMPDIR/ours"
+    zcat "$sample/$1.answers.gz" | cut -f"$3" | cmp - "$BATS_TEST_TMPDIR/ours"
+}
+
 compare_with_tokenizers() { # DIR N
     "$python" -c 'import tokenizers' 2>/dev/null || skip "python3 has no module tokenizers"
     "$python" "$GOLDEN/tokenizer.py" lines "$2" >"$BATS_TEST_TMPDIR/records"
@@ -51,8 +56,14 @@ END
 
 @test "release's vocabulary: 1500 stored lines" {
     real_vocabulary
-    zcat "$sample/records.gz" | "$codec" "$real" >"$BATS_TEST_TMPDIR/ours"
-    zcat "$sample/answers.gz" | cmp - "$BATS_TEST_TMPDIR/ours"
+    same_as_stored release "$real" 1,2
+}
+
+@test "added tokens: lstrip, rstrip, single_word, normalized, one the beginning of another" {
+    mkdir "$BATS_TEST_TMPDIR/flags"
+    cp "$GOLDEN/tiny/vocab.json" "$GOLDEN/tiny/merges.txt" "$BATS_TEST_TMPDIR/flags"
+    cp "$sample/flags.json" "$BATS_TEST_TMPDIR/flags/tokenizer_config.json"
+    same_as_stored flags "$BATS_TEST_TMPDIR/flags" 1
 }
 
 @test "release's vocabulary: 20000 lines beside tokenizers" {

@@ -6,9 +6,8 @@ load lib
 
 OUT=$BATS_TEST_TMPDIR
 
-# A stream of frames, one a line of stdin: a JSON object of the head, a tab, the payload for printf %b.
 stream() {
-    python3 "$ROOT/tests/text/frames.py"
+    "$ROOT/tests/stream.py" "$@"
 }
 
 @test "detokenize: text as it comes, a newline after each turn" {
@@ -21,16 +20,24 @@ stream() {
 
 @test "detokenize: whole characters only, each at once" {
     mkfifo "$OUT/frames" "$OUT/text"
-    python3 "$ROOT/tests/text/frames.py" --flush <"$OUT/frames" | omni-detokenize >"$OUT/text" &
+    omni-detokenize <"$OUT/frames" >"$OUT/text" &
     exec 4>"$OUT/frames" 5<"$OUT/text"
-    printf '%s\t%s\n' '{"kind":"turn","turn":0}' '' '{"kind":"text","turn":0}' 'a\xe4\xb8' >&4
+    stream --part >&4 <<'END'
+{"kind":"begin","omni":1,"producer":"test"}
+{"kind":"turn","turn":0}
+{"kind":"text","turn":0,"payload":"a","hex":"e4b8"}
+END
     read -r -t 10 -N 1 first <&5
     [ "$first" = a ]
     run ! read -r -t 0.2 -N 1 first <&5
-    printf '%s\t%s\n' '{"kind":"text","turn":0}' '\xad' >&4
+    echo '{"kind":"text","turn":0,"hex":"ad"}' | stream --part >&4
     read -r -t 10 -N 1 first <&5
     [ "$first" = 中 ]
-    printf '%s\t%s\n' '{"kind":"text","turn":0}' 'b\xff\xe4\n\xf0\x9f' '{"kind":"done","turn":0}' '' >&4
+    stream --part >&4 <<'END'
+{"kind":"text","turn":0,"payload":"b","hex":"ffe40af09f"}
+{"kind":"done","turn":0}
+{"kind":"end","frames":6}
+END
     exec 4>&-
     [ "$(cat <&5)" = $'b\ufffd\ufffd\n\ufffd' ]
     exec 5<&-
@@ -43,14 +50,31 @@ stream() {
     omni-tokenize -r $'Hi\n' </dev/null | omni-detokenize | cmp - <(echo Hi)
 }
 
-@test "detokenize: ids without a token say nothing" {
-    omni-tokenize -r 'Hi' </dev/null >"$OUT/stream"
-    stream >"$OUT/stream" <<'END'
-{"kind":"turn","turn":0}	
-{"kind":"tensor","turn":0,"name":"prompt","dtype":"i32","shape":[5],"seq":0}	\x27\0\0\0\xff\xff\xff\xff\x48\0\0\0\xff\xff\xff\x7f\0\x02\0\0
-{"kind":"done","turn":0,"prompt":5}	
-END
-    omni-detokenize <"$OUT/stream" | cmp - <(echo Hi)
+# A turn of a prompt, as omni-tokenize sends it.
+prompt() { # TURN IDS
+    echo "{\"kind\":\"turn\",\"turn\":$1}"
+    echo "{\"kind\":\"tensor\",\"turn\":$1,\"name\":\"prompt\",\"values\":[$2]}"
+    echo "{\"kind\":\"done\",\"turn\":$1,\"prompt\":9}"
+}
+
+@test "detokenize: a prompt of ids that are no tokens is lost, the others are read" {
+    {
+        prompt 0 39,72
+        prompt 1 39,-1
+        prompt 2 512
+        prompt 3 2147483647
+        prompt 4 1.5 | sed 's/"prompt",/&"dtype":"f32",/'
+        prompt 5 1,2 | sed 's/"prompt",/&"shape":[1,2],/'
+        prompt 6 72
+    } | stream >"$OUT/stream"
+    run -65 --separate-stderr omni-detokenize <"$OUT/stream"
+    [ "$output" = $'Hi\ni' ]
+    # shellcheck disable=SC2154 # run sets it
+    [ "${#stderr_lines[@]}" -eq 5 ]
+    [[ ${stderr_lines[0]} == *'prompt: -1 is no token'* ]]
+    run -65 --separate-stderr omni-detokenize --json <"$OUT/stream"
+    [ "$(jq -c '[.turn, .text, .code]' <<<"$output" | xargs)" = \
+        '[0,Hi,null] [1,null,65] [2,null,65] [3,null,65] [4,null,65] [5,null,65] [6,i,null]' ]
 }
 
 @test "detokenize --json: a line a turn" {
@@ -59,21 +83,21 @@ END
     printf '%s\n' '[0,"length",8,"string"]' '[1,"length",8,"string"]' | cmp - "$OUT/got"
     # Behind other stages the count is further down.
     stream <<'END' | omni-detokenize --json >"$OUT/got"
-{"kind":"turn","turn":3}	
-{"kind":"text","turn":3}	\x22\0\n\xff
-{"kind":"done","turn":3,"reason":"stop","frames":7,"via":{"reason":"stop","via":{"tokens":2}}}	
+{"kind":"turn","turn":3}
+{"kind":"text","turn":3,"payload":"\"\u0000\n","hex":"ff"}
+{"kind":"done","turn":3,"reason":"stop","frames":7,"via":{"reason":"stop","via":{"tokens":2}}}
 END
     printf '%s\n' '{"turn":3,"text":"\"\u0000\n�","reason":"stop","tokens":2}' | cmp - "$OUT/got"
 }
 
 @test "detokenize: lost turns are told and the others are read; the code comes at the end" {
     stream >"$OUT/stream" <<'END'
-{"kind":"turn","turn":0}	
-{"kind":"text","turn":0}	half
-{"kind":"error","turn":0,"from":"omni-thinker","code":69,"text":"the device\tis lost"}	
-{"kind":"turn","turn":1}	
-{"kind":"text","turn":1}	whole
-{"kind":"done","turn":1}	
+{"kind":"turn","turn":0}
+{"kind":"text","turn":0,"payload":"half"}
+{"kind":"error","turn":0,"from":"omni-thinker","code":69,"text":"the device\tis lost"}
+{"kind":"turn","turn":1}
+{"kind":"text","turn":1,"payload":"whole"}
+{"kind":"done","turn":1}
 END
     fails_with 69 omni-detokenize <"$OUT/stream"
     printf 'half\nwhole\n' | cmp - "$OUT/out"
@@ -86,27 +110,23 @@ END
 
 @test "detokenize: a fatal error upstream is silent here" {
     stream >"$OUT/stream" <<'END'
-{"kind":"error","from":"omni-thinker","code":71,"text":"out of memory"}	
+{"kind":"error","from":"omni-thinker","code":71,"text":"out of memory"}
 END
     run -71 omni-detokenize <"$OUT/stream"
     [ -z "$output" ]
 }
 
 @test "detokenize: a stream cut at any byte is one line and 76" {
-    omni-tokenize Hi </dev/null | omni-thinker -n 2 >"$OUT/all"
-    size=$(wc -c <"$OUT/all")
-    for ((n = 0; n < size; n += n < 700 ? 7 : 211)); do
-        head -c "$n" "$OUT/all" >"$OUT/cut"
-        fails_with 76 omni-detokenize <"$OUT/cut"
-    done
+    echo '{"kind":"text","turn":0,"payload":"a"}' | cat <(prompt 0 39 | head -n 1) - <(prompt 0 39 | tail -n 1) |
+        stream >"$OUT/all"
+    every_cut "$OUT/all" omni-detokenize
 }
 
-@test "detokenize: bad prompts, no model, full disk, gone reader, wrong options" {
-    stream >"$OUT/stream" <<'END'
-{"kind":"turn","turn":0}	
-{"kind":"tensor","turn":0,"name":"prompt","dtype":"f32","shape":[1],"seq":0}	\0\0\0\0
-END
-    fails_with 65 omni-detokenize <"$OUT/stream"
+@test "detokenize: hostile streams are refused" {
+    every_hostile omni-detokenize
+}
+
+@test "detokenize: no model, full disk, gone reader, wrong options" {
     omni-tokenize Hi </dev/null >"$OUT/prompt"
     fails_with 66 omni-detokenize -m "$OUT/none" <"$OUT/prompt"
     omni-thinker -n 2 <"$OUT/prompt" | omni-detokenize -m "$OUT/none" # text needs no model

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """JSON lines in, a stream (man omni-stream.5) out: what tests feed to stages.
 
-Each line is a frame's head. Two keys do not go into the head: `values`, the numbers of a tensor (dtype defaults to
-i32, shape to one row, seq to the next; one number stands for all), and `payload`, a string. A begin frame
-goes before, unless the first line is one, and an end frame behind, unless the last line is one. With --part neither:
-what is piped on behind another part.
+Each line is a frame's head. Three keys do not go into the head: `values`, the numbers of a tensor (dtype defaults to
+i32, shape to one row, seq to the next; one number stands for all), `payload`, a string, and `hex`, bytes behind it.
+A begin frame goes before, unless the first line is one, and an end frame behind, unless the last line is one. With
+--part neither: what is piped on behind another part.
 """
 import json
 import math
@@ -56,7 +56,7 @@ def main():
         heads.append({"kind": "end", "frames": len(heads)})
     seqs = {}
     for head in heads:
-        payload = head.pop("payload", "").encode()
+        payload = head.pop("payload", "").encode() + bytes.fromhex(head.pop("hex", ""))
         if "values" in head:
             payload = tensor(head, seqs)
         sys.stdout.buffer.write(frame(head, payload))

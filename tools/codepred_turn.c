@@ -34,7 +34,9 @@ static void send_tensor(struct codepred_turn *t, const char *name, const struct 
 }
 
 static int take_hidden(struct codepred_turn *t, const struct frame *f, struct err *e) {
-    if (f->tensor.dtype != TENSOR_F32 || tensor_count(&f->tensor) != tensor_count(&t->hidden))
+    const struct tensor *h = &f->tensor;
+    if (h->dtype != TENSOR_F32 || h->rank != 2 || h->shape[0] != 1 ||
+        h->shape[1] != tensor_row(&t->hidden))
         return err_set(e, ERR_DATA, "talker_hidden is not f32 [1, %zu]", tensor_row(&t->hidden));
     run_write(t->run, &t->hidden, f->payload);
     t->has_hidden = true;
@@ -43,7 +45,7 @@ static int take_hidden(struct codepred_turn *t, const struct frame *f, struct er
 
 static int take_code0(struct codepred_turn *t, const struct frame *f, struct err *e) {
     double started = clock_now();
-    if (f->tensor.dtype != TENSOR_I32 || tensor_count(&f->tensor) != 1)
+    if (f->tensor.dtype != TENSOR_I32 || f->tensor.rank != 1 || f->tensor.shape[0] != 1)
         return err_set(e, ERR_DATA, "code0 is not i32 [1]");
     int32_t code = *tensor_i32(&f->tensor);
     if (code < 0 || (size_t)code >= t->config->text.vocab)

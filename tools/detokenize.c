@@ -35,14 +35,25 @@ static int add_prompt(struct detokenize *d, const struct frame *f, struct err *e
     return 0;
 }
 
-static int decode_prompt(struct detokenize *d, struct err *e) {
+static int open_tokenizer(struct detokenize *d, struct err *e) {
     if (!d->model)
-        return err_set(e, ERR_NOINPUT, "no model to read a prompt with: name one with -m");
-    if (!d->tokenizer && text_open(&d->tokenizer, d->model, e))
+        err_set(e, ERR_NOINPUT, "no model to read a prompt with: name one with -m");
+    else
+        text_open(&d->tokenizer, d->model, e);
+    d->broken = e->code != 0;
+    return e->code;
+}
+
+static int decode_prompt(struct detokenize *d, struct err *e) {
+    if (!d->tokenizer && open_tokenizer(d, e))
         return e->code;
     struct text_decoder decoder = {.tokenizer = d->tokenizer};
-    for (size_t i = 0; i < d->prompt.n; i++)
-        text_decode(&decoder, d->prompt.data[i], &d->text);
+    for (size_t i = 0; i < d->prompt.n; i++) {
+        int32_t id = d->prompt.data[i];
+        if (id < 0 || (size_t)id >= text_n_ids(d->tokenizer))
+            return err_set(e, ERR_DATA, "prompt: %d is no token of the model", (int)id);
+        text_decode(&decoder, id, &d->text);
+    }
     text_decode_end(&decoder, &d->text);
     return 0;
 }
@@ -65,13 +76,6 @@ static json_t *json_text(const char *s, size_t n) {
     return text;
 }
 
-/* The head's string `key`, cut to what is sensible; "" if there is none. */
-static json_t *json_of_key(const struct frame *f, const char *key) {
-    char text[480];
-    frame_string(f, key, text, sizeof text);
-    return json_text(text, strlen(text));
-}
-
 static void add_json_line(json_t *line, struct text_bytes *out) {
     char *text = json_dumps(line, JSON_COMPACT);
     text_bytes_add_string(out, text);
@@ -82,23 +86,14 @@ static void add_json_line(json_t *line, struct text_bytes *out) {
 
 static void end_as_json(struct detokenize *d, const struct frame *done, struct text_bytes *out) {
     int64_t tokens;
+    char reason[32];
     json_t *line = json_object();
+    frame_string(done, "reason", reason, sizeof reason);
     json_object_set_new(line, "turn", json_integer(done->turn));
     json_object_set_new(line, "text", json_text(d->text.data, d->text.n));
-    json_object_set_new(line, "reason", json_of_key(done, "reason"));
+    json_object_set_new(line, "reason", json_text(reason, strlen(reason)));
     if (count_tokens(done, &tokens))
         json_object_set_new(line, "tokens", json_integer(tokens));
-    add_json_line(line, out);
-}
-
-static void lose_as_json(const struct frame *error, struct text_bytes *out) {
-    int64_t code = 0;
-    frame_int(error, "code", &code);
-    json_t *line = json_object();
-    json_object_set_new(line, "turn", json_integer(error->turn));
-    json_object_set_new(line, "error", json_of_key(error, "text"));
-    json_object_set_new(line, "from", json_of_key(error, "from"));
-    json_object_set_new(line, "code", json_integer(code));
     add_json_line(line, out);
 }
 
@@ -121,11 +116,18 @@ static int end_turn(struct detokenize *d, const struct frame *done, struct text_
     return 0;
 }
 
-static void lose_turn(struct detokenize *d, const struct frame *error, struct text_bytes *out) {
-    if (d->json)
-        lose_as_json(error, out);
-    else if (d->last)
+void detokenize_lose(struct detokenize *d, int64_t turn, const char *from, const struct err *why,
+                     struct text_bytes *out) {
+    if (d->json) {
+        json_t *line = json_object();
+        json_object_set_new(line, "turn", json_integer(turn));
+        json_object_set_new(line, "error", json_text(why->text, strlen(why->text)));
+        json_object_set_new(line, "from", json_text(from, strlen(from)));
+        json_object_set_new(line, "code", json_integer(why->code));
+        add_json_line(line, out);
+    } else if (d->last) {
         end_line(d, out);
+    }
     start_turn(d);
 }
 
@@ -144,9 +146,6 @@ int detokenize_frame(struct detokenize *d, const struct frame *f, struct text_by
         return strcmp(f->name, "prompt") == 0 ? add_prompt(d, f, e) : 0;
     case FRAME_DONE:
         return end_turn(d, f, out, e);
-    case FRAME_ERROR:
-        lose_turn(d, f, out);
-        return 0;
     default:
         return 0;
     }

@@ -54,6 +54,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s: %zu frames, %.1f frames/s\n", die_program(), t.all_frames,
                 (double)t.all_frames / t.working);
     int code = stage_close(&stage);
+    if (o.verbose)
+        stage_say_memory(&run);
     weights_close(w);
     run_free(&run);
     config_free(&config);

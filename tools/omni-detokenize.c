@@ -7,44 +7,57 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-static void check(const struct err *e) {
-    if (e->code)
-        die_err(e);
+struct tool {
+    struct opt opt;
+    struct stage stage;
+    struct detokenize text;
+    struct text_bytes out;
+};
+
+/* An error frame: who lost the turn has said so where it runs, which may be far away. */
+static void report(struct tool *t, const struct frame *error) {
+    char from[64];
+    struct err why = {.code = ERR_DATA};
+    frame_string(error, "text", why.text, sizeof why.text);
+    frame_string(error, "from", from, sizeof from);
+    int64_t code;
+    if (frame_int(error, "code", &code) && code > 0 && code < 256)
+        why.code = (int)code;
+    die_warn("turn %" PRId64 ": %s: %s", error->turn, from, why.text);
+    detokenize_lose(&t->text, error->turn, from, &why, &t->out);
 }
 
-/* Who lost the turn has said so where it runs, which may be far away. */
-static void report(const struct frame *error) {
-    char text[480], from[64];
-    frame_string(error, "text", text, sizeof text);
-    frame_string(error, "from", from, sizeof from);
-    die_warn("turn %" PRId64 ": %s: %s", error->turn, from, text);
+static void take(struct tool *t, const struct frame *f) {
+    struct err e = {.code = 0};
+    if (f->kind == FRAME_ERROR) {
+        report(t, f);
+    } else if (detokenize_frame(&t->text, f, &t->out, &e) && !t->text.broken) {
+        stage_lose_turn(&t->stage, &e);
+        detokenize_lose(&t->text, f->turn, die_program(), &e, &t->out);
+        e.code = 0;
+    }
+    if (!e.code)
+        io_write(STDOUT_FILENO, t->out.data, t->out.n, &e);
+    if (e.code)
+        die_err(&e);
+    t->out.n = 0;
 }
 
 int main(int argc, char **argv) {
-    struct opt o;
-    struct stage stage;
-    struct err e = {.code = 0};
-    struct text_bytes out = {0};
+    static struct tool t;
     int json = 0;
     const struct poptOption own[] = {
         {"json", 0, POPT_ARG_NONE, &json, 0, "print a line of JSON a turn", NULL}, POPT_TABLEEND};
-    opt_parse(&o, argc, argv, own, OPT_MODEL, "[OPTION...]", "the text of a stream");
-    if (poptPeekArg(o.args))
-        die(ERR_USAGE, "%s: no arguments are expected", poptPeekArg(o.args));
-    struct detokenize d = {.model = o.model, .json = json};
-    stage_open(&stage, &o, STDIN_FILENO, -1);
-    for (struct frame *f; (f = stage_next(&stage)); frame_free(f)) {
-        if (f->kind == FRAME_ERROR)
-            report(f);
-        detokenize_frame(&d, f, &out, &e);
-        check(&e);
-        io_write(STDOUT_FILENO, out.data, out.n, &e);
-        check(&e);
-        out.n = 0;
-    }
-    int code = stage_close(&stage);
-    text_bytes_free(&out);
-    detokenize_free(&d);
-    opt_free(&o);
+    opt_parse(&t.opt, argc, argv, own, OPT_MODEL, "[OPTION...]", "the text of a stream");
+    if (poptPeekArg(t.opt.args))
+        die(ERR_USAGE, "%s: no arguments are expected", poptPeekArg(t.opt.args));
+    t.text = (struct detokenize){.model = t.opt.model, .json = json};
+    stage_open(&t.stage, &t.opt, STDIN_FILENO, -1);
+    for (struct frame *f; (f = stage_next(&t.stage)); frame_free(f))
+        take(&t, f);
+    int code = stage_close(&t.stage);
+    text_bytes_free(&t.out);
+    detokenize_free(&t.text);
+    opt_free(&t.opt);
     return code;
 }

@@ -125,6 +125,8 @@ int main(int argc, char **argv) {
     if (o.verbose)
         summary(&s);
     int code = stage_close(&stage);
+    if (o.verbose)
+        stage_say_memory(&run);
     speech_free(&s);
     weights_close(w);
     run_free(&run);

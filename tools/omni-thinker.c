@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { CONTEXT = 8192 };
@@ -76,15 +75,6 @@ static void send_tts_rows(struct tool *t) {
     stage_tensor(&t->stage, "tts_embed", &rows);
 }
 
-static void say_memory(const struct tool *t) {
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    fprintf(stderr, "%s: at most %.1f MB resident; caches %.1f MB, activations %.1f MB\n",
-            die_program(), (double)used.ru_maxrss / 1024,
-            (double)t->run.memory[RUN_SESSION].peak / (1 << 20),
-            (double)t->run.memory[RUN_STEP].peak / (1 << 20));
-}
-
 static void release(struct tool *t) {
     thinker_turn_free(&t->turn);
     thinker_close(&t->thinker);
@@ -112,7 +102,7 @@ int main(int argc, char **argv) {
     thinker_turn_end(&t.turn);
     int code = stage_close(&t.stage);
     if (t.opt.verbose)
-        say_memory(&t);
+        stage_say_memory(&t.run);
     release(&t);
     return code;
 }

@@ -278,8 +278,9 @@ static int begin_turn(struct speech *s, const struct frame *f, struct err *e) {
     } else {
         stage_forward(s->stage, f);
     }
-    frame_bool(f, "continue", &again);
-    if (!again)
+    if (!frame_bool(f, "continue", &again) && frame_get(f, "continue"))
+        code = err_set(e, ERR_DATA, "turn frame: continue is neither true nor false");
+    else if (!again)
         s->history = 0;
     drop_turn(s);
     if (code)

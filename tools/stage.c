@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { QUEUE_BYTES = 256 << 20, PIPE_BYTES = 1 << 20 };
@@ -244,6 +245,15 @@ void stage_trace(struct stage *s, struct run *run, const struct opt *o) {
     run->trace = send_trace;
     run->trace_ctx = s;
     run->trace_glob = o->trace;
+}
+
+void stage_say_memory(const struct run *run) {
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    fprintf(stderr, "%s: at most %.1f MB resident; caches %.1f MB, activations %.1f MB\n",
+            die_program(), (double)used.ru_maxrss / 1024,
+            (double)run->memory[RUN_SESSION].peak / (1 << 20),
+            (double)run->memory[RUN_STEP].peak / (1 << 20));
 }
 
 int stage_close(struct stage *s) {

@@ -57,9 +57,11 @@ static size_t *count_rows(const struct tokenize_turns *t, size_t *n, struct err 
         const struct frame *f = i < t->n_clips ? t->clips[i] : t->held[i - t->n_clips];
         if (!is_clip(f))
             continue;
-        if (f->tensor.rank != 2 || (t->width && f->tensor.shape[1] != t->width))
-            err_set(e, ERR_DATA, "audio_embeds is not of shape [T, %zu]", t->width);
-        rows[(*n)++] = f->tensor.shape[0];
+        const struct tensor *clip = &f->tensor;
+        if (clip->rank != 2 || (t->width && clip->shape[1] != t->width) ||
+            (clip->dtype != TENSOR_F32 && clip->dtype != TENSOR_BF16))
+            err_set(e, ERR_DATA, "audio_embeds: not rows of %zu f32 or bf16", t->width);
+        rows[(*n)++] = clip->shape[0];
     }
     return rows;
 }
@@ -153,9 +155,8 @@ static bool is_continued(const struct tokenize_turns *t) {
 
 static void say_text(struct tokenize_turns *t, struct tokenize_text user,
                      struct tokenize_text assistant, struct err *e) {
-    struct tokenize_turn turn = {.user = user,
-                                 .assistant = assistant,
-                                 .again = is_continued(t) && t->prompts->going_on};
+    struct tokenize_turn turn = {
+        .user = user, .assistant = assistant, .again = is_continued(t) && t->prompts->going_on};
     size_t *rows = count_rows(t, &turn.n_clips, e);
     turn.rows = rows;
     if (!e->code && tokenize_prompt(t->prompts, &turn, e) == 0)
@@ -165,8 +166,7 @@ static void say_text(struct tokenize_turns *t, struct tokenize_text user,
 
 static void say_messages(struct tokenize_turns *t, struct tokenize_text line, struct err *e) {
     bool wanted, restarted, again = is_continued(t);
-    struct tokenize_turn turn = {.assistant = t->assistant,
-                                 .again = again && t->prompts->going_on};
+    struct tokenize_turn turn = {.assistant = t->assistant, .again = again && t->prompts->going_on};
     if (tokenize_message(t->prompts, &line, again, &wanted, &restarted, e))
         return;
     if (restarted)

@@ -196,7 +196,8 @@ static int parse_config(struct text_tokenizer *t, const struct text_file *f, str
 static int parse_vocab(struct text_tokenizer *t, const struct text_file *f, struct err *e) {
     json_t *json;
     if (parse_json(&json, f, e) == 0) {
-        add_vocab(&t->vocab, json, e);
+        if (add_vocab(&t->vocab, json, e) == 0)
+            text_vocab_finish(&t->vocab, e);
         json_decref(json);
     }
     return e->code ? err_prefix(e, "vocab.json") : 0;
@@ -210,8 +211,6 @@ static int parse_pair(struct text_tokenizer *t, const struct text_files *f, stru
         return e->code;
     if (add_merges_text(&t->vocab, &f->merges_txt, e))
         return err_prefix(e, "merges.txt");
-    if (text_vocab_finish(&t->vocab, e))
-        return err_prefix(e, "vocab.json");
     return text_split_open(&t->split, text_split_qwen, e);
 }
 
@@ -242,9 +241,9 @@ static int parse_model(struct text_tokenizer *t, json_t *model, struct err *e) {
         return unsupported(e, "model");
     t->ignore_merges = json_is_true(json_object_get(model, "ignore_merges"));
     if (add_vocab(&t->vocab, json_object_get(model, "vocab"), e) ||
-        add_merges_json(&t->vocab, json_object_get(model, "merges"), e))
+        text_vocab_finish(&t->vocab, e))
         return e->code;
-    return text_vocab_finish(&t->vocab, e);
+    return add_merges_json(&t->vocab, json_object_get(model, "merges"), e);
 }
 
 static int parse_normalizer(struct text_tokenizer *t, json_t *normalizer, struct err *e) {

@@ -24,7 +24,10 @@ bool text_is_word(int32_t c) {
     utf8proc_category_t k = utf8proc_category(c);
     return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || is_mark(k) ||
            k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL || k == UTF8PROC_CATEGORY_PC ||
-           c == 0x200c || c == 0x200d;
+           c == 0x200c || c == 0x200d ||
+           /* Other_Alphabetic: letters in circles and squares */
+           (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
+           (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
 }
 
 /* Marks (and U+11930) that Unicode has since version 10. The normaliser of `tokenizers` is of

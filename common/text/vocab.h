@@ -42,7 +42,7 @@ int text_vocab_add(struct text_vocab *v, const char *name, size_t n, int64_t id,
  * `tokenizers`. */
 int text_vocab_merge(struct text_vocab *v, const char *left, size_t n_left, const char *right,
                      size_t n_right, struct err *e);
-/* Checks that all 256 bytes have a token. */
+/* Once all tokens are there: sets byte_id; each of the 256 bytes must have a token. */
 int text_vocab_finish(struct text_vocab *v, struct err *e);
 void text_vocab_free(struct text_vocab *v);
 

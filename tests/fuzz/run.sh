@@ -14,6 +14,14 @@ if [ $# -eq 0 ]; then
     done
 fi
 
+# An input of the tokenizer's target: the kind, files, and a text that is a message, too.
+fields() {
+    printf %s "$1"
+    shift
+    for file; do cat "$file" && printf '\377'; done
+    printf '{"role": "user", "content": [{"type": "text", "text": "we\047RE <|im_end|> 12e\314\201"}]}'
+}
+
 # Good inputs for a target into its corpus.
 seed() {
     corpus=$out/$1.corpus
@@ -30,6 +38,11 @@ seed() {
         rm -rf "$out/seed"
         python3 tests/weights/dtypes.py "$out/seed" 1
         mv "$out/seed/model.safetensors" "$corpus/dtypes"
+        ;;
+    tokenizer)
+        tiny=tests/golden/tiny odd=tests/golden/odd
+        fields v $tiny/vocab.json $tiny/merges.txt $tiny/tokenizer_config.json >"$corpus/tiny"
+        fields t $odd/tokenizer.json $odd/tokenizer_config.json >"$corpus/odd"
         ;;
     frame) cp tests/golden/stream/*.in "$corpus" ;;
     esac

@@ -292,3 +292,20 @@ def texts(n, seed):
     for i in range(n - 3):
         text = KINDS[i % len(KINDS)](rng)
         yield text if isinstance(text, bytes) else text.encode()
+
+
+def long_text(kind, size):
+    """`size` bytes of real words, of all kinds of lines, or of words without blanks between them."""
+    rng = random.Random(4)
+    east = ["common han", "common han", "hiragana", "hangul", "katakana"]
+    kinds = {
+        "prose": lambda i: real_words(rng) + "\n",
+        "mixed": lambda i: KINDS[i % len(KINDS)](rng),
+        "cjk": lambda i: word(rng, rng.choice(east)) + rng.choice(["", "", "。", "，", "\n"]),
+    }
+    parts, n = [], 0
+    while n < size:
+        part = kinds[kind](len(parts))
+        parts.append(part if isinstance(part, bytes) else part.encode())
+        n += len(parts[-1])
+    return b"".join(parts)[:size]

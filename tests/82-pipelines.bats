@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# The ready pipes, with files in the place of microphone and loudspeaker.
+
+load lib
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    cp "$GOLDEN/wav/230.wav" speech.wav
+    cp "$GOLDEN/wav/37.wav" short.wav
+}
+
+# Samples of a sound file that is as long as its header says.
+samples() {
+    soxi -s "$1"
+}
+
+@test "omni-say speaks TEXT, and stdin sentence by sentence" {
+    omni-say --precise -s 7 -o one.wav 'Good evening.'
+    printf 'Good evening. And\nhow are you?\n\nNo stop here' | omni-say --precise -s 7 -o all.wav
+    [ "$(samples one.wav)" -gt 0 ]
+    # The first of three sentences is spoken as it is alone.
+    [ "$(samples all.wav)" -gt "$(samples one.wav)" ]
+    sox one.wav -t raw one.raw
+    sox all.wav -t raw all.raw
+    cmp -n "$(stat -c %s one.raw)" one.raw all.raw
+}
+
+@test "omni-say needs no layer of the thinker" {
+    omni-tokenize --assistant 'Good evening.' '' | omni-thinker -n 0 | omni-inspect |
+        jq -r '.kind + " " + (.reason // "")' >kinds
+    grep -qx 'done prefill' kinds
+}
+
+@test "omni-say plays through OMNI_PLAYER and passes the voice on" {
+    OMNI_PLAYER='cat >played.wav' omni-say --voice chelsie 'Hello.'
+    [ "$(head -c 4 played.wav)" = RIFF ]
+    [ "$(stat -c %s played.wav)" -gt 1000 ]
+    fails_with 64 env OMNI_PLAYER='cat >played.wav' omni-say --voice nobody 'Hello.'
+    grep -q 'chelsie' err
+}
+
+@test "omni-chat answers line by line as one conversation" {
+    printf '%s\n' 'Hello.' 'Say it again.' | omni-chat --precise -n 8 >text
+    printf '%s\n' 'Hello.' 'Say it again.' | omni-tokenize -l --continue |
+        omni-thinker --precise -n 8 | omni-detokenize >pipe
+    [ -s text ]
+    cmp text pipe
+}
+
+@test "omni-chat --speak writes sound and shows the text" {
+    echo 'Hello.' | omni-chat --precise -n 4 --speak -o out.flac 2>err
+    [ "$(samples out.flac)" -gt 0 ]
+    echo 'Hello.' | omni-chat --precise -n 4 >text
+    cmp text err
+    fails_with 64 omni-chat -o out.wav
+}
+
+@test "omni-listen writes down each file; a bad one does not stop the others" {
+    omni-listen --precise -n 8 short.wav speech.wav >both
+    omni-listen --precise -n 8 <short.wav >first
+    [ -s first ]
+    cmp -n "$(stat -c %s first)" first both
+    mv speech.wav "it's \"one\".wav"
+    : >empty.wav
+    code=0
+    omni-listen --precise -n 8 short.wav empty.wav "it's \"one\".wav" >again 2>err || code=$?
+    [ "$code" -eq 65 ]
+    cmp both again
+    grep -q 'empty.wav' err
+}
+
+@test "omni-converse: two turns, Enter after each" {
+    printf '\n\n' | OMNI_RECORDER='cat speech.wav' timeout 60 omni-converse --precise -s 1 -n 4 -o out.wav 2>text
+    [ "$(samples out.wav)" -gt 0 ]
+    # The pipe that its page says it is. The second question continues the first.
+    printf 'speech.wav\nspeech.wav\n' | omni-encode-audio --precise -l |
+        omni-tokenize -p 'You are a voice assistant. Answer briefly, in plain spoken language, in the language of the user.' --continue |
+        omni-thinker --precise -n 4 | omni-detokenize >pipe
+    cmp pipe text
+}
+
+@test "omni-converse: --silence ends an utterance, the sound goes to OMNI_PLAYER" {
+    OMNI_RECORDER='cat speech.wav' OMNI_PLAYER='cat >played.wav' timeout 60 \
+        omni-converse --precise -n 4 --silence 300 --turns 1
+    [ "$(stat -c %s played.wav)" -gt 1000 ]
+}
+
+@test "pipelines: wrong options are one line and 64, -h says the use" {
+    for tool in omni-say omni-chat omni-listen omni-converse; do
+        fails_with 64 "$tool" --nonsense </dev/null
+        fails_with 64 "$tool" -j x </dev/null
+        "$tool" -h | grep -q "Usage: $tool"
+    done
+}
+
+@test "pipelines: no model is 66, said once a stage" {
+    fails_with 66 env OMNI_MODEL="$BATS_TEST_TMPDIR/none" omni-tokenize Hello
+    code=0
+    echo Hello | OMNI_MODEL="$BATS_TEST_TMPDIR/none" omni-chat >out 2>err || code=$?
+    [ "$code" -eq 66 ] && [ ! -s out ]
+}
