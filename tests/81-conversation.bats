@@ -166,8 +166,8 @@ END
         'omni-tokenize -l | omni-thinker | omni-talker --temp 0 | tee -i codes |
          omni-code2wav -o turn-%d.wav' turn-0.wav turn-1.wav 2>err
     [ ! -s err ]
-    for turn in 0 1; do # as much as was spoken until then
-        [ "$(soxi -s turn-$turn.wav)" -gt 0 ]
+    for turn in 0 1; do # as much as was spoken until then, maybe nothing
+        [ -e turn-$turn.wav ]
         [ "$(soxi -s turn-$turn.wav)" -lt "$(soxi -s whole.wav)" ]
         frames codes | grep -q "^done $turn"
     done
