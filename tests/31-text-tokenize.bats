@@ -104,6 +104,26 @@ END
     wait
 }
 
+@test "tokenize: interrupts are for other stages, until there are two in a turn" {
+    mkfifo "$OUT/text" "$OUT/stream" "$OUT/frames"
+    omni-inspect <"$OUT/stream" >"$OUT/frames" &
+    # bash starts what is in the background with SIGINT ignored
+    env --default-signal=INT omni-tokenize -l <"$OUT/text" >"$OUT/stream" &
+    pid=$!
+    exec 4>"$OUT/text" 5<"$OUT/frames"
+    for n in 0 1 2; do
+        echo "line $n" >&4
+        until [[ $frame == *'"kind":"done","turn":'$n* ]]; do read -r -t 10 frame <&5; done
+        kill -INT "$pid"
+        sleep 0.1
+    done
+    kill -INT "$pid"
+    code=0
+    wait "$pid" || code=$?
+    exec 4>&- 5<&-
+    [ "$code" = 130 ]
+}
+
 @test "tokenize: turn frames have voice and seed only if they are said" {
     omni-tokenize Hi </dev/null | omni-inspect | grep -qx '{"kind":"turn","turn":0,"continue":false}'
     omni-tokenize --voice Ethan -s 9223372036854775807 Hi </dev/null | omni-inspect |

@@ -1,6 +1,6 @@
 #include "common/text/cache.h"
 
-#include "common/base/arena.h"
+#include "common/base/die.h"
 #include "common/text/hash.h"
 
 #include <stdlib.h>
@@ -15,8 +15,10 @@ struct text_cached {
 };
 
 void text_cache_open(struct text_cache *c) {
-    c->entries = arena_xrealloc(NULL, N_ENTRIES, sizeof *c->entries);
-    memset(c->entries, 0, N_ENTRIES * sizeof *c->entries);
+    /* calloc, because the system hands out zeroed pages only as they are touched. */
+    c->entries = calloc(N_ENTRIES, sizeof *c->entries);
+    if (!c->entries)
+        die(ERR_MEMORY, "out of memory: cache of %d tokenized words", N_ENTRIES);
 }
 
 void text_cache_free(struct text_cache *c) {

@@ -240,8 +240,7 @@ static int parse_model(struct text_tokenizer *t, json_t *model, struct err *e) {
         json_is_true(json_object_get(model, "byte_fallback")))
         return unsupported(e, "model");
     t->ignore_merges = json_is_true(json_object_get(model, "ignore_merges"));
-    if (add_vocab(&t->vocab, json_object_get(model, "vocab"), e) ||
-        text_vocab_finish(&t->vocab, e))
+    if (add_vocab(&t->vocab, json_object_get(model, "vocab"), e) || text_vocab_finish(&t->vocab, e))
         return e->code;
     return add_merges_json(&t->vocab, json_object_get(model, "merges"), e);
 }

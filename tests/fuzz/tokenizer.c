@@ -2,8 +2,8 @@
  * bytes 0xff between them: tokenizer.json and tokenizer_config.json, or vocab.json, merges.txt and
  * tokenizer_config.json; then a text, which is also read as a line of messages. A first byte 't' or
  * 'v' says which. */
-#include "common/text/chat.h"
 #include "common/text/tokenizer.h"
+#include "common/text/chat.h"
 
 #include <stdlib.h>
 #include <string.h>
