@@ -24,17 +24,22 @@ static void on_sound(void *ctx, const float *samples, size_t n) {
 
 void code2wav_stage_load(struct code2wav_stage *t, const char *dir, size_t chunk, bool compat) {
     struct err e = {.code = 0};
-    struct weights *w;
     config_load(&t->config, dir, &e);
     check(&e);
     if (!t->config.has_talker)
         die(ERR_CONFIG, "%s: the model has no code2wav", dir);
-    if (!weights_open(&w, dir, &e))
-        code2wav_load(&t->net, &t->run, &t->config.code2wav, w, chunk, &e);
+    if (!weights_open(&t->weights, dir, &e))
+        code2wav_load(&t->net, &t->run, &t->config.code2wav, t->weights, chunk, &e);
     check(&e);
     vocoder_init(&t->vocoder, &t->net, chunk, compat);
     t->vocoder.out = on_sound;
     t->vocoder.ctx = t;
+}
+
+void code2wav_stage_free(struct code2wav_stage *t) {
+    run_free(&t->run);
+    weights_close(t->weights);
+    config_free(&t->config);
 }
 
 static void begin_turn(struct code2wav_stage *t) {

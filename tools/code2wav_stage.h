@@ -10,6 +10,7 @@ struct code2wav_stage {
     struct stage stage; /* has an output stream with --trace only */
     struct run run;
     struct config config;
+    struct weights *weights;
     struct code2wav net;
     struct vocoder vocoder;
     struct sink sink;
@@ -22,6 +23,7 @@ struct code2wav_stage {
 
 /* Reads config and weights of the model directory `dir`; dies when it cannot. */
 void code2wav_stage_load(struct code2wav_stage *t, const char *dir, size_t chunk, bool compat);
+void code2wav_stage_free(struct code2wav_stage *t);
 /* Handles one frame of the input. */
 void code2wav_stage_take(struct code2wav_stage *t, const struct frame *f);
 

@@ -2,6 +2,7 @@
 #include "common/base/die.h"
 #include "tools/code2wav_stage.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { CHUNK = 8, CHUNK_MAX = 1024 };
@@ -68,5 +69,12 @@ int main(int argc, char **argv) {
     struct err e = {.code = 0};
     if (!t.silent && sink_close(&t.sink, &e))
         die_err(&e);
-    return stage_close(&t.stage);
+    int code = stage_close(&t.stage);
+    if (o.verbose)
+        stage_say_memory(&t.run);
+    code2wav_stage_free(&t);
+    free(flags.output);
+    free(flags.raw);
+    opt_free(&o);
+    return code;
 }

@@ -20,6 +20,9 @@ for op in linear conv dwconv snakebeta attention moe_add; do
     "$build/tests/ops/$op" -b
 done
 
+title 'Tokenizer'
+OMNI_BUILD=$build tests/bench/tokenize.sh
+
 title 'code2wav'
 "$build/tests/bench/random_model" "$model" tests/bench/true-size/config.json code2wav
 "$build/tests/bench/code2wav" "$model"
