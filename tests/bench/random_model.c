@@ -1,7 +1,7 @@
 /* random-model OUTDIR CONFIG.JSON COMPONENT...: a checkpoint of the config's sizes with random bf16
  * weights, for benchmarks at the true sizes. Components as omni-inspect names them.
  * Matrices are uniform with the variance of N(0, 0.5 / sqrt(fan_in)), norms are 1, so activations
- * stay of the order of 1; the numbers mean nothing else. */
+ * stay of the order of 1; biases are small beside them. The numbers mean nothing else. */
 #include "common/base/bf16.h"
 #include "common/base/die.h"
 #include "common/weights/expect.h"
@@ -52,7 +52,7 @@ static void write_values(void *ctx, const char *name, const size_t *shape) {
     struct maker *m = ctx;
     size_t n = count(shape), fan_in = n / shape[0];
     bool norm = strstr(name, "norm") && strstr(name, ".weight");
-    float width = sqrtf(3.0F) * 0.5F / sqrtf((float)(fan_in > 1 ? fan_in : 4));
+    float width = fan_in > 1 ? sqrtf(3.0F) * 0.5F / sqrtf((float)fan_in) : 0.02F; /* biases */
     uint16_t block[4096];
     for (size_t at = 0; at < n;) {
         size_t some = n - at < 4096 ? n - at : 4096;
@@ -99,8 +99,9 @@ int main(int argc, char **argv) {
     for (int i = 3; i < argc; i++)
         expect_tensors(&config, component(argv[i]), add_header, &m);
     char *header = json_dumps(m.header, JSON_COMPACT);
-    uint64_t length = strlen(header);
-    if (fwrite(&length, 8, 1, m.out) != 1 || fwrite(header, 1, length, m.out) != length)
+    uint64_t length = strlen(header), padded = (length + 7) / 8 * 8; /* keeps the tensors aligned */
+    if (fwrite(&padded, 8, 1, m.out) != 1 || fwrite(header, 1, length, m.out) != length ||
+        fprintf(m.out, "%*s", (int)(padded - length), "") < 0)
         die(ERR_IO, "%s: write failed", path);
     for (int i = 3; i < argc; i++)
         expect_tensors(&config, component(argv[i]), write_values, &m);

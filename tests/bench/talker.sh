@@ -1,0 +1,40 @@
+#!/bin/sh
+# Frames per second and real-time factor of talker and code predictor at the released sizes, with
+# random bf16 weights (6.7 GB in $TMPDIR while it runs). Arguments go to omni-talker.
+set -eu
+cd "$(dirname "$0")/../.."
+build=${OMNI_BUILD:-build}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+
+# A user's turn of 41 rows and an answer of 12 tokens, of random rows.
+python3 - <<'END' | python3 tests/stream.py >"$tmp/in"
+import json
+import random
+
+random.seed(1)
+
+
+def tensor(name, values, shape, dtype="f32", **more):
+    print(json.dumps(dict(kind="tensor", name=name, values=values, shape=shape, dtype=dtype, **more)))
+
+
+def rows(name, n, **more):
+    tensor(name, [round(random.gauss(0, .02), 5) for _ in range(n * 2048)], [n, 2048], **more)
+
+
+prompt = [151644, 872, 198, *range(33), 151645, 198, 151644, 77091, 198]
+rows("tts_embed", 3)
+print('{"kind":"turn","turn":0}')
+tensor("prompt", prompt, [41], "i32", turn=0)
+tensor("rows", list(range(41)), [41], "i32", turn=0)
+rows("thinker_embed", 41, turn=0)
+for _ in range(12):
+    rows("thinker_embed", 1, turn=0)
+print('{"kind":"done","turn":0,"reason":"stop"}')
+END
+
+"$build/tests/bench/random_model" "$tmp/model" tests/bench/true-size/config.json talker codepred
+"$build/omni-talker" -m "$tmp/model" -n 25 "$@" <"$tmp/in" >"$tmp/warm-up"
+"$build/omni-talker" -m "$tmp/model" -v -n 50 "$@" <"$tmp/in" 2>&1 >/dev/null
