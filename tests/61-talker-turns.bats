@@ -57,12 +57,13 @@ load talker
     fails_with 65 omni-talker -n 9 <"$OUT/in"
 }
 
-# interrupted TIMES: a talker in the middle of turn 0 of $OUT/in gets SIGINT so many times.
+# interrupted TIMES [OPTION...]: a talker in the middle of turn 0 of $OUT/in gets SIGINT so many times, and so does
+# what it started.
 interrupted() {
     interrupt() {
         frames_out "$OUT/out" 1
         for _ in $(seq "$1"); do
-            kill -INT "$(cat "$OUT/pid")"
+            kill -INT -- "-$(cat "$OUT/pid")"
             sleep 0.2
         done
     }
@@ -70,16 +71,25 @@ interrupted() {
     size=$(stream_start "$(asked 0)" "$(token 0 0.5)" | wc -c)
     # bash starts what is in the background with SIGINT ignored; a stage leaves that as it is
     fed_after "$OUT/in" "$size" interrupt "$1" |
-        timeout 20 env --default-signal=INT \
-            sh -c "echo \$\$ >'$OUT/pid'; exec omni-talker --temp 5 --top-k 0" >"$OUT/out"
+        timeout 20 setsid env --default-signal=INT \
+            sh -c "echo \$\$ >'$OUT/pid'; exec omni-talker --temp 5 --top-k 0 \"\$@\"" sh "${@:2}" >"$OUT/out"
 }
 
 @test "talker: an interrupt ends the turn, the next one is spoken" {
     stream "$(turn 0)" "$(turn 1 '"talker":{"n":7}' | sed 's/false/true/')" >"$OUT/in"
+    omni-talker -n 3 --temp 5 --top-k 0 <"$OUT/in" >"$OUT/undisturbed"
     interrupted 1
+    [ "$(codes "$OUT/out" 1)" = "$(codes "$OUT/undisturbed" 1)" ]
     has "$OUT/out" '"kind":"done","turn":0,"reason":"interrupt".*"frames":1}'
     has "$OUT/out" '"kind":"done","turn":1,"reason":"length".*"frames":7}'
     [ "$(omni-inspect "$OUT/out" | grep -c '"kind":"text"')" -eq 6 ]
+}
+
+@test "talker: an interrupt leaves the co-process at work" {
+    stream "$(turn 0)" "$(turn 1 '"talker":{"n":7}')" >"$OUT/in"
+    interrupted 1 --codepred omni-codepred
+    has "$OUT/out" '"kind":"done","turn":0,"reason":"interrupt".*"frames":1}'
+    has "$OUT/out" '"kind":"done","turn":1,"reason":"length".*"frames":7}'
 }
 
 @test "talker: a second interrupt is 130" {
@@ -94,4 +104,15 @@ interrupted() {
         "$(turn 1)" | omni-talker -n 5 >"$OUT/out"
     has "$OUT/out" '"kind":"done","turn":0,"reason":"interrupt".*"frames":1}'
     has "$OUT/out" '"kind":"done","turn":1,"reason":"length".*"frames":5}'
+}
+
+@test "talker: without a user's turn there is an answer, without an answer there is silence" {
+    local prompt='{"kind":"tensor","turn":0,"name":"prompt","values":[480,266,10]}'
+    local rows='{"kind":"tensor","turn":0,"name":"rows","values":[0,1,2]}'
+    local embed='{"kind":"tensor","turn":0,"name":"thinker_embed","dtype":"f32","shape":[3,64],"values":0.7}'
+    stream '{"kind":"turn","turn":0}' "$prompt" "$rows" "$embed" "$(answered 0)" | omni-talker -n 5 >"$OUT/out"
+    [ "$(codes "$OUT/out" | wc -l)" -eq 5 ]
+    stream '{"kind":"turn","turn":0}' "$prompt" "$rows" "$embed" '{"kind":"done","turn":0,"reason":"stop"}' |
+        omni-talker -n 5 >"$OUT/out"
+    has "$OUT/out" '"kind":"done","turn":0,"reason":"stop".*"frames":0}'
 }

@@ -26,3 +26,6 @@ OMNI_BUILD=$build tests/bench/tokenize.sh
 title 'code2wav'
 "$build/tests/bench/random_model" "$model" tests/bench/true-size/config.json code2wav
 "$build/tests/bench/code2wav" "$model"
+
+title 'talker and code predictor'
+OMNI_BUILD=$build tests/bench/talker.sh
