@@ -92,13 +92,19 @@ END
     printf '%s\n' One Two | omni-tokenize -l -p S | prompts | sed s/Two/One/ | uniq | wc -l | grep -qx 1
 }
 
+# Reads lines of omni-inspect until turn N is done.
+turn_is_done() { # N
+    local line=
+    until [[ $line == *'"kind":"done","turn":'$1* ]]; do read -r -t 10 line; done
+}
+
 @test "tokenize -l: a turn leaves as soon as its line is there" {
     mkfifo "$OUT/text" "$OUT/frames"
     omni-tokenize -l <"$OUT/text" | omni-inspect >"$OUT/frames" &
     exec 4>"$OUT/text" 5<"$OUT/frames"
     for n in 0 1; do
         echo "line $n" >&4
-        until [[ $frame == *'"kind":"done","turn":'$n* ]]; do read -r -t 10 frame <&5; done
+        turn_is_done "$n" <&5
     done
     exec 4>&- 5<&-
     wait
@@ -113,7 +119,7 @@ END
     exec 4>"$OUT/text" 5<"$OUT/frames"
     for n in 0 1 2; do
         echo "line $n" >&4
-        until [[ $frame == *'"kind":"done","turn":'$n* ]]; do read -r -t 10 frame <&5; done
+        turn_is_done "$n" <&5
         kill -INT "$pid"
         sleep 0.1
     done
