@@ -29,17 +29,16 @@ void tokenize_destroy(struct tokenize *t) {
     text_ids_free(&t->prompt);
 }
 
-/* t->prompt = the ids of t->chat, clips in their places. A raw text that comes without clips may
+/* t->prompt = the ids of a text, its clips in their places. A raw text that comes without clips may
  * have its places spelled out already. */
-static int encode(struct tokenize *t, const struct tokenize_turn *turn, struct err *e) {
+static int encode(struct tokenize *t, const struct text_bytes *text,
+                  const struct tokenize_turn *turn, struct err *e) {
     t->prompt.n = 0;
-    if (text_encode(t->tokenizer, t->chat.data, t->chat.n, &t->prompt, e))
+    if (text_encode(t->tokenizer, text->data, text->n, &t->prompt, e))
         return e->code;
-    if (!(t->raw && turn->n_clips == 0) &&
-        text_chat_expand(&t->prompt, t->pad, turn->rows, turn->n_clips, e))
-        return e->code;
-    t->going_on = true;
-    return 0;
+    if (t->raw && turn->n_clips == 0)
+        return 0;
+    return text_chat_expand(&t->prompt, t->pad, turn->rows, turn->n_clips, e);
 }
 
 /* The thinker has put the last <|im_end|>, but not the end of its line. */
@@ -66,11 +65,10 @@ static void add_answer(struct tokenize *t, const struct tokenize_text *beginning
     text_bytes_add(&t->chat, beginning->data, beginning->n);
 }
 
-int tokenize_prompt(struct tokenize *t, const struct tokenize_turn *turn, struct err *e) {
-    t->chat.n = 0;
+static void render(struct tokenize *t, const struct tokenize_turn *turn) {
     if (t->raw) {
         text_bytes_add(&t->chat, turn->user.data, turn->user.n);
-        return encode(t, turn, e);
+        return;
     }
     if (turn->again)
         end_of_last_turn(t);
@@ -79,7 +77,15 @@ int tokenize_prompt(struct tokenize *t, const struct tokenize_turn *turn, struct
     if (turn->user.data || turn->n_clips > 0)
         add_user(t, turn);
     add_answer(t, &turn->assistant);
-    return encode(t, turn, e);
+}
+
+int tokenize_prompt(struct tokenize *t, const struct tokenize_turn *turn, struct err *e) {
+    t->chat.n = 0;
+    render(t, turn);
+    if (encode(t, &t->chat, turn, e) == 0)
+        t->going_on = true;
+    t->chat.n = 0;
+    return e->code;
 }
 
 /* A whole conversation stands alone; with `again`, what has been said is not said again. */
@@ -96,19 +102,28 @@ static void begin_chat(struct tokenize *t, bool again, const struct text_chat_li
         add_system(t);
 }
 
-int tokenize_message(struct tokenize *t, const struct tokenize_text *json, bool again, bool *wanted,
-                     bool *restarted, struct err *e) {
+/* The line joins what was said before. */
+static void join(struct tokenize *t, const struct text_bytes *said,
+                 const struct text_chat_line *line, bool again, bool *restarted) {
+    *restarted = starts_anew(t, again, line->whole);
+    if (*restarted)
+        begin_chat(t, again, line);
+    t->mark = *restarted ? 0 : t->chat.n;
+    t->line = *line;
+    t->only_new = again;
+    text_bytes_add(&t->chat, said->data, said->n);
+}
+
+int tokenize_message(struct tokenize *t, const struct tokenize_text *json,
+                     const struct tokenize_turn *turn, bool again, bool *wanted, bool *restarted,
+                     struct err *e) {
     struct text_bytes said = {0};
     struct text_chat_line line;
-    if (text_chat_json(&said, json->data, json->n, &line, e) == 0) {
-        *restarted = starts_anew(t, again, line.whole);
+    /* The line is tokenized by itself to see that its clips fit. */
+    if (text_chat_json(&said, json->data, json->n, &line, e) == 0 &&
+        encode(t, &said, turn, e) == 0) {
+        join(t, &said, &line, again, restarted);
         *wanted = line.whole || line.ends_with_user;
-        if (*restarted)
-            begin_chat(t, again, &line);
-        t->mark = *restarted ? 0 : t->chat.n;
-        t->line = line;
-        t->only_new = again;
-        text_bytes_add(&t->chat, said.data, said.n);
     }
     text_bytes_free(&said);
     return e->code;
@@ -118,7 +133,8 @@ int tokenize_messages(struct tokenize *t, const struct tokenize_turn *turn, stru
     size_t end = t->chat.n;
     if (!t->line.open)
         add_answer(t, &turn->assistant);
-    int code = encode(t, turn, e);
-    t->chat.n = code ? t->mark : t->line.whole || t->only_new ? 0 : end;
-    return code;
+    if (encode(t, &t->chat, turn, e) == 0)
+        t->going_on = true;
+    t->chat.n = e->code ? t->mark : t->line.whole || t->only_new ? 0 : end;
+    return e->code;
 }

@@ -35,7 +35,7 @@ struct tokenize_text {
 struct tokenize_turn {
     struct tokenize_text user;
     struct tokenize_text assistant; /* the beginning of the answer */
-    const size_t *rows;             /* [n_clips] rows of audio_embeds of each clip */
+    size_t *rows;                   /* [n_clips] rows of audio_embeds of each clip */
     size_t n_clips;
     bool again; /* the conversation goes on: the prompt holds only what is new */
 };
@@ -43,11 +43,13 @@ struct tokenize_turn {
 /* t->prompt = the ids of a turn. 65 if the places for clips in it are not as many as the clips. */
 int tokenize_prompt(struct tokenize *t, const struct tokenize_turn *turn, struct err *e);
 
-/* Takes one line of messages in, see text_chat_json. again: the next prompt is to hold only what
- * is new. False in *wanted: no answer is due yet. *restarted: earlier messages, and their clips,
- * are forgotten. 65: not such JSON; nothing changes. */
-int tokenize_message(struct tokenize *t, const struct tokenize_text *json, bool again, bool *wanted,
-                     bool *restarted, struct err *e);
+/* Takes one line of messages in, see text_chat_json. turn->rows are the clips that came with it.
+ * again: the next prompt is to hold only what is new. False in *wanted: no answer is due yet.
+ * *restarted: earlier messages, and their clips, are forgotten. 65: not such JSON, or other clips
+ * than it has parts for; nothing changes. */
+int tokenize_message(struct tokenize *t, const struct tokenize_text *json,
+                     const struct tokenize_turn *turn, bool again, bool *wanted, bool *restarted,
+                     struct err *e);
 
 /* t->prompt = the ids of all messages so far, or of those since the last prompt.
  * turn->rows are the clips in them; turn->user is not used. After an error the last line is

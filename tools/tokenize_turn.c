@@ -49,21 +49,25 @@ static void keep_clips(struct tokenize_turns *t) {
     }
 }
 
-/* Rows of all clips, earlier messages first; the caller frees the list. */
-static size_t *count_rows(const struct tokenize_turns *t, size_t *n, struct err *e) {
+/* The clips of this turn, and before them those of earlier messages if `all`. turn->rows is for the
+ * caller to free. */
+static int count_clips(const struct tokenize_turns *t, bool all, struct tokenize_turn *turn,
+                       struct err *e) {
     size_t *rows = arena_xrealloc(NULL, t->n_clips + t->n_held, sizeof *rows);
-    *n = 0;
-    for (size_t i = 0; i < t->n_clips + t->n_held; i++) {
-        const struct frame *f = i < t->n_clips ? t->clips[i] : t->held[i - t->n_clips];
-        if (!is_clip(f))
+    turn->rows = rows;
+    turn->n_clips = 0;
+    for (size_t i = 0; all && i < t->n_clips; i++)
+        rows[turn->n_clips++] = t->clips[i]->tensor.shape[0];
+    for (size_t i = 0; i < t->n_held; i++) {
+        const struct tensor *clip = &t->held[i]->tensor;
+        if (!is_clip(t->held[i]))
             continue;
-        const struct tensor *clip = &f->tensor;
         if (clip->rank != 2 || (t->width && clip->shape[1] != t->width) ||
             (clip->dtype != TENSOR_F32 && clip->dtype != TENSOR_BF16))
             err_set(e, ERR_DATA, "audio_embeds: not rows of %zu f32 or bf16", t->width);
-        rows[(*n)++] = clip->shape[0];
+        rows[turn->n_clips++] = clip->shape[0];
     }
-    return rows;
+    return e->code;
 }
 
 /* ---- writing ---- */
@@ -157,27 +161,34 @@ static void say_text(struct tokenize_turns *t, struct tokenize_text user,
                      struct tokenize_text assistant, struct err *e) {
     struct tokenize_turn turn = {
         .user = user, .assistant = assistant, .again = is_continued(t) && t->prompts->going_on};
-    size_t *rows = count_rows(t, &turn.n_clips, e);
-    turn.rows = rows;
-    if (!e->code && tokenize_prompt(t->prompts, &turn, e) == 0)
+    drop_clips(t);
+    if (count_clips(t, false, &turn, e) == 0 && tokenize_prompt(t->prompts, &turn, e) == 0)
         send_prompt(t, turn.again);
-    free(rows);
+    free(turn.rows);
+}
+
+/* Takes the line in; false if it is lost or no answer is due. */
+static bool take_line(struct tokenize_turns *t, const struct tokenize_text *line, struct err *e) {
+    bool wanted = false, restarted = false;
+    struct tokenize_turn turn = {.n_clips = 0};
+    if (count_clips(t, false, &turn, e) == 0)
+        tokenize_message(t->prompts, line, &turn, is_continued(t), &wanted, &restarted, e);
+    if (restarted)
+        drop_clips(t);
+    free(turn.rows);
+    return wanted;
 }
 
 static void say_messages(struct tokenize_turns *t, struct tokenize_text line, struct err *e) {
-    bool wanted, restarted, again = is_continued(t);
-    struct tokenize_turn turn = {.assistant = t->assistant, .again = again && t->prompts->going_on};
-    if (tokenize_message(t->prompts, &line, again, &wanted, &restarted, e))
-        return;
-    if (restarted)
-        drop_clips(t);
-    size_t *rows = count_rows(t, &turn.n_clips, e);
-    turn.rows = rows;
-    if (!e->code && wanted && tokenize_messages(t->prompts, &turn, e) == 0)
-        send_prompt(t, turn.again);
+    bool again = is_continued(t) && t->prompts->going_on;
+    if (take_line(t, &line, e)) {
+        struct tokenize_turn turn = {.assistant = t->assistant, .again = again};
+        if (count_clips(t, true, &turn, e) == 0 && tokenize_messages(t->prompts, &turn, e) == 0)
+            send_prompt(t, again);
+        free(turn.rows);
+    }
     if (!e->code)
         keep_clips(t);
-    free(rows);
 }
 
 void tokenize_turn_text(struct tokenize_turns *t, struct tokenize_text user,
