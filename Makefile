@@ -15,10 +15,10 @@ B       ?= build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 
-packages := popt msgpack jansson libpcre2-8 libutf8proc sndfile soxr nettle
+packages := popt msgpack jansson libpcre2-8 libutf8proc sndfile soxr nettle vulkan
 warnings := -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror)
 cflags   := -std=gnu17 -D_GNU_SOURCE -DOMNI_VERSION='"$(VERSION)"' -DOMNI_DATADIR='"$(prefix)/share"' \
-            -I. -fopenmp -pthread $(warnings)
+            -I. -I$(B) -fopenmp -pthread $(warnings)
 pkg_cflags = $(shell pkg-config --cflags $(packages))
 pkg_libs   = $(shell pkg-config --libs $(packages)) -lm
 
@@ -28,6 +28,8 @@ tool_src    := $(wildcard tools/omni-*.c)
 test_src    := $(filter-out tests/ops/check.c tests/fuzz/% tests/preload/%,$(wildcard tests/*/*.c))
 tools       := $(tool_src:tools/%.c=$(B)/%)
 test_bins   := $(test_src:tests/%.c=$(B)/tests/%)
+shader_src  := $(wildcard shaders/*.comp)
+shader_obj  := $(shader_src:%.comp=$(B)/%.o)
 library_obj := $(library_src:%.c=$(B)/%.o) $(stage_src:%.c=$(B)/%.o)
 
 .DEFAULT_GOAL := all
@@ -35,13 +37,31 @@ library_obj := $(library_src:%.c=$(B)/%.o) $(stage_src:%.c=$(B)/%.o)
 
 all: $(tools)
 
-$(B)/libomni.a: $(library_obj)
+$(B)/libomni.a: $(library_obj) $(shader_obj)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(cflags) -MMD -MP $(pkg_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Shaders: GLSL to SPIR-V to a C array with the name shader_<file>, see common/gpu/gpu.h.
+$(B)/shaders/%.c: shaders/%.comp
+	@mkdir -p $(@D)
+	@glslangValidator --quiet -V --target-env vulkan1.2 -I. --depfile $(@:.c=.d) -x -o $(@:.c=.hex) $<
+	@sed -i 's,^[^:]*:,$@:,' $(@:.c=.d)
+	@{ echo '#include "shaders/programs.h"'; echo 'static const uint32_t words[] = {'; cat $(@:.c=.hex); \
+		echo '};'; echo 'const struct gpu_program shader_$* = {"$*", words, sizeof words};'; } >$@
+
+$(shader_obj): %.o: %.c $(B)/shaders/programs.h
+	@$(CC) $(cflags) $(CFLAGS) -c -o $@ $<
+
+# The declarations of all shaders; touched only when there is another shader.
+$(B)/shaders/programs.h: shaders
+	@mkdir -p $(@D)
+	@{ echo '#include "common/gpu/gpu.h"'; printf '%s\n' $(foreach s,$(shader_src:shaders/%.comp=%),\
+		'extern const struct gpu_program shader_$(s);'); } >$@
+$(library_obj): | $(B)/shaders/programs.h
 
 $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
@@ -106,4 +126,4 @@ install: all
 
 .PHONY: all test-programs clean check asan fuzz lint bench demo install
 .SECONDARY:
--include $(library_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d) $(B)/tests/ops/check.d
+-include $(library_obj:.o=.d) $(shader_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d) $(B)/tests/ops/check.d

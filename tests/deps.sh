@@ -3,8 +3,8 @@
 # Does nothing when all are there; without root it says what to install.
 set -eu
 build='gcc make pkg-config libpopt-dev libmsgpack-dev libjansson-dev libpcre2-dev libutf8proc-dev
-libsndfile1-dev libsoxr-dev nettle-dev'
-test="$build bats jq python3 sox"
+libsndfile1-dev libsoxr-dev nettle-dev libvulkan-dev glslang-tools'
+test="$build bats jq python3 sox mesa-vulkan-drivers vulkan-validationlayers"
 lint="$build clang clang-format clang-tidy cppcheck shellcheck mandoc"
 
 case ${1:-} in

@@ -69,12 +69,12 @@ static struct tensor snake_conv(struct run *run, const struct code2wav_snake *s,
 
 /* x += conv2(snake2(conv1(snake1(x)))). */
 static void add_unit(struct run *run, struct code2wav_unit *u, const struct tensor *x) {
-    struct arena_mark scratch = arena_mark(&run->memory[RUN_STEP]);
+    struct run_mark scratch = run_mark(run, RUN_STEP);
     struct tensor y = snake_conv(run, &u->snake1, &u->conv1, x);
     op_snakebeta(run, &y, &y, &u->snake2.alpha, &u->snake2.beta);
     struct tensor w = tensor_reshape_2d(&u->conv2.w, u->conv2.w.shape[0], u->conv2.w.shape[2]);
     op_linear_add(run, x, &y, &w, &u->conv2.b);
-    arena_release(&run->memory[RUN_STEP], scratch);
+    run_release(run, RUN_STEP, scratch);
 }
 
 static struct tensor block(struct code2wav *v, size_t i, const struct tensor *x) {

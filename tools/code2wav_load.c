@@ -1,22 +1,23 @@
 /* The weights of code2wav: names and shapes. */
+#include "common/nn/weight.h"
 #include "tools/code2wav.h"
 
 #include <stdio.h>
 
 enum { KERNEL = 7, EXPANSION = 4, NAME_ROOM = 128 };
 
-static int get(struct weights *w, struct tensor *t, const char *prefix, const char *suffix,
-               size_t rows, size_t columns, struct err *e) {
+static int get(struct run *run, struct weights *w, struct tensor *t, const char *prefix,
+               const char *suffix, size_t rows, size_t columns, struct err *e) {
     char name[2 * NAME_ROOM];
     snprintf(name, sizeof name, "%s%s", prefix, suffix);
-    return weights_get(w, t, e, name, (size_t[4]){rows, columns});
+    return nn_weight(run, w, t, e, name, (size_t[4]){rows, columns});
 }
 
-static int load_snake(struct code2wav_snake *s, struct weights *w, const char *prefix, size_t width,
-                      struct err *e) {
-    if (get(w, &s->alpha, prefix, "alpha", width, 0, e))
+static int load_snake(struct code2wav_snake *s, struct run *run, struct weights *w,
+                      const char *prefix, size_t width, struct err *e) {
+    if (get(run, w, &s->alpha, prefix, "alpha", width, 0, e))
         return e->code;
-    return get(w, &s->beta, prefix, "beta", width, 0, e);
+    return get(run, w, &s->beta, prefix, "beta", width, 0, e);
 }
 
 static int load_upsampler(struct code2wav *v, struct weights *w, size_t i, struct err *e) {
@@ -29,14 +30,14 @@ static int load_upsampler(struct code2wav *v, struct weights *w, size_t i, struc
     if (nn_conv_load_transposed(&u->up, v->run, w, up, width, width, 1, v->config->upsamplers[i],
                                 e) ||
         nn_conv_load_depthwise(&u->depthwise, v->run, w, depthwise, width, KERNEL, e) ||
-        get(w, &u->norm_w, next, "norm.weight", width, 0, e) ||
-        get(w, &u->norm_b, next, "norm.bias", width, 0, e) ||
-        get(w, &u->wide_w, next, "pwconv1.weight", EXPANSION * width, width, e) ||
-        get(w, &u->wide_b, next, "pwconv1.bias", EXPANSION * width, 0, e) ||
-        get(w, &u->narrow_w, next, "pwconv2.weight", width, EXPANSION * width, e) ||
-        get(w, &u->narrow_b, next, "pwconv2.bias", width, 0, e))
+        get(v->run, w, &u->norm_w, next, "norm.weight", width, 0, e) ||
+        get(v->run, w, &u->norm_b, next, "norm.bias", width, 0, e) ||
+        get(v->run, w, &u->wide_w, next, "pwconv1.weight", EXPANSION * width, width, e) ||
+        get(v->run, w, &u->wide_b, next, "pwconv1.bias", EXPANSION * width, 0, e) ||
+        get(v->run, w, &u->narrow_w, next, "pwconv2.weight", width, EXPANSION * width, e) ||
+        get(v->run, w, &u->narrow_b, next, "pwconv2.bias", width, 0, e))
         return e->code;
-    return get(w, &u->gamma, next, "gamma", width, 0, e);
+    return get(v->run, w, &u->gamma, next, "gamma", width, 0, e);
 }
 
 static int load_unit(struct code2wav *v, struct code2wav_unit *u, struct weights *w,
@@ -45,8 +46,8 @@ static int load_unit(struct code2wav *v, struct code2wav_unit *u, struct weights
     const char *const parts[4] = {"act1.", "act2.", "conv1.conv.", "conv2.conv."};
     for (size_t i = 0; i < 4; i++)
         snprintf(name[i], NAME_ROOM, "%s%s", prefix, parts[i]);
-    if (load_snake(&u->snake1, w, name[0], width, e) ||
-        load_snake(&u->snake2, w, name[1], width, e) ||
+    if (load_snake(&u->snake1, v->run, w, name[0], width, e) ||
+        load_snake(&u->snake2, v->run, w, name[1], width, e) ||
         nn_conv_load(&u->conv1, v->run, w, name[2], width, width, KERNEL, dilation, e))
         return e->code;
     return nn_conv_load(&u->conv2, v->run, w, name[3], width, width, 1, 1, e);
@@ -59,7 +60,7 @@ static int load_block(struct code2wav *v, struct weights *w, size_t i, struct er
     size_t in = v->config->decoder_dim >> i, out = in / 2;
     char name[NAME_ROOM];
     snprintf(name, sizeof name, "code2wav.decoder.%zu.block.0.", i + 1);
-    if (load_snake(&b->snake, w, name, in, e))
+    if (load_snake(&b->snake, v->run, w, name, in, e))
         return e->code;
     snprintf(name, sizeof name, "code2wav.decoder.%zu.block.1.conv.", i + 1);
     if (nn_conv_load_transposed(&b->up, v->run, w, name, in, out, 2, v->config->rates[i], e))
@@ -75,7 +76,7 @@ static int load_block(struct code2wav *v, struct weights *w, size_t i, struct er
 static int load_transformer(struct code2wav *v, struct weights *w, struct err *e) {
     const struct config_code2wav *c = v->config;
     struct tensor all;
-    if (get(w, &all, "code2wav.", "code_embedding.weight", c->n_groups * c->codebook,
+    if (get(v->run, w, &all, "code2wav.", "code_embedding.weight", c->n_groups * c->codebook,
             c->text.hidden, e))
         return e->code;
     v->tables = arena_alloc(&v->run->memory[RUN_MODEL], c->n_groups * sizeof *v->tables);
@@ -96,7 +97,7 @@ static int load_decoder(struct code2wav *v, struct weights *w, struct err *e) {
         if (load_block(v, w, i, e))
             return e->code;
     snprintf(name, sizeof name, "code2wav.decoder.%zu.", c->n_blocks + 1);
-    if (load_snake(&v->snake, w, name, width, e))
+    if (load_snake(&v->snake, v->run, w, name, width, e))
         return e->code;
     snprintf(name, sizeof name, "code2wav.decoder.%zu.conv.", c->n_blocks + 2);
     return nn_conv_load(&v->exit, v->run, w, name, width, 1, KERNEL, 1, e);

@@ -1,5 +1,7 @@
 #include "tools/codepred.h"
 
+#include "common/nn/weight.h"
+
 #include <stdio.h>
 
 /* Codebook 0 is embedded with the talker's own table; tables and heads of the predictor count from
@@ -10,15 +12,15 @@ static int load_tables(struct codepred *p, struct run *run, struct weights *w, s
     char name[128];
     p->embed = arena_zalloc(&run->memory[RUN_MODEL], n_groups * sizeof *p->embed);
     p->heads = arena_zalloc(&run->memory[RUN_MODEL], n_groups * sizeof *p->heads);
-    if (weights_get(w, &p->embed[0], e, "talker.model.codec_embedding.weight",
-                    (size_t[4]){p->config->text.vocab, c->hidden}))
+    if (nn_weight(run, w, &p->embed[0], e, "talker.model.codec_embedding.weight",
+                  (size_t[4]){p->config->text.vocab, c->hidden}))
         return e->code;
     for (size_t j = 0; j + 1 < n_groups; j++) {
         snprintf(name, sizeof name, "talker.code_predictor.model.codec_embedding.%zu.weight", j);
-        if (weights_get(w, &p->embed[j + 1], e, name, (size_t[4]){c->vocab, c->hidden}))
+        if (nn_weight(run, w, &p->embed[j + 1], e, name, (size_t[4]){c->vocab, c->hidden}))
             return e->code;
         snprintf(name, sizeof name, "talker.code_predictor.lm_head.%zu.weight", j);
-        if (weights_get(w, &p->heads[j], e, name, (size_t[4]){c->vocab, c->hidden}))
+        if (nn_weight(run, w, &p->heads[j], e, name, (size_t[4]){c->vocab, c->hidden}))
             return e->code;
     }
     return 0;

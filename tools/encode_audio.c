@@ -59,7 +59,7 @@ static struct tensor conv(struct run *run, const struct tensor *image, size_t he
 static void encode_chunk(struct encoder *enc, const float *mel, size_t n, size_t width,
                          const struct tensor *rows) {
     struct run *run = enc->run;
-    struct arena_mark scratch = arena_mark(&run->memory[RUN_STEP]);
+    struct run_mark scratch = run_mark(run, RUN_STEP);
     size_t mels = enc->config->n_mels;
     struct tensor image = run_new_2d(run, RUN_STEP, TENSOR_F32, width * mels, 1);
     struct tensor filled = tensor_rows(&image, 0, n * mels);
@@ -73,7 +73,7 @@ static void encode_chunk(struct encoder *enc, const float *mel, size_t n, size_t
     struct tensor columns = tensor_reshape_2d(&image, width, mels * image.shape[1]);
     columns = tensor_rows(&columns, 0, rows->shape[0]);
     linear(run, rows, &columns, &enc->conv_out, OP_NONE);
-    arena_release(&run->memory[RUN_STEP], scratch);
+    run_release(run, RUN_STEP, scratch);
 }
 
 static void add_positions(struct encoder *enc, const struct tensor *x) {
@@ -100,7 +100,7 @@ static struct tensor heads(struct encoder *enc, const struct tensor *a,
 static void encode_layer(struct encoder *enc, const struct encoder_layer *l, const struct tensor *x,
                          size_t window) {
     struct run *run = enc->run;
-    struct arena_mark scratch = arena_mark(&run->memory[RUN_STEP]);
+    struct run_mark scratch = run_mark(run, RUN_STEP);
     size_t n = x->shape[0], d = x->shape[1];
     struct tensor a = run_new_2d(run, RUN_STEP, TENSOR_F32, n, d);
     layer_norm(run, &a, x, &l->attention_norm);
@@ -112,7 +112,7 @@ static void encode_layer(struct encoder *enc, const struct encoder_layer *l, con
     struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, n, l->fc1.w.shape[0]);
     linear(run, &h, &a, &l->fc1, OP_GELU);
     op_linear_add(run, x, &h, &l->fc2.w, &l->fc2.b);
-    arena_release(&run->memory[RUN_STEP], scratch);
+    run_release(run, RUN_STEP, scratch);
 }
 
 static struct tensor project(struct encoder *enc, const struct tensor *x) {

@@ -1,4 +1,5 @@
 /* Finding the encoder's weights, and laying the convolutions out as products over patches. */
+#include "common/nn/weight.h"
 #include "tools/encode_audio.h"
 
 #include <math.h>
@@ -7,25 +8,33 @@
 
 enum { NAME_LEN = 256, CONV_MELS = 8 /* three strides of 2 */ };
 
-static int get(struct weights *w, struct tensor *t, struct err *e, const char *name,
-               const char *what, const size_t shape[4]) {
+static int get(struct run *run, struct weights *w, struct tensor *t, struct err *e,
+               const char *name, const char *what, const size_t shape[4]) {
     char full[NAME_LEN];
     snprintf(full, sizeof full, "thinker.audio_tower.%s.%s", name, what);
+    return nn_weight(run, w, t, e, full, shape);
+}
+
+/* The same in host memory, to be laid out anew. */
+static int get_host(struct weights *w, struct tensor *t, struct err *e, const char *name,
+                    const size_t shape[4]) {
+    char full[NAME_LEN];
+    snprintf(full, sizeof full, "thinker.audio_tower.%s.weight", name);
     return weights_get(w, t, e, full, shape);
 }
 
-static int get_linear(struct weights *w, struct encoder_linear *l, struct err *e, const char *name,
-                      size_t n, size_t k) {
-    if (get(w, &l->w, e, name, "weight", (size_t[4]){n, k}))
+static int get_linear(struct run *run, struct weights *w, struct encoder_linear *l, struct err *e,
+                      const char *name, size_t n, size_t k) {
+    if (get(run, w, &l->w, e, name, "weight", (size_t[4]){n, k}))
         return e->code;
-    return get(w, &l->b, e, name, "bias", (size_t[4]){n});
+    return get(run, w, &l->b, e, name, "bias", (size_t[4]){n});
 }
 
-static int get_norm(struct weights *w, struct encoder_norm *norm, struct err *e, const char *name,
-                    size_t d) {
-    if (get(w, &norm->w, e, name, "weight", (size_t[4]){d}))
+static int get_norm(struct run *run, struct weights *w, struct encoder_norm *norm, struct err *e,
+                    const char *name, size_t d) {
+    if (get(run, w, &norm->w, e, name, "weight", (size_t[4]){d}))
         return e->code;
-    return get(w, &norm->b, e, name, "bias", (size_t[4]){d});
+    return get(run, w, &norm->b, e, name, "bias", (size_t[4]){d});
 }
 
 /* dst[a, c, b] = src[a, b, c] for elements of `size` bytes. Host memory of the step. */
@@ -57,8 +66,8 @@ static int load_conv(struct encoder *enc, struct weights *w, size_t i, struct er
     char name[32];
     struct tensor t;
     snprintf(name, sizeof name, "conv2d%zu", i + 1);
-    if (get(w, &t, e, name, "weight", (size_t[4]){out, in, 3, 3}) ||
-        get(w, &l->b, e, name, "bias", (size_t[4]){out}))
+    if (get_host(w, &t, e, name, (size_t[4]){out, in, 3, 3}) ||
+        get(enc->run, w, &l->b, e, name, "bias", (size_t[4]){out}))
         return e->code;
     size_t size = tensor_dtype_size(t.dtype);
     char *host = swap_inner(enc->run, t.data, out, in, 9, size);
@@ -72,7 +81,7 @@ static int load_conv_out(struct encoder *enc, struct weights *w, struct err *e) 
     const struct config_audio *c = enc->config;
     size_t mels = c->n_mels / CONV_MELS, channels = c->downsample_hidden;
     struct tensor t;
-    if (get(w, &t, e, "conv_out", "weight", (size_t[4]){c->d_model, channels * mels}))
+    if (get_host(w, &t, e, "conv_out", (size_t[4]){c->d_model, channels * mels}))
         return e->code;
     char *host =
         swap_inner(enc->run, t.data, c->d_model, channels, mels, tensor_dtype_size(t.dtype));
@@ -93,14 +102,14 @@ static int load_layer(struct encoder *enc, struct weights *w, size_t i, struct e
     char name[64];
     for (size_t j = 0; j < sizeof linears / sizeof *linears; j++) {
         snprintf(name, sizeof name, "layers.%zu.%s", i, linears[j].name);
-        if (get_linear(w, linears[j].linear, e, name, linears[j].n, linears[j].k))
+        if (get_linear(enc->run, w, linears[j].linear, e, name, linears[j].n, linears[j].k))
             return e->code;
     }
     snprintf(name, sizeof name, "layers.%zu.self_attn_layer_norm", i);
-    if (get_norm(w, &l->attention_norm, e, name, d))
+    if (get_norm(enc->run, w, &l->attention_norm, e, name, d))
         return e->code;
     snprintf(name, sizeof name, "layers.%zu.final_layer_norm", i);
-    return get_norm(w, &l->mlp_norm, e, name, d);
+    return get_norm(enc->run, w, &l->mlp_norm, e, name, d);
 }
 
 /* Sinusoids as in Whisper: sines of all wavelengths, then cosines (SinusoidsPositionEmbedding). */
@@ -134,8 +143,8 @@ int encoder_create(struct encoder *enc, struct run *run, const struct config_aud
     for (size_t i = 0; i < c->n_layers; i++)
         if (load_layer(enc, w, i, e))
             return e->code;
-    if (get_norm(w, &enc->ln_post, e, "ln_post", c->d_model) ||
-        get_linear(w, &enc->proj1, e, "proj1", c->d_model, c->d_model))
+    if (get_norm(enc->run, w, &enc->ln_post, e, "ln_post", c->d_model) ||
+        get_linear(enc->run, w, &enc->proj1, e, "proj1", c->d_model, c->d_model))
         return e->code;
-    return get_linear(w, &enc->proj2, e, "proj2", c->output_dim, c->d_model);
+    return get_linear(enc->run, w, &enc->proj2, e, "proj2", c->output_dim, c->d_model);
 }

@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
     stage_open(&t.stage, &o, STDIN_FILENO, o.trace ? STDOUT_FILENO : -1);
     stage_at_exit(&t.stage, remove_output, &t);
     t.show_text = flags.text;
-    run_init(&t.run, o.threads, o.precise);
+    run_init(&t.run, o.device, o.threads, o.precise);
     code2wav_stage_load(&t, opt_model(&o), (size_t)flags.chunk, flags.compat);
     open_output(&t, &flags, &o);
     struct frame *f;

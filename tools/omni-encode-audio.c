@@ -34,7 +34,7 @@ static void send_lines(struct tool *t, void (*send)(struct audio_turns *, const 
 static void load(struct tool *t, const struct opt *o) {
     struct err e = {.code = 0};
     struct weights *w;
-    run_init(&t->run, o->threads, o->precise);
+    run_init(&t->run, o->device, o->threads, o->precise);
     if (config_load(&t->config, opt_model(o), &e))
         die_err(&e);
     if (!t->config.has_audio)

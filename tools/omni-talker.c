@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
     struct weights *w;
     struct err e = {.code = 0};
     stage_open(&stage, &o, STDIN_FILENO, STDOUT_FILENO);
-    run_init(&run, o.threads, o.precise);
+    run_init(&run, o.device, o.threads, o.precise);
     if (config_load(&config, opt_model(&o), &e) || weights_open(&w, o.model, &e))
         die_err(&e);
     if (!config.has_talker)

@@ -58,7 +58,7 @@ static struct sampling default_sampling(struct tool *t) {
 static void load(struct tool *t) {
     struct err e = {.code = 0};
     const char *model = opt_model(&t->opt);
-    run_init(&t->run, t->opt.threads, t->opt.precise);
+    run_init(&t->run, t->opt.device, t->opt.threads, t->opt.precise);
     if (config_load(&t->config, model, &e))
         die_err(&e);
     struct sampling s = default_sampling(t);

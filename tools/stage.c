@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -63,6 +64,10 @@ static void check(const struct err *e) {
 }
 
 void stage_open(struct stage *s, const struct opt *o, int in, int out) {
+    if (strcmp(o->device, "list") == 0) {
+        run_list_devices();
+        exit(0);
+    }
     *s = (struct stage){.turn = -1, .lost_turn = -1, .verbose = o->verbose, .started = clock_now()};
     if (out >= 0 && isatty(out))
         die(ERR_USAGE, "the output is a binary stream; send it to a pipe or a file");

@@ -1,5 +1,7 @@
 #include "tools/talker.h"
 
+#include "common/nn/weight.h"
+
 #include <stdio.h>
 
 enum {
@@ -10,8 +12,8 @@ enum {
 
 /* ---- load ---- */
 
-static int load_projection(struct talker_projection *p, const struct config *c, struct weights *w,
-                           const char *name, struct err *e) {
+static int load_projection(struct talker_projection *p, struct run *run, const struct config *c,
+                           struct weights *w, const char *name, struct err *e) {
     char full[128];
     size_t in = c->thinker.hidden, mid = c->talker.projection, out = c->talker.text.hidden;
     const struct {
@@ -24,7 +26,7 @@ static int load_projection(struct talker_projection *p, const struct config *c, 
                  {"linear_fc2.bias", &p->b2, out, 0}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         snprintf(full, sizeof full, "talker.%s.%s", name, parts[i].suffix);
-        if (weights_get(w, parts[i].t, e, full, (size_t[4]){parts[i].rows, parts[i].columns}))
+        if (nn_weight(run, w, parts[i].t, e, full, (size_t[4]){parts[i].rows, parts[i].columns}))
             return e->code;
     }
     return 0;
@@ -33,11 +35,12 @@ static int load_projection(struct talker_projection *p, const struct config *c, 
 static int load(struct talker *t, struct run *run, struct weights *w, struct err *e) {
     const struct config_decoder *c = &t->config->talker.text;
     if (nn_decoder_load(&t->decoder, run, c, w, "talker.model.", "talker", e) ||
-        weights_get(w, &t->embed, e, "talker.model.codec_embedding.weight",
-                    (size_t[4]){c->vocab, c->hidden}) ||
-        weights_get(w, &t->head, e, "talker.codec_head.weight", (size_t[4]){c->vocab, c->hidden}) ||
-        load_projection(&t->text, t->config, w, "text_projection", e) ||
-        load_projection(&t->media, t->config, w, "hidden_projection", e))
+        nn_weight(run, w, &t->embed, e, "talker.model.codec_embedding.weight",
+                  (size_t[4]){c->vocab, c->hidden}) ||
+        nn_weight(run, w, &t->head, e, "talker.codec_head.weight",
+                  (size_t[4]){c->vocab, c->hidden}) ||
+        load_projection(&t->text, run, t->config, w, "text_projection", e) ||
+        load_projection(&t->media, run, t->config, w, "hidden_projection", e))
         return e->code;
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "tools/thinker.h"
 
+#include "common/nn/weight.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,25 +11,24 @@ int thinker_open(struct thinker *t, struct run *run, const struct config *c, str
                  size_t context, struct err *e) {
     *t = (struct thinker){.config = c, .run = run, .weights = w, .context = context};
     thinker_history_init(&t->history, c);
-    return weights_get(w, &t->table, e, "thinker.model.embed_tokens.weight",
-                       (size_t[4]){c->thinker.vocab, c->thinker.hidden});
+    return nn_weight(run, w, &t->table, e, "thinker.model.embed_tokens.weight",
+                     (size_t[4]){c->thinker.vocab, c->thinker.hidden});
 }
 
 static int find_layers(struct thinker *t, struct err *e) {
     const struct config_decoder *c = &t->config->thinker;
     if (nn_decoder_load(&t->decoder, t->run, c, t->weights, "thinker.model.", "thinker", e))
         return e->code;
-    return weights_get(t->weights, &t->head, e, "thinker.lm_head.weight",
-                       (size_t[4]){c->vocab, c->hidden});
+    return nn_weight(t->run, t->weights, &t->head, e, "thinker.lm_head.weight",
+                     (size_t[4]){c->vocab, c->hidden});
 }
 
 int thinker_wake(struct thinker *t, struct err *e) {
     if (t->awake)
         return 0;
-    struct arena *a = &t->run->memory[RUN_MODEL];
-    struct arena_mark before = arena_mark(a);
+    struct run_mark before = run_mark(t->run, RUN_MODEL);
     if (find_layers(t, e)) {
-        arena_release(a, before);
+        run_release(t->run, RUN_MODEL, before);
         return e->code;
     }
     const struct config_decoder *c = &t->config->thinker;

@@ -100,17 +100,12 @@ static void print_help(struct opt *o, const char *what) {
     exit(0);
 }
 
-static void list_devices(void) {
-    printf("cpu  %ld threads\n", sysconf(_SC_NPROCESSORS_ONLN));
-    exit(0);
-}
-
 static void check_device(const struct opt *o) {
-    if (strcmp(o->device, "list") == 0)
-        list_devices();
-    if (strncmp(o->device, "vulkan", 6) == 0 && (!o->device[6] || o->device[6] == ':'))
-        die(ERR_UNAVAILABLE, "device '%s': this build has no Vulkan kernels", o->device);
-    if (strcmp(o->device, "cpu") != 0 && strcmp(o->device, "auto") != 0)
+    const char *words[] = {"cpu", "vulkan", "auto", "list"};
+    bool known = strncmp(o->device, "vulkan:", strlen("vulkan:")) == 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        known |= strcmp(o->device, words[i]) == 0;
+    if (!known)
         die(ERR_USAGE, "unknown device '%s' (cpu, vulkan[:N], auto or list)", o->device);
 }
 

@@ -8,7 +8,7 @@
 
 struct opt {
     char *model;  /* -m, else $OMNI_MODEL, else the embedded model; NULL if there is none */
-    char *device; /* -d, else $OMNI_DEVICE, else "auto" */
+    char *device; /* -d, else $OMNI_DEVICE, else "auto"; "list" asks for the list */
     int threads;  /* -j; 0: one a core */
     char *seed;   /* -s as text; NULL: not given */
     char *trace;  /* --trace GLOB; NULL: none */
@@ -21,8 +21,8 @@ enum opt_use { OPT_MODEL = 1, OPT_DEVICE = 2, OPT_SEED = 4, OPT_TRACE = 8 };
 
 /* Parses argv with the common options and the tool's own (a popt table that ends with
  * POPT_TABLEEND; may be NULL). `usage` is what -h prints after the name, e.g. "[OPTION...]
- * [TEXT...]" and `what` one line that says what the tool does. Does -h, -V and -d list itself; a
- * wrong option dies 64, an unusable device 69. Also calls die_init() and ignores SIGPIPE. */
+ * [TEXT...]" and `what` one line that says what the tool does. Does -h and -V itself; a wrong
+ * option or a device of no such kind dies 64. Also calls die_init() and ignores SIGPIPE. */
 void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *own, int use,
                const char *usage, const char *what);
 void opt_free(struct opt *o);

@@ -1,15 +1,26 @@
 #include "common/nn/conv.h"
 
+#include "common/nn/weight.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ---- load ---- */
 
+/* prefix + suffix in host memory, to be laid out anew. */
 static int get(struct weights *w, struct tensor *t, const char *prefix, const char *suffix,
                const size_t shape[4], struct err *e) {
     char name[256];
     snprintf(name, sizeof name, "%s%s", prefix, suffix);
     return weights_get(w, t, e, name, shape);
+}
+
+/* prefix + suffix as it is stored. */
+static int get_stored(struct run *run, struct weights *w, struct tensor *t, const char *prefix,
+                      const char *suffix, const size_t shape[4], struct err *e) {
+    char name[256];
+    snprintf(name, sizeof name, "%s%s", prefix, suffix);
+    return nn_weight(run, w, t, e, name, shape);
 }
 
 /* to[i] = from[j] for elements of 2 or 4 bytes. */
@@ -67,9 +78,10 @@ int nn_conv_load(struct nn_conv *c, struct run *run, struct weights *w, const ch
     struct tensor stored;
     *c = (struct nn_conv){.stride = 1, .dilation = dilation};
     if (get(w, &stored, prefix, "weight", (size_t[4]){out, in, taps}, e) ||
-        get(w, &c->b, prefix, "bias", (size_t[4]){out}, e))
+        get_stored(run, w, &c->b, prefix, "bias", (size_t[4]){out}, e))
         return e->code;
     if (taps == 1) {
+        run_upload(run, &stored);
         c->w = tensor_reshape_3d(&stored, out, 1, in);
     } else {
         void *host = arena_xrealloc(NULL, tensor_bytes(&stored), 1);
@@ -104,8 +116,8 @@ int nn_conv_load_depthwise(struct nn_conv *c, struct run *run, struct weights *w
                            const char *prefix, size_t width, size_t taps, struct err *e) {
     struct tensor stored;
     *c = (struct nn_conv){.stride = 1, .dilation = 1};
-    if (get(w, &stored, prefix, "weight", (size_t[4]){width, 1, taps}, e) ||
-        get(w, &c->b, prefix, "bias", (size_t[4]){width}, e))
+    if (get_stored(run, w, &stored, prefix, "weight", (size_t[4]){width, 1, taps}, e) ||
+        get_stored(run, w, &c->b, prefix, "bias", (size_t[4]){width}, e))
         return e->code;
     c->w = tensor_reshape_2d(&stored, width, taps);
     make_past(c, run, taps - 1, width);

@@ -1,6 +1,7 @@
 #include "common/nn/decoder.h"
 
 #include "common/nn/layer.h"
+#include "common/nn/weight.h"
 
 #include <stdio.h>
 
@@ -15,7 +16,7 @@ int nn_decoder_load(struct nn_decoder *d, struct run *run, const struct config_d
             return e->code;
     }
     snprintf(name, sizeof name, "%snorm.weight", prefix);
-    return weights_get(w, &d->norm, e, name, (size_t[4]){c->hidden});
+    return nn_weight(run, w, &d->norm, e, name, (size_t[4]){c->hidden});
 }
 
 /* ---- cache ---- */
@@ -179,10 +180,10 @@ void nn_decoder_layers(struct nn_decoder *d, struct run *run, struct nn_cache *c
                        size_t last) {
     for (size_t i = first; i < last; i++) {
         /* A layer's scratch is the next one's: prefill of many rows stays small. */
-        struct arena_mark scratch = arena_mark(&run->memory[RUN_STEP]);
+        struct run_mark scratch = run_mark(run, RUN_STEP);
         attention(d, run, cache, i, x, rope);
         mlp(d, run, i, x);
         run_trace(run, x, "%s.layers.%zu", d->trace, i);
-        arena_release(&run->memory[RUN_STEP], scratch);
+        run_release(run, RUN_STEP, scratch);
     }
 }

@@ -1,15 +1,17 @@
 #include "common/nn/layer.h"
 
+#include "common/nn/weight.h"
+
 #include <stdio.h>
 
 enum { NAME_MAX_LEN = 256 };
 
 /* prefix + suffix of exactly [rows, columns]; columns 0: [rows]. */
-static int get(struct weights *w, struct tensor *t, const char *prefix, const char *suffix,
-               size_t rows, size_t columns, struct err *e) {
+static int get(struct run *run, struct weights *w, struct tensor *t, const char *prefix,
+               const char *suffix, size_t rows, size_t columns, struct err *e) {
     char name[NAME_MAX_LEN];
     snprintf(name, sizeof name, "%s%s", prefix, suffix);
-    return weights_get(w, t, e, name, (size_t[4]){rows, columns});
+    return nn_weight(run, w, t, e, name, (size_t[4]){rows, columns});
 }
 
 static bool has(struct weights *w, const char *prefix, const char *suffix) {
@@ -18,33 +20,33 @@ static bool has(struct weights *w, const char *prefix, const char *suffix) {
     return weights_has(w, name);
 }
 
-static int load_attention(struct nn_layer *l, const struct config_decoder *c, struct weights *w,
-                          const char *name, struct err *e) {
+static int load_attention(struct nn_layer *l, struct run *run, const struct config_decoder *c,
+                          struct weights *w, const char *name, struct err *e) {
     size_t q_width = c->n_heads * c->head_dim, kv_width = c->n_kv_heads * c->head_dim;
-    if (get(w, &l->input_norm, name, "input_layernorm.weight", c->hidden, 0, e) ||
-        get(w, &l->post_norm, name, "post_attention_layernorm.weight", c->hidden, 0, e) ||
-        get(w, &l->q, name, "self_attn.q_proj.weight", q_width, c->hidden, e) ||
-        get(w, &l->k, name, "self_attn.k_proj.weight", kv_width, c->hidden, e) ||
-        get(w, &l->v, name, "self_attn.v_proj.weight", kv_width, c->hidden, e) ||
-        get(w, &l->o, name, "self_attn.o_proj.weight", c->hidden, q_width, e))
+    if (get(run, w, &l->input_norm, name, "input_layernorm.weight", c->hidden, 0, e) ||
+        get(run, w, &l->post_norm, name, "post_attention_layernorm.weight", c->hidden, 0, e) ||
+        get(run, w, &l->q, name, "self_attn.q_proj.weight", q_width, c->hidden, e) ||
+        get(run, w, &l->k, name, "self_attn.k_proj.weight", kv_width, c->hidden, e) ||
+        get(run, w, &l->v, name, "self_attn.v_proj.weight", kv_width, c->hidden, e) ||
+        get(run, w, &l->o, name, "self_attn.o_proj.weight", c->hidden, q_width, e))
         return e->code;
     if (has(w, name, "self_attn.q_norm.weight") &&
-        (get(w, &l->q_norm, name, "self_attn.q_norm.weight", c->head_dim, 0, e) ||
-         get(w, &l->k_norm, name, "self_attn.k_norm.weight", c->head_dim, 0, e)))
+        (get(run, w, &l->q_norm, name, "self_attn.q_norm.weight", c->head_dim, 0, e) ||
+         get(run, w, &l->k_norm, name, "self_attn.k_norm.weight", c->head_dim, 0, e)))
         return e->code;
     if (has(w, name, "self_attn_layer_scale.scale") &&
-        (get(w, &l->attention_scale, name, "self_attn_layer_scale.scale", c->hidden, 0, e) ||
-         get(w, &l->mlp_scale, name, "mlp_layer_scale.scale", c->hidden, 0, e)))
+        (get(run, w, &l->attention_scale, name, "self_attn_layer_scale.scale", c->hidden, 0, e) ||
+         get(run, w, &l->mlp_scale, name, "mlp_layer_scale.scale", c->hidden, 0, e)))
         return e->code;
     return 0;
 }
 
-static int load_mlp(struct nn_mlp *m, size_t width, size_t hidden, struct weights *w,
-                    const char *name, struct err *e) {
-    if (get(w, &m->gate, name, "gate_proj.weight", width, hidden, e) ||
-        get(w, &m->up, name, "up_proj.weight", width, hidden, e))
+static int load_mlp(struct nn_mlp *m, struct run *run, size_t width, size_t hidden,
+                    struct weights *w, const char *name, struct err *e) {
+    if (get(run, w, &m->gate, name, "gate_proj.weight", width, hidden, e) ||
+        get(run, w, &m->up, name, "up_proj.weight", width, hidden, e))
         return e->code;
-    return get(w, &m->down, name, "down_proj.weight", hidden, width, e);
+    return get(run, w, &m->down, name, "down_proj.weight", hidden, width, e);
 }
 
 static int load_experts(struct nn_layer *l, struct run *run, const struct config_decoder *c,
@@ -57,36 +59,36 @@ static int load_experts(struct nn_layer *l, struct run *run, const struct config
         char expert[NAME_MAX_LEN];
         struct nn_mlp m;
         snprintf(expert, sizeof expert, "%smlp.experts.%zu.", name, i);
-        if (load_mlp(&m, c->expert_intermediate, c->hidden, w, expert, e))
+        if (load_mlp(&m, run, c->expert_intermediate, c->hidden, w, expert, e))
             return e->code;
         gate[i] = m.gate;
         up[i] = m.up;
         down[i] = m.down;
     }
     l->experts = (struct op_experts){c->n_experts, gate, up, down};
-    return get(w, &l->router, name, "mlp.gate.weight", c->n_experts, c->hidden, e);
+    return get(run, w, &l->router, name, "mlp.gate.weight", c->n_experts, c->hidden, e);
 }
 
-static int load_shared(struct nn_layer *l, const struct config_decoder *c, struct weights *w,
-                       const char *name, struct err *e) {
+static int load_shared(struct nn_layer *l, struct run *run, const struct config_decoder *c,
+                       struct weights *w, const char *name, struct err *e) {
     char shared[NAME_MAX_LEN];
     snprintf(shared, sizeof shared, "%smlp.shared_expert.", name);
-    if (load_mlp(&l->mlp, c->shared_intermediate, c->hidden, w, shared, e))
+    if (load_mlp(&l->mlp, run, c->shared_intermediate, c->hidden, w, shared, e))
         return e->code;
-    return get(w, &l->shared_gate, name, "mlp.shared_expert_gate.weight", 1, c->hidden, e);
+    return get(run, w, &l->shared_gate, name, "mlp.shared_expert_gate.weight", 1, c->hidden, e);
 }
 
 int nn_layer_load(struct nn_layer *l, struct run *run, const struct config_decoder *c,
                   struct weights *w, const char *name, struct err *e) {
     *l = (struct nn_layer){.experts = {0}};
-    if (load_attention(l, c, w, name, e))
+    if (load_attention(l, run, c, w, name, e))
         return e->code;
     if (!c->n_experts) {
         char mlp[NAME_MAX_LEN];
         snprintf(mlp, sizeof mlp, "%smlp.", name);
-        return load_mlp(&l->mlp, c->intermediate, c->hidden, w, mlp, e);
+        return load_mlp(&l->mlp, run, c->intermediate, c->hidden, w, mlp, e);
     }
     if (load_experts(l, run, c, w, name, e))
         return e->code;
-    return c->shared_intermediate ? load_shared(l, c, w, name, e) : 0;
+    return c->shared_intermediate ? load_shared(l, run, c, w, name, e) : 0;
 }

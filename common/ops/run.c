@@ -10,29 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cpu_kernels *choose_kernels(void) {
-    const char *isa = getenv("OMNI_ISA");
-    if (!isa)
-        return cpu_kernels_best();
-    const struct cpu_kernels *found = cpu_kernels_find(isa);
-    if (!found)
-        die(ERR_USAGE, "OMNI_ISA: '%s' is not an instruction set of this machine", isa);
-    return found;
-}
-
-void run_init(struct run *run, int threads, bool precise) {
-    *run = (struct run){.precise = precise, .threads = threads, .cpu = choose_kernels()};
-    if (run->threads <= 0)
-        run->threads = omp_get_num_procs();
-    omp_set_num_threads(run->threads);
-}
-
-void run_free(struct run *run) {
-    for (int m = 0; m < RUN_MEMORIES; m++)
-        arena_free(&run->memory[m]);
-}
+/* ---- tensors ---- */
 
 static void *alloc(struct run *run, enum run_memory m, const struct tensor *t) {
+    if (run->gpu)
+        return (void *)(uintptr_t)gpu_alloc(run->gpu, &run->device[m], tensor_bytes(t));
     return arena_alloc(&run->memory[m], tensor_bytes(t));
 }
 
@@ -58,21 +40,56 @@ struct tensor run_new_3d(struct run *run, enum run_memory m, enum tensor_dtype d
 
 void run_step(struct run *run) {
     arena_reset(&run->memory[RUN_STEP]);
+    gpu_release(&run->device[RUN_STEP], (struct gpu_arena_mark){.block = NULL});
+}
+
+struct run_mark run_mark(const struct run *run, enum run_memory m) {
+    return (struct run_mark){arena_mark(&run->memory[m]), gpu_mark(&run->device[m])};
+}
+
+void run_release(struct run *run, enum run_memory m, struct run_mark mark) {
+    arena_release(&run->memory[m], mark.host);
+    gpu_release(&run->device[m], mark.device);
 }
 
 void run_write(struct run *run, const struct tensor *dst, const void *src) {
-    (void)run;
-    memcpy(dst->data, src, tensor_bytes(dst));
+    if (run->gpu)
+        gpu_write(run->gpu, run_address(dst), src, tensor_bytes(dst));
+    else
+        memcpy(dst->data, src, tensor_bytes(dst));
 }
 
 void run_read(struct run *run, const struct tensor *src, void *dst) {
-    (void)run;
-    memcpy(dst, src->data, tensor_bytes(src));
+    if (run->gpu)
+        gpu_read(run->gpu, run_address(src), dst, tensor_bytes(src));
+    else
+        memcpy(dst, src->data, tensor_bytes(src));
 }
 
 void run_zero(struct run *run, const struct tensor *dst) {
-    (void)run;
-    memset(dst->data, 0, tensor_bytes(dst));
+    if (run->gpu)
+        gpu_fill(run->gpu, run_address(dst), tensor_bytes(dst));
+    else
+        memset(dst->data, 0, tensor_bytes(dst));
+}
+
+void run_upload(struct run *run, struct tensor *t) {
+    const void *host = t->data;
+    if (!run->gpu)
+        return;
+    t->data = alloc(run, RUN_MODEL, t);
+    run_write(run, t, host);
+}
+
+/* ---- tracing ---- */
+
+/* The trace looks at host memory. */
+static void trace_copy(struct run *run, const char *name, const struct tensor *t) {
+    struct tensor copy = *t;
+    copy.data = arena_xrealloc(NULL, tensor_bytes(t), 1);
+    run_read(run, t, copy.data);
+    run->trace(run->trace_ctx, name, &copy);
+    free(copy.data);
 }
 
 void run_trace(struct run *run, const struct tensor *t, const char *fmt, ...) {
@@ -83,6 +100,10 @@ void run_trace(struct run *run, const struct tensor *t, const char *fmt, ...) {
     va_start(ap, fmt);
     vsnprintf(name, sizeof name, fmt, ap);
     va_end(ap);
-    if (fnmatch(run->trace_glob, name, 0) == 0)
+    if (fnmatch(run->trace_glob, name, 0) != 0)
+        return;
+    if (run->gpu)
+        trace_copy(run, name, t);
+    else
         run->trace(run->trace_ctx, name, t);
 }

@@ -8,6 +8,7 @@
 #define OPS_RUN_H
 
 #include "common/base/arena.h"
+#include "common/gpu/gpu.h"
 #include "common/wire/tensor.h"
 
 /* Lifetimes. MODEL: weights made at load. SESSION: caches and state. STEP: activations, gone at
@@ -16,37 +17,103 @@ enum run_memory { RUN_MODEL, RUN_SESSION, RUN_STEP, RUN_MEMORIES };
 
 struct cpu_kernels;
 
+/* On a GPU a tensor's `data` is the device address of its first element: views of it (rows,
+ * reshapes) are made as on the CPU, but only kernels may follow it. */
 struct run {
-    bool precise; /* plain f32 kernels and caches: what goldens are compared with */
+    struct gpu *gpu; /* NULL: the CPU */
+    bool precise;    /* plain f32 kernels and caches: what goldens are compared with */
     int threads;
-    const struct cpu_kernels *cpu; /* inner loops for this machine, see ops/cpu/kernels.h */
-    struct arena memory[RUN_MEMORIES];
+    const struct cpu_kernels *cpu;         /* inner loops for this machine, see ops/cpu/kernels.h */
+    struct arena memory[RUN_MEMORIES];     /* of the host; on the CPU tensors live here too */
+    struct gpu_arena device[RUN_MEMORIES]; /* tensors of a GPU run */
     /* Called for every traced tensor; NULL traces nothing. data is host-readable f32 or i32. */
     void (*trace)(void *ctx, const char *name, const struct tensor *t);
     void *trace_ctx;
     const char *trace_glob;
 };
 
-/* CPU run. threads 0: one a core. Sets OpenMP's thread count for the calling thread. Dies 64 when
- * OMNI_ISA names an instruction set that this machine does not have. */
-void run_init(struct run *run, int threads, bool precise);
+/* device: "cpu", "vulkan", "vulkan:N" or "auto" (a hardware GPU if there is one, else the CPU).
+ * threads 0: one a core; sets OpenMP's thread count for the calling thread. Dies 69 when the device
+ * cannot be used, 64 when OMNI_ISA names an instruction set that this machine does not have. */
+void run_init(struct run *run, const char *device, int threads, bool precise);
 void run_free(struct run *run);
 
-/* New tensors, uninitialised or zeroed. rank sizes follow as size_t. Dies 71 when memory is short.
- */
+/* Prints the devices that there are, a line each, as -d names them. */
+void run_list_devices(void);
+/* What run works on, in words. */
+const char *run_device(const struct run *run);
+
+/* ---- tensors ---- */
+
+/* New tensors, uninitialised. rank sizes follow as size_t. Dies 71 when memory is short. */
 struct tensor run_new_1d(struct run *run, enum run_memory m, enum tensor_dtype dtype, size_t n0);
 struct tensor run_new_2d(struct run *run, enum run_memory m, enum tensor_dtype dtype, size_t n0,
                          size_t n1);
 struct tensor run_new_3d(struct run *run, enum run_memory m, enum tensor_dtype dtype, size_t n0,
                          size_t n1, size_t n2);
 
-/* Forgets all RUN_STEP tensors. */
+/* Forgets all RUN_STEP tensors, and host memory of the step. */
 void run_step(struct run *run);
 
-/* Host to tensor and back; bytes = all of the tensor. */
+/* Forgets what of memory m was made since the mark, on the host and on the device. */
+struct run_mark {
+    struct arena_mark host;
+    struct gpu_arena_mark device;
+};
+struct run_mark run_mark(const struct run *run, enum run_memory m);
+void run_release(struct run *run, enum run_memory m, struct run_mark mark);
+
+/* Host to tensor and back; bytes = all of the tensor. In order with the ops before and after;
+ * run_read() waits for what it reads. */
 void run_write(struct run *run, const struct tensor *dst, const void *src);
 void run_read(struct run *run, const struct tensor *src, void *dst);
 void run_zero(struct run *run, const struct tensor *dst);
+
+/* t, a view of host memory that outlives run, becomes a tensor with the same numbers: itself on the
+ * CPU, a copy in RUN_MODEL memory on a GPU. */
+void run_upload(struct run *run, struct tensor *t);
+
+/* ---- GPU: one kernel, for the ops ---- */
+
+struct run_kernel {
+    const struct gpu_program *program; /* shader_<name>, see shaders/programs.h */
+    uint32_t constants[GPU_CONSTANTS]; /* constant_id 0, 1, ..: all that the shader has */
+    const void *args;                  /* struct <name>_args of shaders/<name>.h */
+    size_t args_size;
+    size_t groups[3]; /* workgroups; 0 after the first means 1 */
+    /* The tensors it touches, up to the first NULL; what it reads and writes is in both. Weights
+     * may be left out of reads. */
+    const struct tensor *reads[GPU_READS], *writes[GPU_WRITES];
+};
+void run_dispatch(struct run *run, const struct run_kernel *k);
+
+/* Where t is, as kernel arguments name it; 0 for NULL. */
+uint64_t run_address(const struct tensor *t);
+
+/* Workgroups that are enough for n items at `each` a group; never more than any device takes, so
+ * the kernel strides over the rest. */
+enum { RUN_MAX_GROUPS = 65535 };
+size_t run_groups(size_t n, size_t each);
+
+/* ---- recorded steps ---- */
+
+/* Ops that repeat with the same tensors are recorded once and submitted again and again:
+ *     run_step(run);
+ *     if (!run_replay(run, &r)) {
+ *         run_record(run, &r);
+ *         ... ops; no run_write or run_read, no choice by the host ...
+ *         run_recorded(run, &r);
+ *     }
+ * On the CPU and while tracing nothing is kept: run_replay() is false and the ops happen at once.
+ */
+struct run_recording {
+    struct gpu_recording *kept; /* NULL: not yet recorded */
+};
+bool run_replay(struct run *run, const struct run_recording *r);
+void run_record(struct run *run, struct run_recording *r);
+void run_recorded(struct run *run, struct run_recording *r);
+
+/* ---- tracing ---- */
 
 /* Offers t to the trace under a printf-made name. Costs one glob match when tracing, else nothing.
  */

@@ -6,7 +6,7 @@ static void one(struct check *c, size_t rows, size_t width) {
     double *want = check_doubles(c, rows * width);
     for (size_t i = 0; i < rows * width; i++)
         want[i] = check_at(&dst, i) + check_at(&x, i);
-    op_add(&c->run, &dst, &x);
+    op_add(&c->run, check_on(c, &dst), check_on(c, &x));
     check_close(c, &dst, want, 1e-7, "add [%zu, %zu]", rows, width);
     check_free(c);
 }

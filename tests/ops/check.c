@@ -13,42 +13,51 @@
 #include <string.h>
 #include <unistd.h>
 
-static void run_tests(struct check *c, void (*test)(struct check *c)) {
-    for (size_t i = 0; cpu_kernels_nth(i); i++) {
-        *c = (struct check){.seed = 1, .n = c->n, .failed = c->failed};
-        run_init(&c->run, CHECK_THREADS, true);
-        c->run.cpu = cpu_kernels_nth(i);
-        test(c);
-        run_free(&c->run);
-    }
+/* Runs `test` once, on a GPU or with the CPU's kernels number i. */
+static void run_test(struct check *c, const char *device, size_t i, void (*test)(struct check *c)) {
+    c->seed = 1;
+    run_init(&c->run, device, CHECK_THREADS, true);
+    c->run.cpu = cpu_kernels_nth(i);
+    test(c);
+    run_free(&c->run);
+}
+
+static void run_tests(struct check *c, const char *device, void (*test)(struct check *c)) {
+    bool cpu = strcmp(device, "cpu") == 0;
+    for (size_t i = 0; i == 0 || (cpu && cpu_kernels_nth(i)); i++)
+        run_test(c, device, i, test);
     printf("1..%zu\n", c->n);
 }
 
-static void run_bench(struct check *c, int threads, void (*bench)(struct check *c)) {
-    *c = (struct check){.seed = 1};
-    run_init(&c->run, threads, true);
+static void run_bench(struct check *c, const char *device, int threads,
+                      void (*bench)(struct check *c)) {
+    c->seed = 1;
+    run_init(&c->run, device, threads, true);
     bench(c);
     run_free(&c->run);
 }
 
 int check_main(int argc, char **argv, void (*test)(struct check *c),
                void (*bench)(struct check *c)) {
-    struct check c = {0};
+    static struct check c;
+    const char *device = "cpu";
     bool timing = false;
     int threads = 0;
     die_init(argv[0]);
-    for (int opt; (opt = getopt(argc, argv, "bj:")) != -1;) {
+    for (int opt; (opt = getopt(argc, argv, "bd:j:")) != -1;) {
         if (opt == 'b')
             timing = true;
+        else if (opt == 'd')
+            device = optarg;
         else if (opt == 'j')
             threads = atoi(optarg);
         else
-            die(ERR_USAGE, "usage: %s [-b [-j THREADS]]", argv[0]);
+            die(ERR_USAGE, "usage: %s [-d DEVICE] [-b [-j THREADS]]", argv[0]);
     }
     if (!timing)
-        run_tests(&c, test);
+        run_tests(&c, device, test);
     else if (bench)
-        run_bench(&c, threads, bench);
+        run_bench(&c, device, threads, bench);
     return c.failed != 0;
 }
 
@@ -114,7 +123,63 @@ struct tensor check_copy(struct check *c, const struct tensor *t) {
     return copy;
 }
 
+/* ---- on the device and back ---- */
+
+/* The device's copy of host memory that lies in one that is there already; 0: none. */
+static uint64_t find_pair(const struct check *c, const char *host, size_t bytes) {
+    for (size_t i = 0; i < c->n_pairs; i++) {
+        const struct check_pair *p = &c->pairs[i];
+        size_t room = tensor_bytes(&p->device);
+        if (host >= p->host && host + bytes <= p->host + room)
+            return run_address(&p->device) + (size_t)(host - p->host);
+        if (host < p->host + room && p->host < host + bytes)
+            die(ERR_SOFTWARE, "check_on: a part of this tensor is on the device");
+    }
+    return 0;
+}
+
+static uint64_t new_pair(struct check *c, char *host, size_t bytes) {
+    if (c->n_pairs == CHECK_PAIRS)
+        die(ERR_SOFTWARE, "check_on: more than %d tensors", (int)CHECK_PAIRS);
+    if (c->n_pairs == 0)
+        c->before_pairs = run_mark(&c->run, RUN_SESSION);
+    struct check_pair *p = &c->pairs[c->n_pairs++];
+    *p = (struct check_pair){host, run_new_1d(&c->run, RUN_SESSION, TENSOR_U8, bytes)};
+    run_write(&c->run, &p->device, host);
+    return run_address(&p->device);
+}
+
+const struct tensor *check_on_all(struct check *c, const struct tensor *t, size_t n) {
+    if (!c->run.gpu || !t)
+        return t;
+    struct tensor *on = arena_alloc(&c->run.memory[RUN_MODEL], n * sizeof *on);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t address = find_pair(c, t[i].data, tensor_bytes(&t[i]));
+        on[i] = t[i];
+        if (!address)
+            address = new_pair(c, t[i].data, tensor_bytes(&t[i]));
+        on[i].data = (void *)(uintptr_t)address;
+    }
+    return on;
+}
+
+const struct tensor *check_on(struct check *c, const struct tensor *t) {
+    return check_on_all(c, t, 1);
+}
+
+void check_back(struct check *c) {
+    if (c->n_pairs == 0)
+        return;
+    for (size_t i = 0; i < c->n_pairs; i++)
+        run_read(&c->run, &c->pairs[i].device, c->pairs[i].host);
+    run_release(&c->run, RUN_SESSION, c->before_pairs);
+    c->n_pairs = 0;
+}
+
 void check_free(struct check *c) {
+    if (c->n_pairs)
+        run_release(&c->run, RUN_SESSION, c->before_pairs);
+    c->n_pairs = 0;
     arena_free(&c->run.memory[RUN_MODEL]);
 }
 
@@ -124,9 +189,15 @@ double check_at(const struct tensor *t, size_t i) {
     return bf16_to_f32(((const uint16_t *)t->data)[i]);
 }
 
+/* ---- comparing ---- */
+
+static const char *backend(const struct check *c) {
+    return c->run.gpu ? "vulkan" : c->run.cpu->name;
+}
+
 static void report(struct check *c, bool ok, const char *fmt, va_list ap) {
     c->failed += !ok;
-    printf("%sok %zu - %s: ", ok ? "" : "not ", ++c->n, c->run.cpu->name);
+    printf("%sok %zu - %s: ", ok ? "" : "not ", ++c->n, backend(c));
     vprintf(fmt, ap);
     putchar('\n');
 }
@@ -134,6 +205,7 @@ static void report(struct check *c, bool ok, const char *fmt, va_list ap) {
 void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
                  const char *fmt, ...) {
     double diff = 0, norm = 0;
+    check_back(c);
     for (size_t i = 0; i < tensor_count(got); i++) {
         double d = check_at(got, i) - want[i];
         diff += d * d;
@@ -150,6 +222,7 @@ void check_close(struct check *c, const struct tensor *got, const double *want, 
 
 void check_same(struct check *c, const struct tensor *a, const struct tensor *b, const char *fmt,
                 ...) {
+    check_back(c);
     bool ok = tensor_bytes(a) == tensor_bytes(b) && !memcmp(a->data, b->data, tensor_bytes(a));
     va_list ap;
     va_start(ap, fmt);
@@ -164,15 +237,50 @@ void check_true(struct check *c, bool ok, const char *fmt, ...) {
     va_end(ap);
 }
 
+/* ---- timing ---- */
+
 /* With one thread only the time that it had a core counts: other programs disturb less. */
 static double seconds(const struct check *c) {
     struct timespec t;
-    clock_gettime(c->run.threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    bool own = c->run.threads == 1 && !c->run.gpu;
+    clock_gettime(own ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
-                 double flop, const char *fmt, ...) {
+/* `times` calls in one recording; the time of one of them, once the recording has run before. */
+static double time_recorded(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx,
+                            int times) {
+    struct run_recording r = {.kept = NULL};
+    double best = INFINITY, start = clock_now();
+    work(c, ctx); /* kernels are compiled and tensors are on the device from here on */
+    gpu_wait(c->run.gpu);
+    run_step(&c->run);
+    run_record(&c->run, &r);
+    for (int i = 0; i < times; i++) {
+        work(c, ctx);
+        run_step(&c->run);
+    }
+    run_recorded(&c->run, &r);
+    gpu_wait(c->run.gpu);
+    for (int i = 0; i < 3 || clock_now() - start < 0.35; i++) {
+        double before = seconds(c);
+        run_replay(&c->run, &r);
+        gpu_wait(c->run.gpu);
+        best = fmin(best, seconds(c) - before);
+    }
+    return best / times;
+}
+
+/* So many calls that submitting and waiting for them is a small part. */
+static double time_gpu(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx) {
+    const double enough = 10e-3;
+    const int most = 1000;
+    double one = time_recorded(c, work, ctx, 1);
+    int times = one * most < enough ? most : (int)(enough / one);
+    return times > 1 ? time_recorded(c, work, ctx, times) : one;
+}
+
+static double time_cpu(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx) {
     double best = INFINITY, start = clock_now();
     work(c, ctx); /* caches and pages are warm from here on */
     for (int i = 0; i < 3 || clock_now() - start < 0.35; i++) {
@@ -181,10 +289,16 @@ void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void
         best = fmin(best, seconds(c) - before);
         run_step(&c->run);
     }
+    return best;
+}
+
+void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
+                 double flop, const char *fmt, ...) {
+    double best = c->run.gpu ? time_gpu(c, work, ctx) : time_cpu(c, work, ctx);
     va_list ap;
     va_start(ap, fmt);
-    printf("%-8s %10.1f us %8.1f GB/s %8.1f GFLOP/s  ", c->run.cpu->name, best * 1e6,
-           bytes / best * 1e-9, flop / best * 1e-9);
+    printf("%-8s %10.1f us %8.1f GB/s %8.1f GFLOP/s  ", backend(c), best * 1e6, bytes / best * 1e-9,
+           flop / best * 1e-9);
     vprintf(fmt, ap);
     putchar('\n');
     va_end(ap);

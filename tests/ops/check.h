@@ -7,16 +7,31 @@
  *     int main(int argc, char **argv) { return check_main(argc, argv, test, bench); }
  * It runs `test` once for every instruction set this machine has and prints a TAP line a check;
  * with -b it runs `bench` instead, with the best instruction set or the one $OMNI_ISA names, on
- * all cores or -j THREADS. */
+ * all cores or -j THREADS. With -d vulkan[:N] it runs either on that device.
+ *
+ * Tests keep their tensors in host memory and hand them to ops through check_on():
+ *     op_add(&c->run, check_on(c, &dst), check_on(c, &x));
+ *     check_close(c, &dst, want, ...);
+ * On a GPU that puts a copy on the device, and check_close() first brings all copies back. */
 #ifndef TESTS_OPS_CHECK_H
 #define TESTS_OPS_CHECK_H
 
 #include "common/ops/ops.h"
 
+/* A tensor's host memory and the device's copy of it. */
+struct check_pair {
+    char *host;
+    struct tensor device; /* u8 [bytes] */
+};
+enum { CHECK_PAIRS = 1024 };
+
 struct check {
     struct run run; /* CHECK_THREADS threads in tests, one a core in benchmarks */
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
+    struct check_pair pairs[CHECK_PAIRS];
+    size_t n_pairs;
+    struct run_mark before_pairs;
 };
 
 /* The exit status: 0, or 1 if any check failed. bench may be NULL. */
@@ -42,13 +57,23 @@ struct tensor check_ints(struct check *c, size_t n0);
 double *check_doubles(struct check *c, size_t n);
 /* A copy with its own memory, for ops that work in place. */
 struct tensor check_copy(struct check *c, const struct tensor *t);
+/* t as an op takes it: t itself on the CPU; on a GPU a tensor of the device with t's numbers, made
+ * at the first call and kept until check_back(), so that ops may follow one another. Of a tensor
+ * and its rows give the tensor first. NULL stays NULL. The second form: an array of n tensors. */
+const struct tensor *check_on(struct check *c, const struct tensor *t);
+const struct tensor *check_on_all(struct check *c, const struct tensor *t, size_t n);
+/* Brings the numbers of all tensors that are on a GPU back to their host memory; call it before you
+ * look at a result or change a tensor, unless check_close() or check_same() comes first. */
+void check_back(struct check *c);
+
 /* Frees all of the above. */
 void check_free(struct check *c);
 
 /* Element i of an f32 or bf16 tensor, exactly. */
 double check_at(const struct tensor *t, size_t i);
 
-/* ||got - want||_2 <= tol * ||want||_2, without NaN. got is f32 or bf16. fmt names the case. */
+/* Both bring results back first.
+ * ||got - want||_2 <= tol * ||want||_2, without NaN. got is f32 or bf16. fmt names the case. */
 void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* a and b hold the same bytes. */
@@ -59,7 +84,8 @@ void check_true(struct check *c, bool ok, const char *fmt, ...)
 
 /* Calls work(c, ctx) for about a third of a second and prints the best time of one call, and what
  * it makes of bytes (read and written) and flop; 0 leaves the column empty. Forgets RUN_STEP
- * tensors after each call. */
+ * tensors after each call. On a GPU many calls are recorded and replayed: it is the device's time
+ * of one call in a chain of them, and work() may only call ops. */
 void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
                  double flop, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 

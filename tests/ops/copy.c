@@ -19,7 +19,7 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t wi
     for (size_t i = 0; i < rows * width; i++) {
         want[i] = dtype == TENSOR_F32 ? (double)x[i] : nearest_bf16((double)x[i]);
     }
-    op_copy(&c->run, &dst, &src);
+    op_copy(&c->run, check_on(c, &dst), check_on(c, &src));
     check_close(c, &dst, want, 0, "copy to %s [%zu, %zu]", tensor_dtype_name(dtype), rows, width);
     check_free(c);
 }

@@ -18,7 +18,7 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t wi
             want[r * width + d] =
                 check_at(&w, d) * check_at(&x, r * width + d) / sqrt(squares / (double)width + eps);
     }
-    op_rms_norm(&c->run, &dst, &x, &w, (float)eps);
+    op_rms_norm(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w), (float)eps);
     check_close(c, &dst, want, 3e-7, "rms_norm%s %s [%zu, %zu], numbers to %g",
                 in_place ? " in place" : "", tensor_dtype_name(dtype), rows, width, (double)range);
     check_free(c);
@@ -28,7 +28,7 @@ static void zeros(struct check *c) {
     float x[33] = {0};
     struct tensor t = tensor_2d(TENSOR_F32, x, 1, 33), w = check_1d(c, TENSOR_F32, 33);
     double want[33] = {0};
-    op_rms_norm(&c->run, &t, &t, &w, 1e-6F);
+    op_rms_norm(&c->run, check_on(c, &t), check_on(c, &t), check_on(c, &w), 1e-6F);
     check_close(c, &t, want, 0, "rms_norm of zeros");
     check_free(c);
 }
@@ -46,7 +46,7 @@ static void test(struct check *c) {
 
 static void work(struct check *c, void *ctx) {
     struct tensor *t = ctx;
-    op_rms_norm(&c->run, &t[2], &t[0], &t[1], 1e-6F);
+    op_rms_norm(&c->run, check_on(c, &t[2]), check_on(c, &t[0]), check_on(c, &t[1]), 1e-6F);
 }
 
 static void bench(struct check *c) {

@@ -1,0 +1,130 @@
+/* Opening a device and closing it. */
+#include "common/base/arena.h"
+#include "common/base/die.h"
+#include "common/gpu/impl.h"
+
+#include <stdlib.h>
+
+void gpu_check(VkResult r, const char *what) {
+    if (r >= 0)
+        return;
+    if (r == VK_ERROR_OUT_OF_DEVICE_MEMORY)
+        die(ERR_MEMORY, "out of device memory: %s", what);
+    if (r == VK_ERROR_OUT_OF_HOST_MEMORY)
+        die(ERR_MEMORY, "out of memory: %s", what);
+    if (r == VK_ERROR_DEVICE_LOST)
+        die(ERR_UNAVAILABLE, "the device is lost: %s", what);
+    die(ERR_SOFTWARE, "Vulkan error %d: %s", (int)r, what);
+}
+
+/* Larger is better. */
+static int rank(VkPhysicalDevice p) {
+    VkPhysicalDeviceProperties properties;
+    vkGetPhysicalDeviceProperties(p, &properties);
+    switch (properties.deviceType) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+        return 4;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+        return 3;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
+        return 2;
+    default:
+        return properties.deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU;
+    }
+}
+
+/* The number of the best usable device, or -1. */
+static int find_best(const VkPhysicalDevice *devices, uint32_t n, bool hardware) {
+    int best = -1, best_rank = hardware ? 0 : -1;
+    for (uint32_t i = 0; i < n; i++) {
+        struct gpu_info info;
+        uint32_t family;
+        gpu_describe(devices[i], &info, &family);
+        if (rank(devices[i]) <= best_rank || info.lacks[0])
+            continue;
+        best = (int)i;
+        best_rank = rank(devices[i]);
+    }
+    return best;
+}
+
+static int choose(struct gpu *g, int number, struct err *e) {
+    uint32_t n = 0;
+    VkResult r = vkEnumeratePhysicalDevices(g->instance, &n, NULL);
+    if (r || n == 0)
+        return err_set(e, ERR_UNAVAILABLE, "there is no Vulkan device");
+    VkPhysicalDevice *devices = arena_xrealloc(NULL, n, sizeof *devices);
+    vkEnumeratePhysicalDevices(g->instance, &n, devices);
+    if (number < 0)
+        number = find_best(devices, n, number == GPU_HARDWARE);
+    /* With none usable, the first says what it lacks. */
+    bool there = number < (int)n;
+    if (there)
+        g->physical = devices[number < 0 ? 0 : number];
+    free(devices);
+    if (!there)
+        return err_set(e, ERR_UNAVAILABLE, "there is no device vulkan:%d; the last is vulkan:%u",
+                       number, n - 1);
+    gpu_describe(g->physical, &g->info, &g->family);
+    if (g->info.lacks[0])
+        return err_set(e, ERR_UNAVAILABLE, "%s: the device lacks %s", g->info.name, g->info.lacks);
+    if (number < 0)
+        return err_set(e, ERR_UNAVAILABLE, "there is no hardware Vulkan device");
+    return 0;
+}
+
+static int open_device(struct gpu *g, struct err *e) {
+    struct gpu_features features;
+    const float priority = 1;
+    const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                           .queueFamilyIndex = g->family,
+                                           .queueCount = 1,
+                                           .pQueuePriorities = &priority};
+    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                     .pNext = gpu_features_needed(&features),
+                                     .queueCreateInfoCount = 1,
+                                     .pQueueCreateInfos = &queue};
+    VkResult r = vkCreateDevice(g->physical, &info, NULL, &g->device);
+    if (r)
+        return err_set(e, ERR_UNAVAILABLE, "%s: cannot open the device (Vulkan error %d)",
+                       g->info.name, (int)r);
+    vkGetDeviceQueue(g->device, g->family, 0, &g->queue);
+    vkGetPhysicalDeviceMemoryProperties(g->physical, &g->memory);
+    return 0;
+}
+
+int gpu_open(struct gpu **opened, int n, struct err *e) {
+    struct gpu *g = arena_xrealloc(NULL, 1, sizeof *g);
+    *g = (struct gpu){.instance = NULL};
+    *opened = NULL;
+    VkResult r = gpu_instance(&g->instance);
+    if (r)
+        err_set(e, ERR_UNAVAILABLE, "cannot use Vulkan (error %d)", (int)r);
+    else if (choose(g, n, e) == 0)
+        open_device(g, e);
+    if (e->code) {
+        if (g->instance)
+            vkDestroyInstance(g->instance, NULL);
+        free(g);
+        return e->code;
+    }
+    gpu_programs_open(g);
+    gpu_record_open(g);
+    *opened = g;
+    return 0;
+}
+
+void gpu_close(struct gpu *g) {
+    gpu_wait(g);
+    gpu_record_close(g);
+    gpu_transfer_close(g);
+    gpu_programs_close(g);
+    free(g->buffers);
+    vkDestroyDevice(g->device, NULL);
+    vkDestroyInstance(g->instance, NULL);
+    free(g);
+}
+
+const struct gpu_info *gpu_info(const struct gpu *g) {
+    return &g->info;
+}

@@ -1,0 +1,46 @@
+/* The features that every kernel may count on. */
+#include "common/gpu/impl.h"
+
+#include <stddef.h>
+
+static const struct {
+    const char *name;
+    size_t at; /* of its VkBool32 in struct gpu_features */
+} needed[] = {
+    {"shaderInt64", offsetof(struct gpu_features, core.features.shaderInt64)},
+    {"shaderInt16", offsetof(struct gpu_features, core.features.shaderInt16)},
+    {"storageBuffer16BitAccess", offsetof(struct gpu_features, v11.storageBuffer16BitAccess)},
+    {"storageBuffer8BitAccess", offsetof(struct gpu_features, v12.storageBuffer8BitAccess)},
+    {"shaderInt8", offsetof(struct gpu_features, v12.shaderInt8)},
+    {"bufferDeviceAddress", offsetof(struct gpu_features, v12.bufferDeviceAddress)},
+    {"scalarBlockLayout", offsetof(struct gpu_features, v12.scalarBlockLayout)},
+    {"timelineSemaphore", offsetof(struct gpu_features, v12.timelineSemaphore)},
+};
+
+enum { N_NEEDED = sizeof needed / sizeof *needed };
+
+static VkBool32 *feature(const struct gpu_features *f, size_t i) {
+    return (VkBool32 *)((char *)f + needed[i].at);
+}
+
+VkPhysicalDeviceFeatures2 *gpu_features_chain(struct gpu_features *f) {
+    *f = (struct gpu_features){
+        .core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f->v11},
+        .v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &f->v12},
+        .v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES}};
+    return &f->core;
+}
+
+const char *gpu_features_lacking(const struct gpu_features *f) {
+    for (size_t i = 0; i < N_NEEDED; i++)
+        if (!*feature(f, i))
+            return needed[i].name;
+    return NULL;
+}
+
+VkPhysicalDeviceFeatures2 *gpu_features_needed(struct gpu_features *f) {
+    gpu_features_chain(f);
+    for (size_t i = 0; i < N_NEEDED; i++)
+        *feature(f, i) = VK_TRUE;
+    return &f->core;
+}

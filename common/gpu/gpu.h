@@ -1,0 +1,110 @@
+/* gpu: computing on a Vulkan device. This is all that the rooms to the right see of Vulkan.
+ *
+ * Memory is named by device address, as a kernel sees it. Commands (gpu_dispatch, gpu_write,
+ * gpu_fill, gpu_read) happen as if one after the other: each is told what it touches, and waits
+ * only for those before it that touch the same. They are collected and submitted together;
+ * gpu_read() submits and waits by itself.
+ *
+ * Opening a device reports failure in words. Later failures are the end of the program: 69 device
+ * lost, 71 out of device memory, 70 misuse. One thread uses a device. */
+#ifndef GPU_GPU_H
+#define GPU_GPU_H
+
+#include "common/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gpu;
+
+/* ---- devices ---- */
+
+struct gpu_info {
+    char name[256];   /* "NVIDIA H100 80GB HBM3" */
+    char driver[520]; /* name and version of the driver */
+    bool hardware;    /* false: a CPU plays the GPU */
+    size_t memory;    /* bytes of the largest device-local heap */
+    char lacks[128];  /* what omni needs and the device has not; empty: usable */
+};
+
+/* Up to `room` devices in the order that numbers them, and how many there are. */
+size_t gpu_list(struct gpu_info *list, size_t room);
+
+enum { GPU_BEST = -1, GPU_HARDWARE = -2 };
+/* Opens device n of the list; GPU_BEST: the fastest kind, a software driver if there is nothing
+ * else; GPU_HARDWARE: never a software driver. 69 with the reason if there is none. */
+int gpu_open(struct gpu **g, int n, struct err *e);
+void gpu_close(struct gpu *g);
+const struct gpu_info *gpu_info(const struct gpu *g);
+
+/* ---- memory ---- */
+
+/* Device memory that is given back all at once, like `struct arena`. Zeroed: empty. The same
+ * allocations after the same mark give the same addresses. */
+struct gpu_arena_block;
+struct gpu_arena {
+    struct gpu_arena_block *first, *current;
+    size_t used, peak;
+};
+struct gpu_arena_mark {
+    struct gpu_arena_block *block;
+    size_t block_used, used;
+};
+
+/* 256-byte aligned, uninitialised. */
+uint64_t gpu_alloc(struct gpu *g, struct gpu_arena *a, size_t bytes);
+struct gpu_arena_mark gpu_mark(const struct gpu_arena *a);
+void gpu_release(struct gpu_arena *a, struct gpu_arena_mark m);
+/* Gives the memory back, after waiting for what uses it. */
+void gpu_arena_free(struct gpu *g, struct gpu_arena *a);
+
+/* To the device, from the device, zeros. src may be reused at once; dst is there on return. */
+void gpu_write(struct gpu *g, uint64_t dst, const void *src, size_t bytes);
+void gpu_read(struct gpu *g, uint64_t src, void *dst, size_t bytes);
+void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes);
+
+/* ---- kernels ---- */
+
+/* A compute shader as the Makefile embeds it: shader_<name> of shaders/<name>.comp, declared in the
+ * generated "shaders/programs.h". */
+struct gpu_program {
+    const char *name;
+    const uint32_t *words;
+    size_t bytes;
+};
+
+enum { GPU_CONSTANTS = 8, GPU_READS = 12, GPU_WRITES = 6, GPU_ARGS = 128 };
+
+struct gpu_range {
+    uint64_t address;
+    size_t bytes;
+};
+
+struct gpu_dispatch {
+    const struct gpu_program *program;
+    uint32_t constants[GPU_CONSTANTS]; /* specialisation: constant_id i has this value */
+    const void *args;                  /* push constants, up to GPU_ARGS bytes */
+    size_t args_size;
+    uint32_t groups[3];
+    /* What it touches, written or read; weights that gpu_write() has filled may be left out. */
+    struct gpu_range reads[GPU_READS], writes[GPU_WRITES];
+    size_t n_reads, n_writes;
+};
+
+void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d);
+
+/* ---- order ---- */
+
+/* Sends what is collected to the device, without waiting; waits until all of it is done. */
+void gpu_submit(struct gpu *g);
+void gpu_wait(struct gpu *g);
+
+/* Between gpu_record() and gpu_recorded() dispatches and fills are kept instead of submitted;
+ * gpu_replay() submits them, as often as wanted. A recording lives until gpu_close(). */
+struct gpu_recording;
+void gpu_record(struct gpu *g);
+struct gpu_recording *gpu_recorded(struct gpu *g);
+void gpu_replay(struct gpu *g, const struct gpu_recording *r);
+
+#endif

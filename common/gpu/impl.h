@@ -1,0 +1,136 @@
+/* impl: what the files of this room share. */
+#ifndef GPU_IMPL_H
+#define GPU_IMPL_H
+
+#include "common/gpu/gpu.h"
+
+#include <vulkan/vulkan.h>
+
+enum {
+    GPU_RING = 4,        /* command buffers in flight */
+    GPU_PENDING = 64,    /* ranges remembered since the last barrier */
+    GPU_PIPELINES = 1024 /* slots of the table; more than the catalogue can have */
+};
+
+/* A buffer with its memory and its device address. */
+struct gpu_buffer {
+    VkBuffer buffer;
+    VkDeviceMemory memory;
+    uint64_t address;
+    size_t bytes;
+    void *mapped; /* NULL: the host cannot see it */
+};
+
+/* What commands since the last barrier touch; `all`: anything may be touched. */
+struct gpu_pending {
+    struct gpu_range reads[GPU_PENDING], writes[GPU_PENDING];
+    size_t n_reads, n_writes;
+    bool all;
+};
+
+/* A command buffer of the ring. */
+struct gpu_commands {
+    VkCommandPool pool;
+    VkCommandBuffer buffer;
+    uint64_t done_at; /* value of the timeline when the device is through with it */
+};
+
+/* One piece of staging memory. */
+struct gpu_stage {
+    struct gpu_buffer buffer;
+    uint64_t done_at;
+};
+
+struct gpu_pipeline {
+    const struct gpu_program *program; /* NULL: free slot */
+    uint32_t constants[GPU_CONSTANTS];
+    VkPipeline pipeline;
+};
+
+struct gpu_recording {
+    struct gpu_recording *next;
+    VkCommandPool pool;
+    VkCommandBuffer buffer;
+};
+
+struct gpu {
+    VkInstance instance;
+    VkPhysicalDevice physical;
+    VkDevice device;
+    VkQueue queue;
+    uint32_t family;
+    VkPhysicalDeviceMemoryProperties memory;
+    struct gpu_info info;
+
+    struct gpu_buffer **buffers; /* device memory in use, sorted by address */
+    size_t n_buffers;
+
+    VkPipelineLayout layout;
+    VkPipelineCache cache;
+    struct gpu_pipeline pipelines[GPU_PIPELINES];
+
+    VkSemaphore timeline;
+    uint64_t submitted; /* the timeline's value when all that was submitted is done */
+    struct gpu_commands ring[GPU_RING];
+    size_t ring_at;
+    size_t n_commands; /* collected and not submitted */
+    bool open;         /* ring[ring_at] is being filled */
+    struct gpu_pending pending;
+
+    struct gpu_recording *recordings; /* all that are kept */
+    struct gpu_recording *recording;  /* the one being made */
+    struct gpu_pending before;        /* `pending` of the ring while a recording is made */
+
+    struct gpu_stage stages[GPU_RING];
+    size_t stage_at;
+    struct gpu_buffer readback;
+};
+
+/* Dies if r is an error: 71 out of memory, 69 device lost, else 70. */
+void gpu_check(VkResult r, const char *what);
+
+/* instance.c */
+VkResult gpu_instance(VkInstance *instance);
+/* Fills *info and the number of the queue family to use. */
+void gpu_describe(VkPhysicalDevice p, struct gpu_info *info, uint32_t *family);
+
+/* features.c */
+struct gpu_features {
+    VkPhysicalDeviceFeatures2 core;
+    VkPhysicalDeviceVulkan11Features v11;
+    VkPhysicalDeviceVulkan12Features v12;
+};
+/* Chains the structures; what they say is up to the caller. */
+VkPhysicalDeviceFeatures2 *gpu_features_chain(struct gpu_features *f);
+/* The name of a feature that is needed and not in f, or NULL. */
+const char *gpu_features_lacking(const struct gpu_features *f);
+/* All that are needed and no others, to open a device with. */
+VkPhysicalDeviceFeatures2 *gpu_features_needed(struct gpu_features *f);
+
+/* memory.c */
+enum gpu_place { GPU_DEVICE, GPU_UPLOAD, GPU_DOWNLOAD };
+struct gpu_buffer gpu_buffer_new(struct gpu *g, size_t bytes, enum gpu_place place);
+void gpu_buffer_free(struct gpu *g, struct gpu_buffer *b);
+/* The buffer that holds the device address. Dies 70 if there is none. */
+const struct gpu_buffer *gpu_buffer_at(const struct gpu *g, uint64_t address, size_t bytes);
+
+/* program.c */
+VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
+                        const uint32_t constants[GPU_CONSTANTS]);
+void gpu_programs_open(struct gpu *g);
+void gpu_programs_close(struct gpu *g);
+
+/* record.c */
+void gpu_record_open(struct gpu *g);
+void gpu_record_close(struct gpu *g);
+/* The command buffer that takes the next command, after a barrier if the ranges ask for one. */
+VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t n_reads,
+                            const struct gpu_range *writes, size_t n_writes);
+/* The next command waits for all before it. */
+void gpu_barrier_next(struct gpu *g);
+void gpu_wait_for(struct gpu *g, uint64_t value);
+
+/* transfer.c */
+void gpu_transfer_close(struct gpu *g);
+
+#endif

@@ -1,0 +1,13 @@
+/* weight: weights as tensors of a run. */
+#ifndef NN_WEIGHT_H
+#define NN_WEIGHT_H
+
+#include "common/ops/run.h"
+#include "common/weights/weights.h"
+
+/* weights_get() for weights that ops read as they are stored: on a GPU *t is the device's copy.
+ * What is laid out anew at load comes from weights_get(), and goes to the device by run_write(). */
+int nn_weight(struct run *run, struct weights *w, struct tensor *t, struct err *e, const char *name,
+              const size_t shape[4]);
+
+#endif

@@ -1,0 +1,142 @@
+/* Which device a run works on, what it is told there, and recorded steps. */
+#include "common/base/die.h"
+#include "common/ops/cpu/kernels.h"
+#include "common/ops/run.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- opening ---- */
+
+static const struct cpu_kernels *choose_kernels(void) {
+    const char *isa = getenv("OMNI_ISA");
+    if (!isa)
+        return cpu_kernels_best();
+    const struct cpu_kernels *found = cpu_kernels_find(isa);
+    if (!found)
+        die(ERR_USAGE, "OMNI_ISA: '%s' is not an instruction set of this machine", isa);
+    return found;
+}
+
+/* The N of vulkan:N; without one the best. */
+static int device_number(const char *device) {
+    const char *digits = device + strlen("vulkan");
+    char *end;
+    if (!*digits)
+        return GPU_BEST;
+    errno = 0;
+    long n = strtol(digits + 1, &end, 10);
+    if (*digits != ':' || digits[1] < '0' || digits[1] > '9' || *end || errno || n > INT16_MAX)
+        die(ERR_USAGE, "unknown device '%s' (cpu, vulkan[:N], auto or list)", device);
+    return (int)n;
+}
+
+static void open_gpu(struct run *run, const char *device) {
+    struct err e = {.code = 0};
+    bool automatic = strcmp(device, "auto") == 0;
+    if (strcmp(device, "cpu") == 0)
+        return;
+    if (!automatic && strncmp(device, "vulkan", strlen("vulkan")) != 0)
+        die(ERR_USAGE, "unknown device '%s' (cpu, vulkan[:N], auto or list)", device);
+    int number = automatic ? GPU_HARDWARE : device_number(device);
+    if (gpu_open(&run->gpu, number, &e) && !automatic)
+        die_err(&e);
+}
+
+void run_init(struct run *run, const char *device, int threads, bool precise) {
+    *run = (struct run){.precise = precise, .threads = threads, .cpu = choose_kernels()};
+    if (run->threads <= 0)
+        run->threads = omp_get_num_procs();
+    omp_set_num_threads(run->threads);
+    open_gpu(run, device);
+}
+
+void run_free(struct run *run) {
+    for (int m = 0; m < RUN_MEMORIES; m++) {
+        arena_free(&run->memory[m]);
+        if (run->gpu)
+            gpu_arena_free(run->gpu, &run->device[m]);
+    }
+    if (run->gpu)
+        gpu_close(run->gpu);
+    run->gpu = NULL;
+}
+
+void run_list_devices(void) {
+    enum { ROOM = 16 };
+    struct gpu_info list[ROOM];
+    size_t n = gpu_list(list, ROOM);
+    printf("cpu       %d threads, %s\n", omp_get_num_procs(), cpu_kernels_best()->name);
+    for (size_t i = 0; i < n && i < ROOM; i++) {
+        printf("vulkan:%zu  %s, %.1f GiB, %s%s", i, list[i].name,
+               (double)list[i].memory / (1 << 30), list[i].driver,
+               list[i].hardware ? "" : ", a software driver");
+        if (list[i].lacks[0])
+            printf("; lacks %s", list[i].lacks);
+        putchar('\n');
+    }
+}
+
+const char *run_device(const struct run *run) {
+    return run->gpu ? gpu_info(run->gpu)->name : run->cpu->name;
+}
+
+/* ---- kernels ---- */
+
+uint64_t run_address(const struct tensor *t) {
+    return t ? (uintptr_t)t->data : 0;
+}
+
+size_t run_groups(size_t n, size_t each) {
+    size_t groups = (n + each - 1) / each;
+    return groups < RUN_MAX_GROUPS ? groups : RUN_MAX_GROUPS;
+}
+
+static size_t ranges(struct gpu_range *to, const struct tensor *const *tensors, size_t most) {
+    size_t n = 0;
+    while (n < most && tensors[n]) {
+        to[n] = (struct gpu_range){run_address(tensors[n]), tensor_bytes(tensors[n])};
+        n++;
+    }
+    return n;
+}
+
+void run_dispatch(struct run *run, const struct run_kernel *k) {
+    struct gpu_dispatch d = {.program = k->program, .args = k->args, .args_size = k->args_size};
+    memcpy(d.constants, k->constants, sizeof d.constants);
+    for (size_t i = 0; i < 3; i++)
+        d.groups[i] = k->groups[i] || i == 0 ? (uint32_t)k->groups[i] : 1;
+    d.n_reads = ranges(d.reads, k->reads, GPU_READS);
+    d.n_writes = ranges(d.writes, k->writes, GPU_WRITES);
+    if (d.groups[0])
+        gpu_dispatch(run->gpu, &d);
+}
+
+/* ---- recorded steps ---- */
+
+static bool keeps(const struct run *run) {
+    return run->gpu && !run->trace;
+}
+
+bool run_replay(struct run *run, const struct run_recording *r) {
+    if (!keeps(run) || !r->kept)
+        return false;
+    gpu_replay(run->gpu, r->kept);
+    return true;
+}
+
+void run_record(struct run *run, struct run_recording *r) {
+    (void)r;
+    if (keeps(run))
+        gpu_record(run->gpu);
+}
+
+void run_recorded(struct run *run, struct run_recording *r) {
+    if (!keeps(run))
+        return;
+    r->kept = gpu_recorded(run->gpu);
+    gpu_replay(run->gpu, r->kept);
+}

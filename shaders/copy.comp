@@ -1,0 +1,23 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/copy.h"
+#include "shaders/lib/memory.glsl"
+
+layout(local_size_x = 256) in;
+layout(constant_id = 0) const bool DST_BF16 = false;
+layout(constant_id = 1) const bool SRC_BF16 = false;
+layout(push_constant, scalar) uniform push {
+    copy_args a;
+};
+
+void main() {
+    uint stride = gl_NumWorkGroups.x * gl_WorkGroupSize.x;
+    for (uint i = gl_GlobalInvocationID.x; i < a.n; i += stride) {
+        if (SRC_BF16)
+            halves(a.dst).at[i] = halves(a.src).at[i];
+        else if (DST_BF16)
+            halves(a.dst).at[i] = uint16_t(narrow(floats(a.src).at[i]));
+        else
+            uints(a.dst).at[i] = uints(a.src).at[i];
+    }
+}

@@ -1,0 +1,29 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/lib/memory.glsl"
+#include "shaders/rms_norm.h"
+
+const uint THREADS = 256;
+#include "shaders/lib/reduce.glsl"
+
+layout(local_size_x = THREADS) in;
+layout(constant_id = 0) const bool W_BF16 = false;
+layout(push_constant, scalar) uniform push {
+    rms_norm_args a;
+};
+
+void norm(uint row) {
+    uint64_t skip = uint64_t(row) * a.width * 4;
+    floats x = floats(a.x + skip), dst = floats(a.dst + skip);
+    float squares = 0;
+    for (uint d = gl_LocalInvocationIndex; d < a.width; d += THREADS)
+        squares += x.at[d] * x.at[d];
+    float scale = 1 / sqrt(reduce_sum(squares) / float(a.width) + a.eps);
+    for (uint d = gl_LocalInvocationIndex; d < a.width; d += THREADS)
+        dst.at[d] = weight(a.w, d, W_BF16) * (x.at[d] * scale);
+}
+
+void main() {
+    for (uint row = gl_WorkGroupID.x; row < a.rows; row += gl_NumWorkGroups.x)
+        norm(row);
+}
