@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
     die_init("bench/code2wav");
     if (argc != 2)
         die(ERR_USAGE, "usage: code2wav MODEL");
-    run_init(&run, 0, false);
+    run_init(&run, "cpu", 0, false);
     if (config_load(&config, argv[1], &e) || weights_open(&w, argv[1], &e))
         die_err(&e);
     double peak = bench_fma_peak(run.cpu);
