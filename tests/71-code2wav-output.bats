@@ -238,3 +238,13 @@ END
     [ "$(le "$OUT/0.wav" 40 4)" -eq $((2 * 7125)) ]
     [ "$(le "$OUT/1.wav" 40 4)" -eq $((2 * 3285)) ]
 }
+
+@test "the examples of omni-code2wav(1) run" {
+    mkdir "$OUT/bin"
+    printf '#!/bin/sh\ncat >>played\n' >"$OUT/bin/aplay"
+    chmod +x "$OUT/bin/aplay"
+    PATH=$OUT/bin:$PATH run_examples omni-code2wav.1
+    cd "$OUT/examples"
+    [ "$(echo *)" = "answer-0.ogg answer-1.ogg answer.flac codes.omni played" ]
+    [ "$(head -c 4 played)" = RIFF ]
+}

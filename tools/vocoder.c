@@ -8,6 +8,7 @@ void vocoder_init(struct vocoder *v, struct code2wav *net, size_t chunk, bool co
     size_t frame = net->config->n_groups * sizeof *v->frames;
     *v = (struct vocoder){.net = net, .chunk = chunk, .compat = compat};
     v->frames = arena_alloc(a, chunk * frame);
+    v->samples = arena_alloc(a, chunk * net->config->factor * sizeof *v->samples);
     if (compat)
         v->context = arena_alloc(a, VOCODER_CONTEXT * frame);
 }
@@ -31,7 +32,8 @@ void vocoder_flush(struct vocoder *v) {
         return;
     struct tensor pcm = code2wav_push(v->net, v->frames, v->n_waiting);
     v->n_waiting = 0;
-    give(v, tensor_f32(&pcm), pcm.shape[0]);
+    run_read(v->net->run, &pcm, v->samples);
+    give(v, v->samples, pcm.shape[0]);
 }
 
 /* The block after n frames: as many again, so that the first sound comes soon and later blocks make

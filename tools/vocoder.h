@@ -11,6 +11,7 @@ struct vocoder {
     bool compat;     /* as the reference: pieces of 300 frames after 25 of context, see below */
     int32_t *frames; /* [chunk, n_groups]: the block that fills */
     size_t n_waiting;
+    float *samples;   /* [chunk * factor]: their sound */
     int32_t *context; /* the last frames of this turn; compat only */
     size_t n_context;
     size_t n_piece;             /* frames of this piece, without its context */

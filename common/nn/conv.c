@@ -34,23 +34,23 @@ static void put(void *to, size_t i, const void *from, size_t j, size_t size) {
 /* [out, in, taps] to [out, taps, in]. */
 static void lay(void *to, const struct tensor *t) {
     size_t outs = t->shape[0], ins = t->shape[1], taps = t->shape[2], j = 0;
+    size_t size = tensor_dtype_size(t->dtype);
     for (size_t n = 0; n < outs; n++)
         for (size_t c = 0; c < ins; c++)
             for (size_t i = 0; i < taps; i++)
-                put(to, (n * taps + i) * ins + c, t->data, j++, tensor_dtype_size(t->dtype));
+                put(to, (n * taps + i) * ins + c, t->data, j++, size);
 }
 
 /* [in, out, taps * stride] to [stride, out, taps, in]: element k = r + (taps - 1 - i) * stride of
  * the kernel is what column i gives to the r-th column of the result. */
 static void lay_transposed(void *to, const struct tensor *t, size_t stride) {
     size_t ins = t->shape[0], outs = t->shape[1], kernel = t->shape[2], j = 0;
-    size_t taps = kernel / stride;
+    size_t taps = kernel / stride, size = tensor_dtype_size(t->dtype);
     for (size_t c = 0; c < ins; c++) {
         for (size_t n = 0; n < outs; n++) {
             for (size_t k = 0; k < kernel; k++) {
                 size_t r = k % stride, i = taps - 1 - k / stride;
-                put(to, ((r * outs + n) * taps + i) * ins + c, t->data, j++,
-                    tensor_dtype_size(t->dtype));
+                put(to, ((r * outs + n) * taps + i) * ins + c, t->data, j++, size);
             }
         }
     }
