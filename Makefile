@@ -103,7 +103,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(fuzz_src)
 	@clang $(cflags) $(pkg_cflags) -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $< $(filter-out common/nn/%,$(fuzz_src)) $(pkg_libs)
 
-lint:
+lint: $(B)/shaders/programs.h
 	@tests/deps.sh lint
 	@tests/lint.sh $(cflags) $(pkg_cflags)
 

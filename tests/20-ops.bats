@@ -82,6 +82,10 @@ ops_program() {
     ops_program positions
 }
 
+@test "op advance" {
+    ops_program advance
+}
+
 @test "op rope_table" {
     ops_program rope_table
 }

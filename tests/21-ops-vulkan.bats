@@ -20,3 +20,7 @@ vulkan_program() {
 @test "op rms_norm on vulkan" {
     vulkan_program rms_norm
 }
+
+@test "op advance on vulkan" {
+    vulkan_program advance
+}

@@ -56,7 +56,8 @@ void nn_cache_slide(struct nn_cache *cache, struct run *run, size_t n_layers, si
 }
 
 void nn_cache_advance(struct nn_cache *cache, struct run *run, size_t rows) {
-    nn_cache_truncate(cache, run, cache->length + rows);
+    op_advance(run, &cache->at, rows);
+    cache->length += rows;
 }
 
 struct tensor nn_cache_positions(struct nn_cache *cache, struct run *run, size_t rows) {

@@ -92,6 +92,8 @@ void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor
 
 /* positions[t] = (p, p, p) with p = at[0] + t: f32 [T, 3] (time, height, width), at i32 [1]. */
 void op_positions(struct run *run, const struct tensor *positions, const struct tensor *at);
+/* at[0] += n: the next rows come after those that there are. at i32 [1]. */
+void op_advance(struct run *run, const struct tensor *at, size_t n);
 /* table[t] = (cos angle_0.., sin angle_0..), f32 [T, hd], angle_i = p_i * theta^(-2i/hd), i < hd/2.
  * p_i is the height position for i = 1, 4, .. < 3 section[1], the width position for i = 2, 5, .. <
  * 3 section[2], else time: interleaved M-RoPE (Qwen3OmniMoeThinkerTextRotaryEmbedding). section
