@@ -29,3 +29,7 @@ title 'code2wav'
 
 title 'talker and code predictor'
 OMNI_BUILD=$build tests/bench/talker.sh
+
+title 'audio encoder'
+"$build/tests/bench/random_model" "$model" tests/bench/true-size/config.json audio
+"$build/tests/bench/encode_audio" "$model"

@@ -1,0 +1,54 @@
+/* encode_audio MODEL: how fast the audio encoder is on a clip of 30 seconds, beside what the
+ * machine's multipliers could do. */
+#include "tools/encode_audio.h"
+#include "common/base/die.h"
+#include "tests/bench/peak.h"
+
+#include <stdio.h>
+
+enum { FRAMES = 3000, ROUNDS = 3 };
+
+/* Multiplications and additions of a whole clip: 2 for each weight and row that it meets. */
+static double flop_of(const struct encoder *enc) {
+    const struct config_audio *c = enc->config;
+    double d = (double)c->d_model, rows = (double)encoder_rows(c, FRAMES), flop = 0;
+    double pixels = (double)FRAMES * (double)c->n_mels;
+    for (size_t i = 0; i < 3; i++) {
+        pixels /= 4;
+        flop += 2 * pixels * (double)tensor_count(&enc->conv[i].w);
+    }
+    flop += 2 * rows * (double)tensor_count(&enc->conv_out.w);
+    double window = (double)encoder_rows(c, c->n_window_infer);
+    double layer = 2 * (4 * d * d + 2 * d * (double)c->ffn) + 4 * window * d;
+    return flop + rows * (layer * (double)c->n_layers + 2 * d * (d + (double)c->output_dim));
+}
+
+int main(int argc, char **argv) {
+    struct run run;
+    struct config config;
+    struct weights *w;
+    struct encoder enc;
+    struct err e = {.code = 0};
+    die_init("bench/encode_audio");
+    if (argc != 2)
+        die(ERR_USAGE, "usage: encode_audio MODEL");
+    run_init(&run, 0, false);
+    if (config_load(&config, argv[1], &e) || weights_open(&w, argv[1], &e) ||
+        encoder_create(&enc, &run, &config.audio, w, &e))
+        die_err(&e);
+    const struct config_audio *c = &config.audio;
+    float *mel = arena_alloc(&run.memory[RUN_SESSION], FRAMES * c->n_mels * sizeof *mel);
+    float *rows = arena_alloc(&run.memory[RUN_SESSION],
+                              encoder_rows(c, FRAMES) * c->output_dim * sizeof *rows);
+    for (size_t i = 0; i < FRAMES * c->n_mels; i++)
+        mel[i] = (float)(i * 7919 % 1000) * 1e-3F;
+    double best = INFINITY, peak = bench_fma_peak(run.cpu);
+    for (int round = 0; round < ROUNDS; round++) {
+        double start = clock_now();
+        encoder_run(&enc, mel, FRAMES, FRAMES, rows);
+        best = fmin(best, clock_now() - start);
+    }
+    printf("audio encoder, 30 s: %.2f s, RTF %.3f, %.1f GFLOP/s, %2.0f%% of %.1f\n", best,
+           best / 30, 1e-9 * flop_of(&enc) / best, 100 * flop_of(&enc) / best / peak, 1e-9 * peak);
+    return 0;
+}
