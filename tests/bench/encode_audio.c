@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
     die_init("bench/encode_audio");
     if (argc != 2)
         die(ERR_USAGE, "usage: encode_audio MODEL");
-    run_init(&run, 0, false);
+    run_init(&run, "cpu", 0, false);
     if (config_load(&config, argv[1], &e) || weights_open(&w, argv[1], &e) ||
         encoder_create(&enc, &run, &config.audio, w, &e))
         die_err(&e);
