@@ -21,6 +21,30 @@ vulkan_program() {
     vulkan_program rms_norm
 }
 
+@test "op linear on vulkan" {
+    vulkan_program linear
+}
+
+@test "op linear_add on vulkan" {
+    vulkan_program linear_add
+}
+
+@test "op conv on vulkan" {
+    vulkan_program conv
+}
+
+@test "op dwconv on vulkan" {
+    vulkan_program dwconv
+}
+
+@test "op im2col on vulkan" {
+    vulkan_program im2col
+}
+
+@test "op moe_add on vulkan" {
+    vulkan_program moe_add
+}
+
 @test "op advance on vulkan" {
     vulkan_program advance
 }

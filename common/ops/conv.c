@@ -8,8 +8,8 @@ void op_conv(struct run *run, const struct tensor *dst, const struct tensor *x,
     size_t rows = tensor_count(dst) / outs;
     assert(tensor_count(dst) == rows * outs && (!b || tensor_count(b) == outs));
     assert(tensor_count(x) == (rows + (taps - 1) * dilation) * width);
-    struct product p = {.dst = tensor_f32(dst),
-                        .x = tensor_f32(x),
+    struct product p = {.dst = dst,
+                        .x = x,
                         .w = w,
                         .b = b,
                         .rows = rows,

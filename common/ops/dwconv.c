@@ -1,5 +1,27 @@
+#include "shaders/dwconv.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
+
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
+                     const struct tensor *w, const struct tensor *b) {
+    size_t n = tensor_count(dst);
+    struct dwconv_args a = {.dst = run_address(dst),
+                            .x = run_address(x),
+                            .w = run_address(w),
+                            .b = run_address(b),
+                            .rows = (uint32_t)(n / w->shape[0]),
+                            .width = (uint32_t)w->shape[0],
+                            .taps = (uint32_t)w->shape[1]};
+    run_dispatch(
+        run, &(struct run_kernel){.program = &shader_dwconv,
+                                  .constants = {w->dtype == TENSOR_BF16, b->dtype == TENSOR_BF16},
+                                  .args = &a,
+                                  .args_size = sizeof a,
+                                  .groups = {run_groups(n, 256)},
+                                  .reads = {x},
+                                  .writes = {dst}});
+}
 
 void op_dwconv(struct run *run, const struct tensor *dst, const struct tensor *x,
                const struct tensor *w, const struct tensor *b) {
@@ -7,6 +29,10 @@ void op_dwconv(struct run *run, const struct tensor *dst, const struct tensor *x
     size_t width = w->shape[0], taps = w->shape[1], rows = tensor_count(dst) / width;
     assert(tensor_count(dst) == rows * width && tensor_count(b) == width);
     assert(tensor_count(x) == (rows + taps - 1) * width);
+    if (run->gpu) {
+        dispatch(run, dst, x, w, b);
+        return;
+    }
     /* Taps outermost in memory, so that channels are next to each other. */
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     float *tap = arena_alloc(&run->memory[RUN_STEP], (taps + 1) * width * sizeof(float));

@@ -1,5 +1,7 @@
+#include "shaders/im2col.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
 
 #include <string.h>
 
@@ -19,13 +21,36 @@ static void patch(float *dst, const float *image, size_t height, size_t width, s
     }
 }
 
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *src,
+                     size_t height, size_t width) {
+    size_t n = tensor_count(dst);
+    struct im2col_args a = {.dst = run_address(dst),
+                            .src = run_address(src),
+                            .images = (uint32_t)(src->shape[0] / (height * width)),
+                            .height = (uint32_t)height,
+                            .width = (uint32_t)width,
+                            .channels = (uint32_t)tensor_row(src),
+                            .out_height = (uint32_t)(height + 1) / 2,
+                            .out_width = (uint32_t)(width + 1) / 2};
+    assert(n <= UINT32_MAX);
+    run_dispatch(run, &(struct run_kernel){.program = &shader_im2col,
+                                           .args = &a,
+                                           .args_size = sizeof a,
+                                           .groups = {run_groups(n, 256)},
+                                           .reads = {src},
+                                           .writes = {dst}});
+}
+
 void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *src, size_t height,
                size_t width) {
-    (void)run;
     size_t channels = tensor_row(src), images = src->shape[0] / (height * width);
     size_t out_height = (height + 1) / 2, out_width = (width + 1) / 2;
     size_t n = images * out_height * out_width;
     assert(src->shape[0] == images * height * width && tensor_count(dst) == n * 9 * channels);
+    if (run->gpu) {
+        dispatch(run, dst, src, height, width);
+        return;
+    }
 #pragma omp parallel for if (n * 9 * channels >= ROW_PARALLEL)
     for (size_t r = 0; r < n; r++) {
         size_t image = r / (out_height * out_width), y = r / out_width % out_height;

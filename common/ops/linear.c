@@ -6,8 +6,8 @@ void op_linear(struct run *run, const struct tensor *dst, const struct tensor *x
     size_t outs = w->shape[0], width = tensor_row(w), rows = tensor_count(x) / width;
     assert(tensor_count(x) == rows * width && tensor_count(dst) == rows * outs);
     assert(!b || tensor_count(b) == outs);
-    struct product p = {.dst = tensor_f32(dst),
-                        .x = tensor_f32(x),
+    struct product p = {.dst = dst,
+                        .x = x,
                         .w = w,
                         .b = b,
                         .rows = rows,

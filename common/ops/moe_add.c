@@ -1,29 +1,33 @@
+#include "common/ops/moe.h"
 #include "common/ops/product.h"
 #include "common/ops/row.h"
 
-/* dst[d] += weight * down(silu(gate x) * up x) for one row of one expert. h: 3 I floats. */
+/* y = w x for one row. */
+static void multiply(struct run *run, float *y, const float *x, const struct tensor *w,
+                     enum op_act act) {
+    size_t outs = w->shape[0], width = w->shape[1];
+    struct tensor dst = tensor_1d(TENSOR_F32, y, outs);
+    struct tensor row = tensor_1d(TENSOR_F32, (float *)x, width);
+    product_run(run, &(struct product){.dst = &dst,
+                                       .x = &row,
+                                       .w = w,
+                                       .rows = 1,
+                                       .outs = outs,
+                                       .taps = 1,
+                                       .width = width,
+                                       .act = act});
+}
+
+/* dst[d] += weight * down(silu(gate x) * up x) for one row of one expert. h: 2 I + D floats. */
 static void expert(struct run *run, float *dst, const float *x, const struct op_experts *w,
                    size_t e, float weight, float *h) {
     size_t inner = w->gate[e].shape[0], width = w->gate[e].shape[1];
     float *up = h + inner, *y = up + inner;
-    struct product p = {.dst = h,
-                        .x = x,
-                        .w = &w->gate[e],
-                        .rows = 1,
-                        .outs = inner,
-                        .taps = 1,
-                        .width = width,
-                        .act = OP_SILU};
-    product_run(run, &p);
-    p.dst = up;
-    p.w = &w->up[e];
-    p.act = OP_NONE;
-    product_run(run, &p);
+    multiply(run, h, x, &w->gate[e], OP_SILU);
+    multiply(run, up, x, &w->up[e], OP_NONE);
     for (size_t i = 0; i < inner; i++)
         h[i] *= up[i];
-    struct product down = {
-        .dst = y, .x = h, .w = &w->down[e], .rows = 1, .outs = width, .taps = 1, .width = inner};
-    product_run(run, &down);
+    multiply(run, y, h, &w->down[e], OP_NONE);
     for (size_t d = 0; d < width; d++)
         dst[d] += weight * y[d];
 }
@@ -34,6 +38,10 @@ void op_moe_add(struct run *run, const struct tensor *dst, const struct tensor *
     size_t width = w->gate[0].shape[1], inner = w->gate[0].shape[0];
     size_t rows = tensor_count(x) / width, k = tensor_count(experts) / rows;
     assert(row_match(dst, x) && tensor_count(weights) == rows * k);
+    if (run->gpu) {
+        moe_dispatch(run, dst, x, experts, weights, w);
+        return;
+    }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     float *h = arena_alloc(&run->memory[RUN_STEP], (2 * inner + width) * sizeof *h);
     for (size_t t = 0; t < rows; t++)

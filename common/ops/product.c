@@ -48,9 +48,9 @@ static const void *weights_at(const struct product *p, size_t i) {
 static void few_task(const struct run *run, const struct product *p, const float *bias, size_t t,
                      size_t rows, size_t n, size_t outs) {
     size_t width = p->taps * p->width;
-    struct cpu_dots d = {.x = p->x + t * p->width,
+    struct cpu_dots d = {.x = tensor_f32(p->x) + t * p->width,
                          .w = weights_at(p, n * width),
-                         .y = p->dst + t * p->outs + n,
+                         .y = tensor_f32(p->dst) + t * p->outs + n,
                          .x_stride = p->width,
                          .w_stride = width,
                          .y_stride = p->outs,
@@ -88,9 +88,9 @@ static void few_outs(const struct run *run, const struct product *p, const float
 /* Blocks of rows and of outputs; a few for each thread where there is enough work. */
 static void many(struct run *run, const struct product *p, const float *bias) {
     const struct cpu_kernels *cpu = run->cpu;
-    struct cpu_gemm g = {.x = p->x,
+    struct cpu_gemm g = {.x = tensor_f32(p->x),
                          .w = p->w->data,
-                         .y = p->dst,
+                         .y = tensor_f32(p->dst),
                          .bias = bias,
                          .outs = p->outs,
                          .taps = p->taps,
@@ -119,7 +119,12 @@ static void many(struct run *run, const struct product *p, const float *bias) {
 
 void product_run(struct run *run, const struct product *p) {
     assert(row_is_weight(p->w) && (!p->b || row_is_weight(p->b)));
+    assert(p->x->dtype == TENSOR_F32 && p->dst->dtype == TENSOR_F32);
     assert(!p->add || p->act == OP_NONE);
+    if (run->gpu) {
+        product_dispatch(run, p);
+        return;
+    }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *bias = bias_of(run, p);
     bool contiguous = p->taps == 1 || p->dilation == 1;

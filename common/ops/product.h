@@ -7,8 +7,8 @@
 
 /* dst[t, n] (+)= act(b[n] + sum_{i < taps} sum_{c < width} w[n, i, c] x[t + i * dilation, c]) */
 struct product {
-    float *dst;                 /* [rows, outs] */
-    const float *x;             /* [rows + (taps - 1) * dilation, width] */
+    const struct tensor *dst;   /* f32 [rows, outs] */
+    const struct tensor *x;     /* f32 [rows + (taps - 1) * dilation, width] */
     const struct tensor *w, *b; /* f32|bf16 [outs, taps * width]; [outs] or NULL */
     size_t rows, outs, taps, width, dilation;
     enum op_act act;
@@ -16,5 +16,7 @@ struct product {
 };
 
 void product_run(struct run *run, const struct product *p);
+/* The same on a GPU; product_run() calls it. */
+void product_dispatch(struct run *run, const struct product *p);
 
 #endif

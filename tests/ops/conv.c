@@ -25,13 +25,15 @@ static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype,
     struct tensor w = check_3d(c, dtype, s->outs, s->taps, s->width),
                   b = check_1d(c, dtype, s->outs);
     struct tensor dst = check_2d(c, TENSOR_F32, s->rows, s->outs);
-    op_conv(&c->run, &dst, &x, &w, bias ? &b : NULL, s->dilation);
+    op_conv(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w),
+            check_on(c, bias ? &b : NULL), s->dilation);
     check_close(c, &dst, reference(c, s, &x, &w, bias ? &b : NULL), 1e-5,
                 "conv %zu rows, %s [%zu, %zu, %zu], dilation %zu, bias %d", s->rows,
                 tensor_dtype_name(dtype), s->outs, s->taps, s->width, s->dilation, bias);
     struct tensor again = check_copy(c, &dst);
     check_threads(c, 3);
-    op_conv(&c->run, &again, &x, &w, bias ? &b : NULL, s->dilation);
+    op_conv(&c->run, check_on(c, &again), check_on(c, &x), check_on(c, &w),
+            check_on(c, bias ? &b : NULL), s->dilation);
     check_threads(c, CHECK_THREADS);
     check_same(c, &again, &dst, "same with three threads");
     check_free(c);
@@ -57,7 +59,8 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_conv(&c->run, &j->dst, &j->x, &j->w, &j->b, j->dilation);
+    op_conv(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_on(c, &j->w),
+            check_on(c, &j->b), j->dilation);
 }
 
 static void bench_one(struct check *c, const struct shape *s) {

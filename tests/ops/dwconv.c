@@ -13,7 +13,7 @@ static void one(struct check *c, size_t rows, size_t width, size_t taps, enum te
             want[t * width + d] = sum;
         }
     }
-    op_dwconv(&c->run, &dst, &x, &w, &b);
+    op_dwconv(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w), check_on(c, &b));
     check_close(c, &dst, want, 1e-6, "dwconv %zu rows, %s [%zu, %zu]", rows,
                 tensor_dtype_name(dtype), width, taps);
     check_free(c);
@@ -34,7 +34,8 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_dwconv(&c->run, &j->dst, &j->x, &j->w, &j->b);
+    op_dwconv(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_on(c, &j->w),
+              check_on(c, &j->b));
 }
 
 static void bench(struct check *c) {

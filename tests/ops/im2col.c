@@ -21,7 +21,7 @@ static void one(struct check *c, size_t images, size_t height, size_t width, siz
                         for (size_t ch = 0; ch < channels; ch++)
                             *next++ = pixel(&src, height, width, channels, n, 2 * (long)y + dy,
                                             2 * (long)x + dx, ch);
-    op_im2col(&c->run, &dst, &src, height, width);
+    op_im2col(&c->run, check_on(c, &dst), check_on(c, &src), height, width);
     check_close(c, &dst, want, 0, "im2col [%zu, %zu, %zu, %zu]", images, height, width, channels);
     check_free(c);
 }

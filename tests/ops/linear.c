@@ -35,13 +35,15 @@ static void one(struct check *c, const size_t *shape, enum tensor_dtype dtype, b
     size_t rows = shape[0], width = shape[1], outs = shape[2];
     struct tensor x = check_2d(c, TENSOR_F32, rows, width), w = check_2d(c, dtype, outs, width);
     struct tensor b = check_1d(c, dtype, outs), dst = check_2d(c, TENSOR_F32, rows, outs);
-    op_linear(&c->run, &dst, &x, &w, bias ? &b : NULL, act);
+    op_linear(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w),
+              check_on(c, bias ? &b : NULL), act);
     check_close(c, &dst, reference(c, &x, &w, bias ? &b : NULL, act), 1e-5,
                 "linear [%zu, %zu] %s [%zu, %zu] bias %d act %d", rows, width,
                 tensor_dtype_name(dtype), outs, width, bias, act);
     struct tensor again = check_copy(c, &dst);
     check_threads(c, 3);
-    op_linear(&c->run, &again, &x, &w, bias ? &b : NULL, act);
+    op_linear(&c->run, check_on(c, &again), check_on(c, &x), check_on(c, &w),
+              check_on(c, bias ? &b : NULL), act);
     check_threads(c, CHECK_THREADS);
     check_same(c, &again, &dst, "same with three threads");
     check_free(c);
@@ -62,7 +64,7 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_linear(&c->run, &j->dst, &j->x, &j->w, NULL, OP_NONE);
+    op_linear(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_on(c, &j->w), NULL, OP_NONE);
 }
 
 static void bench_one(struct check *c, size_t rows, size_t outs, size_t width) {

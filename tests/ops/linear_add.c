@@ -13,7 +13,8 @@ static void one(struct check *c, size_t rows, size_t width, size_t outs, enum te
             want[t * outs + n] = sum;
         }
     }
-    op_linear_add(&c->run, &dst, &x, &w, bias ? &b : NULL);
+    op_linear_add(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w),
+                  check_on(c, bias ? &b : NULL));
     check_close(c, &dst, want, 1e-5, "linear_add [%zu, %zu] %s [%zu, %zu] bias %d", rows, width,
                 tensor_dtype_name(dtype), outs, width, bias);
     check_free(c);

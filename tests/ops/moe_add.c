@@ -6,8 +6,9 @@ struct shape {
     size_t rows, width, inner, experts, chosen;
 };
 
+/* all: [E, I, D], [E, I, D] and [E, D, I]; matrices: one expert's each. */
 struct job {
-    struct tensor dst, x, experts, weights, matrices[3 * 128];
+    struct tensor dst, x, experts, weights, all[3], matrices[3 * 128];
     struct op_experts w;
 };
 
@@ -31,12 +32,15 @@ static void make(struct check *c, struct job *j, const struct shape *s, enum ten
     struct tensor flat = check_ints(c, s->rows * s->chosen);
     j->experts = tensor_reshape_2d(&flat, s->rows, s->chosen);
     choose(c, s, &j->experts);
-    struct tensor *gate = j->matrices, *up = gate + s->experts, *down = up + s->experts;
-    for (size_t e = 0; e < s->experts; e++) {
-        gate[e] = check_2d(c, dtype, s->inner, s->width);
-        up[e] = check_2d(c, dtype, s->inner, s->width);
-        down[e] = check_2d(c, dtype, s->width, s->inner);
+    for (size_t kind = 0; kind < 3; kind++) {
+        size_t outs = kind < 2 ? s->inner : s->width, width = kind < 2 ? s->width : s->inner;
+        j->all[kind] = check_3d(c, dtype, s->experts, outs, width);
+        for (size_t e = 0; e < s->experts; e++) {
+            struct tensor one = tensor_rows(&j->all[kind], e, 1);
+            j->matrices[kind * s->experts + e] = tensor_reshape_2d(&one, outs, width);
+        }
     }
+    struct tensor *gate = j->matrices, *up = gate + s->experts, *down = up + s->experts;
     j->w = (struct op_experts){.n = s->experts, .gate = gate, .up = up, .down = down};
 }
 
@@ -75,7 +79,12 @@ static double *reference(struct check *c, const struct job *j, const struct shap
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_moe_add(&c->run, &j->dst, &j->x, &j->experts, &j->weights, &j->w);
+    for (size_t kind = 0; kind < 3; kind++)
+        check_on(c, &j->all[kind]);
+    struct op_experts w = {j->w.n, check_on_all(c, j->w.gate, j->w.n),
+                           check_on_all(c, j->w.up, j->w.n), check_on_all(c, j->w.down, j->w.n)};
+    op_moe_add(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_on(c, &j->experts),
+               check_on(c, &j->weights), &w);
 }
 
 static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype) {

@@ -1,0 +1,119 @@
+/* Mixture of experts on a GPU: which kernels, and how they are cut into workgroups. */
+#include "common/ops/moe.h"
+#include "shaders/moe.h"
+#include "shaders/programs.h"
+
+#include <assert.h>
+
+enum {
+    TEAMS = 8,    /* shaders/lib/team.glsl: sums that a workgroup makes at once */
+    SIDE = 16,    /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
+    FEW_ROWS = 8, /* up to here an expert has hardly more than one row */
+};
+
+/* What the kernels touch and their arguments. */
+struct moe {
+    const struct tensor *dst, *x, *experts, *weights;
+    struct tensor hidden, results, plan;
+    struct moe_args args;
+    uint32_t constants[GPU_CONSTANTS];
+};
+
+static size_t divide_up(size_t n, size_t by) {
+    return (n + by - 1) / by;
+}
+
+/* Bytes from one expert's matrix to the next one's: the same for all experts and kinds. */
+static uint64_t distance(const struct op_experts *w) {
+    const struct tensor *kinds[] = {w->gate, w->up, w->down};
+    uint64_t apart = w->n < 2 ? 0 : run_address(&w->gate[1]) - run_address(&w->gate[0]);
+    for (size_t kind = 0; kind < 3; kind++)
+        for (size_t e = 0; e < w->n; e++)
+            assert(run_address(&kinds[kind][e]) == run_address(&kinds[kind][0]) + e * apart);
+    (void)kinds;
+    return apart;
+}
+
+static bool eights(const struct moe_args *a) {
+    uint64_t all = a->x | a->gate | a->up | a->down | a->apart;
+    return a->width % 8 == 0 && a->inner % 8 == 0 && all % 16 == 0;
+}
+
+static void dispatch(struct run *run, const struct moe *m, const struct gpu_program *program,
+                     size_t groups_x, size_t groups_y, const struct tensor *const reads[4],
+                     const struct tensor *writes) {
+    run_dispatch(run, &(struct run_kernel){.program = program,
+                                           .constants = {m->constants[0], m->constants[1],
+                                                         m->constants[2], m->constants[3]},
+                                           .args = &m->args,
+                                           .args_size = sizeof m->args,
+                                           .groups = {groups_x, groups_y},
+                                           .reads = {reads[0], reads[1], reads[2], reads[3]},
+                                           .writes = {writes}});
+}
+
+static void few(struct run *run, struct moe *m) {
+    const struct moe_args *a = &m->args;
+    dispatch(run, m, &shader_moe_hidden, run_groups((size_t)a->rows * a->chosen * a->inner, TEAMS),
+             1, (const struct tensor *[4]){m->x, m->experts}, &m->hidden);
+    dispatch(run, m, &shader_moe_down, run_groups(a->width, TEAMS), a->rows,
+             (const struct tensor *[4]){&m->hidden, m->experts, m->weights, m->dst}, m->dst);
+}
+
+/* Rows and outs of a thread: the tile should not be much larger than what an expert has to do. */
+static void choose_tile(struct moe *m) {
+    size_t each = (size_t)m->args.rows * m->args.chosen / m->args.n_experts;
+    m->constants[2] = each >= 96 ? 8 : each >= 24 ? 4 : 2;
+    m->constants[3] = each >= 96 ? 8 : 4;
+    m->args.tile = SIDE * m->constants[2];
+}
+
+static void many(struct run *run, struct moe *m) {
+    struct moe_args *a = &m->args;
+    choose_tile(m);
+    size_t pairs = (size_t)a->rows * a->chosen, outs = SIDE * m->constants[3];
+    size_t tiles = MOE_TILES(pairs, a->n_experts, a->tile);
+    m->results = run_new_2d(run, RUN_STEP, TENSOR_F32, pairs, a->width);
+    m->plan = run_new_1d(run, RUN_STEP, TENSOR_I32, 1 + tiles * MOE_TILE_WORDS + pairs);
+    a->results = run_address(&m->results);
+    a->plan = run_address(&m->plan);
+    dispatch(run, m, &shader_moe_plan, 1, 1, (const struct tensor *[4]){m->experts}, &m->plan);
+    dispatch(run, m, &shader_moe_hidden_many, divide_up(a->inner, outs / 2), tiles,
+             (const struct tensor *[4]){m->x, &m->plan}, &m->hidden);
+    dispatch(run, m, &shader_moe_down_many, divide_up(a->width, outs), tiles,
+             (const struct tensor *[4]){&m->hidden, &m->plan}, &m->results);
+    dispatch(run, m, &shader_moe_combine, run_groups((size_t)a->rows * a->width, 256), 1,
+             (const struct tensor *[4]){&m->results, m->weights, m->dst}, m->dst);
+}
+
+void moe_dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
+                  const struct tensor *experts, const struct tensor *weights,
+                  const struct op_experts *w) {
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    size_t width = w->gate[0].shape[1], inner = w->gate[0].shape[0];
+    size_t rows = tensor_count(x) / width, pairs = tensor_count(experts);
+    struct moe m = {.dst = dst, .x = x, .experts = experts, .weights = weights};
+    m.hidden = run_new_2d(run, RUN_STEP, TENSOR_F32, pairs, inner);
+    m.args = (struct moe_args){.dst = run_address(dst),
+                               .x = run_address(x),
+                               .experts = run_address(experts),
+                               .weights = run_address(weights),
+                               .gate = run_address(&w->gate[0]),
+                               .up = run_address(&w->up[0]),
+                               .down = run_address(&w->down[0]),
+                               .apart = distance(w),
+                               .hidden = run_address(&m.hidden),
+                               .rows = (uint32_t)rows,
+                               .chosen = (uint32_t)(pairs / rows),
+                               .width = (uint32_t)width,
+                               .inner = (uint32_t)inner,
+                               .n_experts = (uint32_t)w->n};
+    m.constants[0] = w->gate[0].dtype == TENSOR_BF16;
+    m.constants[1] = eights(&m.args);
+    assert(m.args.chosen <= MOE_MAX_CHOSEN && w->n <= MOE_MAX_EXPERTS);
+    if (rows <= FEW_ROWS)
+        few(run, &m);
+    else
+        many(run, &m);
+    run_release(run, RUN_STEP, mark);
+}

@@ -1,0 +1,124 @@
+/* Which kernel makes a product on a GPU, and how it is cut into workgroups. */
+#include "common/ops/product.h"
+#include "shaders/product.h"
+#include "shaders/programs.h"
+
+#include <assert.h>
+
+enum {
+    TEAMS = 8,           /* shaders/lib/team.glsl: sums that a workgroup makes at once */
+    SIDE = 16,           /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
+    SLICE = 16,          /* the same: summed numbers at a time */
+    FEW_ROWS = 8,        /* up to here reading the weights is what takes time */
+    FEW_OUTS = 8,        /* with less, a tile is mostly empty */
+    ENOUGH_GROUPS = 256, /* about two for each core of a large GPU */
+    LEAST_SLICES = 8,    /* a part of a sum worth a workgroup */
+};
+
+static size_t divide_up(size_t n, size_t by) {
+    return (n + by - 1) / by;
+}
+
+static size_t at_most(size_t n, size_t most) {
+    return n < most ? n : most;
+}
+
+/* Whether rows of `width` numbers can be read eight at a time. */
+static bool eights(const struct product *p) {
+    return p->width % 8 == 0 && run_address(p->w) % 16 == 0 && run_address(p->x) % 16 == 0;
+}
+
+static struct product_args arguments(const struct product *p) {
+    return (struct product_args){.dst = run_address(p->dst),
+                                 .x = run_address(p->x),
+                                 .w = run_address(p->w),
+                                 .b = run_address(p->b),
+                                 .rows = (uint32_t)p->rows,
+                                 .outs = (uint32_t)p->outs,
+                                 .taps = (uint32_t)p->taps,
+                                 .width = (uint32_t)p->width,
+                                 .dilation = (uint32_t)p->dilation,
+                                 .n_parts = 1,
+                                 .b_bf16 = p->b && p->b->dtype == TENSOR_BF16,
+                                 .act = p->act,
+                                 .add = p->add};
+}
+
+static void few(struct run *run, const struct product *p) {
+    struct product_args a = arguments(p);
+    uint32_t rows = 1;
+    while (rows < p->rows && rows < FEW_ROWS)
+        rows *= 2;
+    run_dispatch(
+        run, &(struct run_kernel){.program = &shader_product_few,
+                                  .constants = {p->w->dtype == TENSOR_BF16, eights(p), rows},
+                                  .args = &a,
+                                  .args_size = sizeof a,
+                                  .groups = {run_groups(divide_up(p->rows, rows) * p->outs, TEAMS)},
+                                  .reads = {p->x, p->dst},
+                                  .writes = {p->dst}});
+}
+
+/* Rows and outs of a thread: large tiles read less, small ones give more workgroups. */
+struct tile {
+    uint32_t rows, outs;
+};
+
+static size_t tiles(const struct product *p, struct tile t) {
+    return divide_up(p->rows, SIDE * t.rows) * divide_up(p->outs, SIDE * t.outs);
+}
+
+static struct tile choose_tile(const struct product *p) {
+    struct tile large = {8, 8}, middle = {4, 4}, low = {2, 4};
+    if (tiles(p, large) >= ENOUGH_GROUPS)
+        return large;
+    return p->rows <= SIDE * low.rows ? low : middle;
+}
+
+static size_t count_parts(const struct product *p, struct tile t) {
+    size_t most = divide_up(p->taps * p->width, SLICE * LEAST_SLICES);
+    size_t wanted = divide_up(ENOUGH_GROUPS, tiles(p, t));
+    return tiles(p, t) >= ENOUGH_GROUPS / 2 ? 1 : at_most(wanted, most);
+}
+
+static void add_parts(struct run *run, const struct product *p, const struct product_args *a,
+                      const struct tensor *parts) {
+    run_dispatch(run, &(struct run_kernel){.program = &shader_product_sum,
+                                           .args = a,
+                                           .args_size = sizeof *a,
+                                           .groups = {run_groups(p->rows * p->outs, 256)},
+                                           .reads = {parts, p->dst},
+                                           .writes = {p->dst}});
+}
+
+static void many(struct run *run, const struct product *p) {
+    struct tile t = choose_tile(p);
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    struct product_args a = arguments(p);
+    struct tensor parts = {.rank = 0};
+    a.n_parts = (uint32_t)count_parts(p, t);
+    if (a.n_parts > 1)
+        parts = run_new_3d(run, RUN_STEP, TENSOR_F32, a.n_parts, p->rows, p->outs);
+    a.parts = run_address(&parts);
+    run_dispatch(run, &(struct run_kernel){
+                          .program = &shader_product_many,
+                          .constants = {p->w->dtype == TENSOR_BF16, eights(p), t.rows, t.outs},
+                          .args = &a,
+                          .args_size = sizeof a,
+                          .groups = {divide_up(p->outs, SIDE * t.outs),
+                                     divide_up(p->rows, SIDE * t.rows), a.n_parts},
+                          .reads = {p->x, p->dst},
+                          .writes = {a.n_parts > 1 ? &parts : p->dst}});
+    if (a.n_parts > 1)
+        add_parts(run, p, &a, &parts);
+    run_release(run, RUN_STEP, mark);
+}
+
+/* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */
+void product_dispatch(struct run *run, const struct product *p) {
+    bool contiguous = p->taps == 1 || p->dilation == 1;
+    if (contiguous && (p->rows <= FEW_ROWS || p->outs < FEW_OUTS))
+        few(run, p);
+    else
+        many(run, p);
+}
