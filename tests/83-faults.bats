@@ -11,7 +11,7 @@ setup() {
 }
 
 # nth KIND CODE FILE COMMAND...: runs the command on FILE with the n-th call failing, n = 1, 2, ...
-# until there are no more calls. Far into a run only every 13th call is tried.
+# until there are no more calls. Further into a run the steps get longer.
 nth() {
     local kind=$1 want=$2 in=$3 n=1 tried=0 code
     shift 3
@@ -26,7 +26,7 @@ nth() {
             return 1
         fi
         tried=$((tried + 1))
-        n=$((n < 40 ? n + 1 : n + 13))
+        n=$((n < 40 ? n + 1 : n + n / 8))
     done
     echo "$*: $tried times a failed $kind"
     [ "$tried" -gt 0 ]

@@ -7,6 +7,7 @@ OMNI_BUILD=$(realpath "${OMNI_BUILD:-build}")
 export OMNI_BUILD
 # Stages of one pipe share the cores: waiting threads sleep instead of spinning.
 export OMP_WAIT_POLICY=passive
+export LC_ALL=C.UTF-8
 [ $# -gt 0 ] || set -- tests/[0-9]*.bats
 tap=$(mktemp)
 trap 'rm -f "$tap"' EXIT
