@@ -123,7 +123,8 @@ void op_attention_blocks(struct run *run, const struct tensor *dst, const struct
 void op_route(struct run *run, const struct tensor *experts, const struct tensor *weights,
               const struct tensor *logits, bool normalise);
 
-/* Weights of E experts: each an array of E tensors. gate, up [I, D]; down [D, I]; f32|bf16. */
+/* Weights of E experts: each an array of E tensors. gate, up [I, D]; down [D, I]; f32|bf16, all
+ * alike. On a GPU each kind's tensors lie at the same distance from one expert to the next. */
 struct op_experts {
     size_t n;
     const struct tensor *gate, *up, *down;
