@@ -50,11 +50,11 @@ static int find_best(const VkPhysicalDevice *devices, uint32_t n, bool hardware)
 
 static int choose(struct gpu *g, int number, struct err *e) {
     uint32_t n = 0;
-    VkResult r = vkEnumeratePhysicalDevices(g->instance, &n, NULL);
+    VkResult r = vkEnumeratePhysicalDevices(g->instance.instance, &n, NULL);
     if (r || n == 0)
         return err_set(e, ERR_UNAVAILABLE, "there is no Vulkan device");
     VkPhysicalDevice *devices = arena_xrealloc(NULL, n, sizeof *devices);
-    vkEnumeratePhysicalDevices(g->instance, &n, devices);
+    vkEnumeratePhysicalDevices(g->instance.instance, &n, devices);
     if (number < 0)
         number = find_best(devices, n, number == GPU_HARDWARE);
     /* With none usable, the first says what it lacks. */
@@ -97,14 +97,13 @@ int gpu_open(struct gpu **opened, int n, struct err *e) {
     struct gpu *g = arena_xrealloc(NULL, 1, sizeof *g);
     *g = (struct gpu){.instance = NULL};
     *opened = NULL;
-    VkResult r = gpu_instance(&g->instance);
+    VkResult r = gpu_instance_open(&g->instance);
     if (r)
         err_set(e, ERR_UNAVAILABLE, "cannot use Vulkan (error %d)", (int)r);
     else if (choose(g, n, e) == 0)
         open_device(g, e);
     if (e->code) {
-        if (g->instance)
-            vkDestroyInstance(g->instance, NULL);
+        gpu_instance_close(&g->instance);
         free(g);
         return e->code;
     }
@@ -121,7 +120,7 @@ void gpu_close(struct gpu *g) {
     gpu_programs_close(g);
     free(g->buffers);
     vkDestroyDevice(g->device, NULL);
-    vkDestroyInstance(g->instance, NULL);
+    gpu_instance_close(&g->instance);
     free(g);
 }
 

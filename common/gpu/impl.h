@@ -12,6 +12,11 @@ enum {
     GPU_PIPELINES = 1024 /* slots of the table; more than the catalogue can have */
 };
 
+struct gpu_instance {
+    VkInstance instance;
+    VkDebugUtilsMessengerEXT messenger; /* when validating */
+};
+
 /* A buffer with its memory and its device address. */
 struct gpu_buffer {
     VkBuffer buffer;
@@ -54,7 +59,7 @@ struct gpu_recording {
 };
 
 struct gpu {
-    VkInstance instance;
+    struct gpu_instance instance;
     VkPhysicalDevice physical;
     VkDevice device;
     VkQueue queue;
@@ -90,9 +95,15 @@ struct gpu {
 void gpu_check(VkResult r, const char *what);
 
 /* instance.c */
-VkResult gpu_instance(VkInstance *instance);
+VkResult gpu_instance_open(struct gpu_instance *i);
+void gpu_instance_close(struct gpu_instance *i);
 /* Fills *info and the number of the queue family to use. */
 void gpu_describe(VkPhysicalDevice p, struct gpu_info *info, uint32_t *family);
+
+/* validate.c */
+bool gpu_validates(void);
+VkResult gpu_validate_open(struct gpu_instance *i, const VkApplicationInfo *app);
+void gpu_validate_close(struct gpu_instance *i);
 
 /* features.c */
 struct gpu_features {

@@ -6,13 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-VkResult gpu_instance(VkInstance *instance) {
+VkResult gpu_instance_open(struct gpu_instance *i) {
+    *i = (struct gpu_instance){.instance = NULL};
     const VkApplicationInfo app = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                    .pApplicationName = "omni",
                                    .apiVersion = VK_API_VERSION_1_2};
     const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                        .pApplicationInfo = &app};
-    return vkCreateInstance(&info, NULL, instance);
+    if (gpu_validates())
+        return gpu_validate_open(i, &app);
+    return vkCreateInstance(&info, NULL, &i->instance);
+}
+
+void gpu_instance_close(struct gpu_instance *i) {
+    gpu_validate_close(i);
+    if (i->instance)
+        vkDestroyInstance(i->instance, NULL);
 }
 
 /* A family that computes; one without graphics if there is such, as it has less to do. Returns
@@ -77,16 +86,16 @@ void gpu_describe(VkPhysicalDevice p, struct gpu_info *info, uint32_t *family) {
 }
 
 size_t gpu_list(struct gpu_info *list, size_t room) {
-    VkInstance instance;
+    struct gpu_instance instance;
     uint32_t n = 0, family;
-    if (gpu_instance(&instance))
+    if (gpu_instance_open(&instance))
         return 0;
-    vkEnumeratePhysicalDevices(instance, &n, NULL);
+    vkEnumeratePhysicalDevices(instance.instance, &n, NULL);
     VkPhysicalDevice *devices = arena_xrealloc(NULL, n, sizeof *devices);
-    vkEnumeratePhysicalDevices(instance, &n, devices);
+    vkEnumeratePhysicalDevices(instance.instance, &n, devices);
     for (size_t i = 0; i < n && i < room; i++)
         gpu_describe(devices[i], &list[i], &family);
     free(devices);
-    vkDestroyInstance(instance, NULL);
+    gpu_instance_close(&instance);
     return n;
 }
