@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
-# The programs of tests/ops on a Vulkan device: the first there is, in CI Mesa's software driver.
+# The programs of tests/ops on a Vulkan device: the best there is, in CI Mesa's software driver. The
+# validation layer watches, unless OMNI_VULKAN_VALIDATE says no.
 
 setup() {
     load lib
 }
 
 vulkan_program() {
-    timeout 300 "$BUILD/tests/ops/$1" -d vulkan
+    OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} timeout 300 "$BUILD/tests/ops/$1" -d vulkan
 }
 
 @test "op copy on vulkan" {

@@ -71,5 +71,8 @@ int main(int argc, char **argv) {
         send_lines(&t, json ? audio_turns_message : audio_turns_names);
     else
         audio_turns_files(&t.turns, n ? paths : (const char *[]){"-"}, n ? n : 1);
-    return stage_close(&t.stage);
+    int code = stage_close(&t.stage);
+    if (o.verbose)
+        stage_say_memory(&t.run);
+    return code;
 }

@@ -255,10 +255,15 @@ void stage_trace(struct stage *s, struct run *run, const struct opt *o) {
 void stage_say_memory(const struct run *run) {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
-    fprintf(stderr, "%s: at most %.1f MB resident; caches %.1f MB, activations %.1f MB\n",
+    fprintf(stderr, "%s: at most %.1f MB resident; caches %.1f MB, activations %.1f MB",
             die_program(), (double)used.ru_maxrss / 1024,
-            (double)run->memory[RUN_SESSION].peak / (1 << 20),
-            (double)run->memory[RUN_STEP].peak / (1 << 20));
+            (double)run_peak(run, RUN_SESSION) / (1 << 20),
+            (double)run_peak(run, RUN_STEP) / (1 << 20));
+    if (run->gpu)
+        fprintf(stderr, ", weights %.1f MB on %s\n", (double)run_peak(run, RUN_MODEL) / (1 << 20),
+                run_device(run));
+    else
+        fprintf(stderr, " on the CPU (%s)\n", run_device(run));
 }
 
 int stage_close(struct stage *s) {

@@ -78,7 +78,7 @@ bool stage_interrupted(void);
 /* Lets run_trace() send its tensors as frames of the current turn. */
 void stage_trace(struct stage *s, struct run *run, const struct opt *o);
 
-/* For -v: the most memory that was in use, on stderr. */
+/* For -v: the device, and the most memory that was in use, on stderr. */
 void stage_say_memory(const struct run *run);
 
 /* Writes `end`, returns the exit code of the process. */

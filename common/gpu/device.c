@@ -98,8 +98,10 @@ int gpu_open(struct gpu **opened, int n, struct err *e) {
     *g = (struct gpu){.instance = NULL};
     *opened = NULL;
     VkResult r = gpu_instance_open(&g->instance);
-    if (r)
-        err_set(e, ERR_UNAVAILABLE, "cannot use Vulkan (error %d)", (int)r);
+    if (r == VK_ERROR_LAYER_NOT_PRESENT)
+        err_set(e, ERR_UNAVAILABLE, "OMNI_VULKAN_VALIDATE: there is no validation layer");
+    else if (r)
+        err_set(e, ERR_UNAVAILABLE, "there is no Vulkan driver (error %d)", (int)r);
     else if (choose(g, n, e) == 0)
         open_device(g, e);
     if (e->code) {

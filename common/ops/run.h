@@ -40,8 +40,10 @@ void run_free(struct run *run);
 
 /* Prints the devices that there are, a line each, as -d names them. */
 void run_list_devices(void);
-/* What run works on, in words. */
+/* What run works on: the GPU's name, or the CPU's instruction set. */
 const char *run_device(const struct run *run);
+/* The most bytes of memory m that were in use. */
+size_t run_peak(const struct run *run, enum run_memory m);
 
 /* ---- tensors ---- */
 

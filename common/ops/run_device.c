@@ -84,6 +84,10 @@ const char *run_device(const struct run *run) {
     return run->gpu ? gpu_info(run->gpu)->name : run->cpu->name;
 }
 
+size_t run_peak(const struct run *run, enum run_memory m) {
+    return run->gpu ? run->device[m].peak : run->memory[m].peak;
+}
+
 /* ---- kernels ---- */
 
 uint64_t run_address(const struct tensor *t) {

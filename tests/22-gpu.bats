@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# Choosing a Vulkan device, and what happens when there is none or when it fails. In CI the only
+# device is Mesa's software driver; tests/preload/vulkan.c makes it fail.
+
+setup() {
+    load lib
+    export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+}
+
+# with_fault FAULT COMMAND...
+with_fault() {
+    local fault=$1
+    shift
+    env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$fault" "$@"
+}
+
+# dies_with CODE FAULT DEVICE: an op's program, a small user of a device, on one that fails.
+dies_with() {
+    fails_with "$1" env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$2" \
+        "$BUILD/tests/ops/add" -d "$3"
+}
+
+no_sanitizer() {
+    ! ldd "$BUILD/omni-inspect" | grep -q libasan || skip "a sanitizer wants to be loaded first"
+}
+
+said() {
+    grep -qF -- "$1" "$BATS_TEST_TMPDIR/err" || { cat "$BATS_TEST_TMPDIR/err" && return 1; }
+}
+
+@test "device: list names the CPU and the Vulkan devices" {
+    omni-thinker -d list >"$BATS_TEST_TMPDIR/list" </dev/null
+    grep '^cpu ' "$BATS_TEST_TMPDIR/list"
+    grep '^vulkan:0 ' "$BATS_TEST_TMPDIR/list"
+    OMNI_DEVICE=list omni-code2wav </dev/null | cmp - "$BATS_TEST_TMPDIR/list"
+}
+
+@test "device: what is no device is refused" {
+    for device in gpu vulkan: vulkan:x vulkan:-1 vulkan:0x vulkan:99999999999999999999 vulkano; do
+        fails_with 64 omni-codepred -d "$device" </dev/null
+    done
+    fails_with 69 omni-codepred -d vulkan:77 </dev/null
+    said 'no device vulkan:77'
+}
+
+@test "device: auto is never a software driver" {
+    omni-codepred -d auto -v <"$GOLDEN/stream/tiny-codepred.in" >/dev/null 2>"$BATS_TEST_TMPDIR/err"
+    if ! omni-thinker -d list </dev/null | grep '^vulkan' | grep -qv 'software driver'; then
+        said ' on the CPU'
+    fi
+}
+
+@test "device: no Vulkan, no device, a device that lacks a feature" {
+    no_sanitizer
+    dies_with 69 instance vulkan
+    said 'there is no Vulkan driver'
+    dies_with 69 none vulkan
+    said 'there is no Vulkan device'
+    dies_with 69 feature vulkan
+    said 'lacks bufferDeviceAddress'
+    dies_with 69 feature vulkan:0
+    said 'lacks bufferDeviceAddress'
+    with_fault feature omni-thinker -d list </dev/null | grep 'lacks bufferDeviceAddress'
+    for fault in instance none feature; do
+        with_fault $fault "$BUILD/tests/ops/add" -d auto
+    done
+}
+
+# every CODE FAULT: fails at the first call, the second, .. until there are no more.
+every() {
+    local n=1
+    until with_fault "$2:$n" "$BUILD/tests/ops/add" -d vulkan >/dev/null 2>&1; do
+        dies_with "$1" "$2:$n" vulkan
+        n=$((n + 1))
+    done
+    [ $n -gt 1 ]
+}
+
+@test "device: each allocation of memory may fail" {
+    no_sanitizer
+    every 71 memory
+    said 'out of device memory'
+}
+
+@test "device: lost at each submission and in each wait" {
+    no_sanitizer
+    every 69 lost
+    every 69 hang
+    said 'the device is lost'
+}
+
+@test "device: validation finds nothing to complain of" {
+    OMNI_VULKAN_VALIDATE=1 "$BUILD/tests/ops/add" -d vulkan
+    OMNI_VULKAN_VALIDATE=1 "$BUILD/tests/ops/advance" -d vulkan
+    no_sanitizer
+    OMNI_VULKAN_VALIDATE=1 dies_with 70 order vulkan
+    said 'validation: '
+}

@@ -1,0 +1,91 @@
+/* vulkan: devices that fail, for tests. LD_PRELOAD it and set
+ *
+ *     OMNI_VULKAN_FAULT=instance     there is no Vulkan
+ *     OMNI_VULKAN_FAULT=none         there is no device
+ *     OMNI_VULKAN_FAULT=feature      devices lack bufferDeviceAddress
+ *     OMNI_VULKAN_FAULT=order        barriers are forgotten
+ *     OMNI_VULKAN_FAULT=memory:N     the N-th allocation of device memory fails
+ *     OMNI_VULKAN_FAULT=lost:N       the device is lost at the N-th submission
+ *     OMNI_VULKAN_FAULT=hang:N       the device is lost while the N-th wait lasts */
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vulkan/vulkan.h>
+
+static bool wanted(const char *fault) {
+    const char *what = getenv("OMNI_VULKAN_FAULT");
+    return what && strcmp(what, fault) == 0;
+}
+
+/* True at the N-th call for fault:N; *calls counts. */
+static bool nth(const char *fault, long *calls) {
+    const char *what = getenv("OMNI_VULKAN_FAULT");
+    size_t n = strlen(fault);
+    return what && strncmp(what, fault, n) == 0 && what[n] == ':' && ++*calls == atol(what + n + 1);
+}
+
+static void *next(const char *name) {
+    return dlsym(RTLD_NEXT, name);
+}
+
+VkResult vkCreateInstance(const VkInstanceCreateInfo *info, const VkAllocationCallbacks *allocator,
+                          VkInstance *instance) {
+    PFN_vkCreateInstance real;
+    *(void **)&real = next("vkCreateInstance");
+    return wanted("instance") ? VK_ERROR_INCOMPATIBLE_DRIVER : real(info, allocator, instance);
+}
+
+VkResult vkEnumeratePhysicalDevices(VkInstance instance, uint32_t *n, VkPhysicalDevice *devices) {
+    PFN_vkEnumeratePhysicalDevices real;
+    *(void **)&real = next("vkEnumeratePhysicalDevices");
+    if (!wanted("none"))
+        return real(instance, n, devices);
+    *n = 0;
+    return VK_SUCCESS;
+}
+
+void vkGetPhysicalDeviceFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *features) {
+    PFN_vkGetPhysicalDeviceFeatures2 real;
+    *(void **)&real = next("vkGetPhysicalDeviceFeatures2");
+    real(device, features);
+    if (!wanted("feature"))
+        return;
+    for (VkBaseOutStructure *s = features->pNext; s; s = s->pNext)
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES)
+            ((VkPhysicalDeviceVulkan12Features *)s)->bufferDeviceAddress = VK_FALSE;
+}
+
+void vkCmdPipelineBarrier(VkCommandBuffer buffer, VkPipelineStageFlags before,
+                          VkPipelineStageFlags after, VkDependencyFlags flags, uint32_t n,
+                          const VkMemoryBarrier *barriers, uint32_t n_buffers,
+                          const VkBufferMemoryBarrier *buffers, uint32_t n_images,
+                          const VkImageMemoryBarrier *images) {
+    PFN_vkCmdPipelineBarrier real;
+    *(void **)&real = next("vkCmdPipelineBarrier");
+    if (!wanted("order"))
+        real(buffer, before, after, flags, n, barriers, n_buffers, buffers, n_images, images);
+}
+
+VkResult vkAllocateMemory(VkDevice device, const VkMemoryAllocateInfo *info,
+                          const VkAllocationCallbacks *allocator, VkDeviceMemory *memory) {
+    static long calls;
+    PFN_vkAllocateMemory real;
+    *(void **)&real = next("vkAllocateMemory");
+    return nth("memory", &calls) ? VK_ERROR_OUT_OF_DEVICE_MEMORY
+                                 : real(device, info, allocator, memory);
+}
+
+VkResult vkQueueSubmit(VkQueue queue, uint32_t n, const VkSubmitInfo *submits, VkFence fence) {
+    static long calls;
+    PFN_vkQueueSubmit real;
+    *(void **)&real = next("vkQueueSubmit");
+    return nth("lost", &calls) ? VK_ERROR_DEVICE_LOST : real(queue, n, submits, fence);
+}
+
+VkResult vkWaitSemaphores(VkDevice device, const VkSemaphoreWaitInfo *info, uint64_t timeout) {
+    static long calls;
+    PFN_vkWaitSemaphores real;
+    *(void **)&real = next("vkWaitSemaphores");
+    return nth("hang", &calls) ? VK_ERROR_DEVICE_LOST : real(device, info, timeout);
+}
