@@ -40,9 +40,18 @@ seed() {
         mv "$out/seed/model.safetensors" "$corpus/dtypes"
         ;;
     tokenizer)
-        tiny=tests/golden/tiny odd=tests/golden/odd
-        fields v $tiny/vocab.json $tiny/merges.txt $tiny/tokenizer_config.json >"$corpus/tiny"
-        fields t $odd/tokenizer.json $odd/tokenizer_config.json >"$corpus/odd"
+        from=tests/golden/tiny to=$out/seed
+        mkdir -p "$to"
+        jq -c 'with_entries(select(.value < 258))' $from/vocab.json >"$to/vocab"
+        head -n 3 $from/merges.txt >"$to/merges"
+        jq -c '{added_tokens_decoder: .added_tokens_decoder | with_entries(select(.key == "479" or .key == "481"))}' \
+            $from/tokenizer_config.json >"$to/added"
+        jq -c '.model.vocab |= with_entries(select(.value < 258)) | .model.merges |= .[:2] |
+            .added_tokens |= .[:2]' tests/golden/odd/tokenizer.json >"$to/single"
+        fields v "$to/vocab" "$to/merges" "$to/added" >"$corpus/two-files"
+        fields t "$to/single" "$to/added" >"$corpus/single-file"
+        fields x >"$corpus/text"
+        rm -r "$to"
         ;;
     frame) cp tests/golden/stream/*.in "$corpus" ;;
     esac
