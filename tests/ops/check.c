@@ -239,6 +239,19 @@ void check_true(struct check *c, bool ok, const char *fmt, ...) {
 
 /* ---- timing ---- */
 
+struct check_copies check_copies(struct check *c, const struct tensor *w) {
+    const size_t enough = (size_t)256 << 20; /* larger than any GPU's cache */
+    struct check_copies all = {.t = {*w}, .n = 1};
+    for (; c->run.gpu && all.n < CHECK_COPIES && all.n * tensor_bytes(w) < enough; all.n++)
+        all.t[all.n] = check_copy(c, w);
+    check_on_all(c, all.t, all.n);
+    return all;
+}
+
+const struct tensor *check_turn(struct check *c, struct check_copies *w) {
+    return check_on(c, &w->t[w->next++ % w->n]);
+}
+
 /* With one thread only the time that it had a core counts: other programs disturb less. */
 static double seconds(const struct check *c) {
     struct timespec t;

@@ -82,6 +82,17 @@ void check_same(struct check *c, const struct tensor *a, const struct tensor *b,
 void check_true(struct check *c, bool ok, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Copies of weights that benchmarks on a GPU use in turn, so that they come from its memory and not
+ * from its cache; on the CPU there is one. */
+enum { CHECK_COPIES = 64 };
+struct check_copies {
+    struct tensor t[CHECK_COPIES];
+    size_t n, next;
+};
+struct check_copies check_copies(struct check *c, const struct tensor *w);
+/* The next copy, as an op takes it. */
+const struct tensor *check_turn(struct check *c, struct check_copies *w);
+
 /* Calls work(c, ctx) for about a third of a second and prints the best time of one call, and what
  * it makes of bytes (read and written) and flop; 0 leaves the column empty. Forgets RUN_STEP
  * tensors after each call. On a GPU many calls are recorded and replayed: it is the device's time

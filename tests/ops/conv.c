@@ -53,22 +53,23 @@ static void test(struct check *c) {
 }
 
 struct job {
-    struct tensor dst, x, w, b;
+    struct tensor dst, x, b;
+    struct check_copies w;
     size_t dilation;
 };
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_conv(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_on(c, &j->w),
+    op_conv(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_turn(c, &j->w),
             check_on(c, &j->b), j->dilation);
 }
 
 static void bench_one(struct check *c, const struct shape *s) {
     size_t history = (s->taps - 1) * s->dilation;
+    struct tensor w = check_3d(c, TENSOR_BF16, s->outs, s->taps, s->width);
     struct job j = {check_2d(c, TENSOR_F32, s->rows, s->outs),
                     check_2d(c, TENSOR_F32, s->rows + history, s->width),
-                    check_3d(c, TENSOR_BF16, s->outs, s->taps, s->width),
-                    check_1d(c, TENSOR_BF16, s->outs), s->dilation};
+                    check_1d(c, TENSOR_BF16, s->outs), check_copies(c, &w), s->dilation};
     double weights = (double)(s->outs * s->taps * s->width), rows = (double)s->rows;
     check_bench(c, work, &j, 2 * weights + 4 * rows * (double)(s->width + s->outs),
                 2 * rows * weights, "conv %zu rows, bf16 [%zu, %zu, %zu], dilation %zu", s->rows,
@@ -76,9 +77,9 @@ static void bench_one(struct check *c, const struct shape *s) {
     check_free(c);
 }
 
-/* code2wav, one frame and eight: decoder.0, then transposed and residual convolutions. */
+/* code2wav, 1, 5 and 25 frames: decoder.0, then transposed and residual convolutions. */
 static void bench(struct check *c) {
-    for (size_t frames = 1; frames <= 8; frames *= 8) {
+    for (size_t frames = 1; frames <= 25; frames *= 5) {
         const struct shape shapes[] = {
             {4 * frames, 1536, 7, 1024, 1}, {4 * frames, 8 * 768, 2, 1536, 1},
             {32 * frames, 768, 7, 768, 3},  {32 * frames, 768, 1, 768, 1},

@@ -59,17 +59,20 @@ static void test(struct check *c) {
 }
 
 struct job {
-    struct tensor dst, x, w;
+    struct tensor dst, x;
+    struct check_copies w;
 };
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_linear(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_on(c, &j->w), NULL, OP_NONE);
+    op_linear(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_turn(c, &j->w), NULL,
+              OP_NONE);
 }
 
 static void bench_one(struct check *c, size_t rows, size_t outs, size_t width) {
+    struct tensor w = check_2d(c, TENSOR_BF16, outs, width);
     struct job j = {check_2d(c, TENSOR_F32, rows, outs), check_2d(c, TENSOR_F32, rows, width),
-                    check_2d(c, TENSOR_BF16, outs, width)};
+                    check_copies(c, &w)};
     double bytes = 2.0 * (double)(outs * width) + 4.0 * (double)(rows * (width + outs));
     check_bench(c, work, &j, bytes, 2.0 * (double)(rows * outs * width),
                 "linear %zu rows, bf16 [%zu, %zu]", rows, outs, width);
@@ -80,7 +83,7 @@ static void bench(struct check *c) {
     /* thinker q, o, lm_head; code predictor gate, down; talker q; audio encoder fc1, fc2 */
     const size_t matrices[][2] = {{4096, 2048}, {2048, 4096}, {152064, 2048}, {3072, 1024},
                                   {1024, 3072}, {2048, 1024}, {5120, 1280},   {1280, 5120}};
-    const size_t rows[] = {1, 2, 4, 8, 16, 32, 104, 390};
+    const size_t rows[] = {1, 2, 4, 8, 16, 32, 104, 390, 2048};
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             if (rows[r] == 1 || matrices[i][0] < 100000)
