@@ -9,7 +9,8 @@ enum { CEILING_CHAINS = 12 };
 /* n times CEILING_CHAINS vector multiply-adds, each 2 VEC floating-point operations. Returns the
  * number of those operations; *sink keeps the compiler from dropping them. */
 static double ceiling_fma(size_t n, float *sink) {
-    vec a[CEILING_CHAINS], x = vec_set(0.999F), y = vec_set(*sink);
+    /* Numbers settle at 1000: if they ended near 0, as denormals, some CPUs would crawl. */
+    vec a[CEILING_CHAINS], x = vec_set(0.999F), y = vec_set(*sink + 1);
     for (int c = 0; c < CEILING_CHAINS; c++)
         a[c] = vec_set((float)c);
     for (size_t i = 0; i < n; i++)
