@@ -18,8 +18,40 @@ vulkan_program() {
     vulkan_program add
 }
 
+@test "op add_scaled on vulkan" {
+    vulkan_program add_scaled
+}
+
+@test "op add_gated on vulkan" {
+    vulkan_program add_gated
+}
+
+@test "op silu_mul on vulkan" {
+    vulkan_program silu_mul
+}
+
+@test "op clamp on vulkan" {
+    vulkan_program clamp
+}
+
+@test "op embed on vulkan" {
+    vulkan_program embed
+}
+
+@test "op embed_add on vulkan" {
+    vulkan_program embed_add
+}
+
+@test "op embed_sum on vulkan" {
+    vulkan_program embed_sum
+}
+
 @test "op rms_norm on vulkan" {
     vulkan_program rms_norm
+}
+
+@test "op layer_norm on vulkan" {
+    vulkan_program layer_norm
 }
 
 @test "op linear on vulkan" {
@@ -42,10 +74,46 @@ vulkan_program() {
     vulkan_program im2col
 }
 
-@test "op moe_add on vulkan" {
-    vulkan_program moe_add
+@test "op snakebeta on vulkan" {
+    vulkan_program snakebeta
+}
+
+@test "op positions on vulkan" {
+    vulkan_program positions
 }
 
 @test "op advance on vulkan" {
     vulkan_program advance
+}
+
+@test "op rope_table on vulkan" {
+    vulkan_program rope_table
+}
+
+@test "op rope on vulkan" {
+    vulkan_program rope
+}
+
+@test "op kv_write on vulkan" {
+    vulkan_program kv_write
+}
+
+@test "op attention on vulkan" {
+    vulkan_program attention
+}
+
+@test "op attention_blocks on vulkan" {
+    vulkan_program attention_blocks
+}
+
+@test "op route on vulkan" {
+    vulkan_program route
+}
+
+@test "op moe_add on vulkan" {
+    vulkan_program moe_add
+}
+
+@test "op sample on vulkan" {
+    vulkan_program sample
 }

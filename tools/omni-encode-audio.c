@@ -11,7 +11,6 @@ struct tool {
     struct stage stage;
     struct run run;
     struct config config;
-    struct weights *weights;
     struct encoder encoder;
     struct audio_turns turns;
 };
@@ -34,21 +33,15 @@ static void send_lines(struct tool *t, void (*send)(struct audio_turns *, const 
 
 static void load(struct tool *t, const struct opt *o) {
     struct err e = {.code = 0};
+    struct weights *w;
     run_init(&t->run, o->device, o->threads, o->precise);
     if (config_load(&t->config, opt_model(o), &e))
         die_err(&e);
     if (!t->config.has_audio)
         die(ERR_CONFIG, "%s: the model has no audio encoder", o->model);
-    if (weights_open(&t->weights, o->model, &e) ||
-        encoder_create(&t->encoder, &t->run, &t->config.audio, t->weights, &e))
+    if (weights_open(&w, o->model, &e) ||
+        encoder_create(&t->encoder, &t->run, &t->config.audio, w, &e))
         die_err(&e);
-}
-
-static void release(struct tool *t, struct opt *o) {
-    weights_close(t->weights);
-    run_free(&t->run);
-    config_free(&t->config);
-    opt_free(o);
 }
 
 int main(int argc, char **argv) {
@@ -81,6 +74,5 @@ int main(int argc, char **argv) {
     int code = stage_close(&t.stage);
     if (o.verbose)
         stage_say_memory(&t.run);
-    release(&t, &o);
     return code;
 }

@@ -2,8 +2,17 @@
 
 #include "common/nn/layer.h"
 #include "common/nn/weight.h"
+#include "common/ops/rope_table.h"
 
 #include <stdio.h>
+
+static void load_frequency(struct nn_decoder *d, struct run *run) {
+    const struct config_decoder *c = d->config;
+    float *host = arena_alloc(&run->memory[RUN_MODEL], c->head_dim / 2 * sizeof *host);
+    rope_frequencies(host, c->rope_theta, c->head_dim);
+    d->frequency = tensor_1d(TENSOR_F32, host, c->head_dim / 2);
+    run_upload(run, &d->frequency);
+}
 
 int nn_decoder_load(struct nn_decoder *d, struct run *run, const struct config_decoder *c,
                     struct weights *w, const char *prefix, const char *trace, struct err *e) {
@@ -15,6 +24,7 @@ int nn_decoder_load(struct nn_decoder *d, struct run *run, const struct config_d
         if (nn_layer_load(&d->layers[i], run, c, w, name, e))
             return e->code;
     }
+    load_frequency(d, run);
     snprintf(name, sizeof name, "%snorm.weight", prefix);
     return nn_weight(run, w, &d->norm, e, name, (size_t[4]){c->hidden});
 }
@@ -72,7 +82,7 @@ struct tensor nn_decoder_rope(struct nn_decoder *d, struct run *run,
                               const struct tensor *positions) {
     const struct config_decoder *c = d->config;
     struct tensor table = run_new_2d(run, RUN_STEP, TENSOR_F32, positions->shape[0], c->head_dim);
-    op_rope_table(run, &table, positions, c->rope_theta, c->rope_section);
+    op_rope_table(run, &table, positions, &d->frequency, c->rope_section);
     return table;
 }
 

@@ -23,6 +23,7 @@ struct nn_decoder {
     const struct config_decoder *config;
     struct nn_layer *layers; /* [n_layers] */
     struct tensor norm;      /* [D] final norm */
+    struct tensor frequency; /* f32 [hd/2] of rope */
     const char *trace;       /* "thinker": prefix of trace names */
 };
 

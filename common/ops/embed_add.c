@@ -1,12 +1,34 @@
+#include "shaders/embed_add.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
+
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *table,
+                     const struct tensor *ids) {
+    size_t rows = tensor_count(ids), width = tensor_row(table);
+    struct embed_add_args a = {.dst = run_address(dst),
+                               .table = run_address(table),
+                               .ids = run_address(ids),
+                               .rows = (uint32_t)rows,
+                               .width = (uint32_t)width};
+    run_dispatch(run, &(struct run_kernel){.program = &shader_embed_add,
+                                           .constants = {table->dtype == TENSOR_BF16},
+                                           .args = &a,
+                                           .args_size = sizeof a,
+                                           .groups = {run_groups(width, 256), run_groups(rows, 1)},
+                                           .reads = {dst, table, ids},
+                                           .writes = {dst}});
+}
 
 void op_embed_add(struct run *run, const struct tensor *dst, const struct tensor *table,
                   const struct tensor *ids) {
-    (void)run;
     size_t n_rows = tensor_count(ids), width = tensor_row(table);
     assert(dst->dtype == TENSOR_F32 && row_is_weight(table) && ids->dtype == TENSOR_I32);
     assert(tensor_count(dst) == n_rows * width);
+    if (run->gpu) {
+        dispatch(run, dst, table, ids);
+        return;
+    }
     for (size_t t = 0; t < n_rows; t++) {
         float *y = tensor_f32(dst) + t * width;
         int32_t id = tensor_i32(ids)[t];

@@ -1,24 +1,56 @@
+#include "shaders/embed_sum.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
+
+/* Adds tables [first, first + EMBED_SUM_TABLES) or the rest of them. */
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *tables,
+                     const struct tensor *codes, float scale, size_t first) {
+    size_t rows = codes->shape[0], row_codes = tensor_row(codes), width = tensor_row(dst);
+    size_t left = row_codes - first, n = left < EMBED_SUM_TABLES ? left : EMBED_SUM_TABLES;
+    struct embed_sum_args a = {.codes = run_address(codes) + first * sizeof(int32_t),
+                               .dst = run_address(dst),
+                               .n_tables = (uint32_t)n,
+                               .rows = (uint32_t)rows,
+                               .width = (uint32_t)width,
+                               .row_codes = (uint32_t)row_codes,
+                               .scale = n == left ? scale : 1};
+    for (size_t g = 0; g < n; g++) {
+        a.table[g] = run_address(&tables[first + g]);
+        assert(tables[first + g].dtype == tables->dtype);
+    }
+    run_dispatch(run, &(struct run_kernel){.program = &shader_embed_sum,
+                                           .constants = {tables->dtype == TENSOR_BF16, first > 0},
+                                           .args = &a,
+                                           .args_size = sizeof a,
+                                           .groups = {run_groups(width, 256), run_groups(rows, 1)},
+                                           .reads = {codes, dst},
+                                           .writes = {dst}});
+}
+
+/* dst = sum over g of tables[g][code[g]], scaled. */
+static void sum_row(float *dst, const struct tensor *tables, const int32_t *code, size_t n_tables,
+                    size_t width, float scale) {
+    for (size_t d = 0; d < width; d++)
+        dst[d] = 0;
+    for (size_t g = 0; g < n_tables; g++) {
+        assert(code[g] >= 0 && (size_t)code[g] < tables[g].shape[0]);
+        for (size_t d = 0; d < width; d++)
+            dst[d] += row_weight(&tables[g], (size_t)code[g] * width + d);
+    }
+    for (size_t d = 0; d < width; d++)
+        dst[d] *= scale;
+}
 
 void op_embed_sum(struct run *run, const struct tensor *dst, const struct tensor *tables,
                   const struct tensor *codes, float scale) {
-    (void)run;
     size_t n_rows = codes->shape[0], n_tables = tensor_row(codes), width = tensor_row(dst);
     assert(dst->dtype == TENSOR_F32 && codes->dtype == TENSOR_I32 && dst->shape[0] == n_rows);
-    for (size_t t = 0; t < n_rows; t++) {
-        float *y = tensor_f32(dst) + t * width;
-        const int32_t *code = tensor_i32(codes) + t * n_tables;
-        for (size_t d = 0; d < width; d++)
-            y[d] = 0;
-        for (size_t g = 0; g < n_tables; g++) {
-            const struct tensor *table = &tables[g];
-            assert(row_is_weight(table) && tensor_row(table) == width);
-            assert(code[g] >= 0 && (size_t)code[g] < table->shape[0]);
-            for (size_t d = 0; d < width; d++)
-                y[d] += row_weight(table, (size_t)code[g] * width + d);
-        }
-        for (size_t d = 0; d < width; d++)
-            y[d] *= scale;
-    }
+    for (size_t g = 0; g < n_tables; g++)
+        assert(row_is_weight(&tables[g]) && tensor_row(&tables[g]) == width);
+    for (size_t g = 0; run->gpu && g < n_tables; g += EMBED_SUM_TABLES)
+        dispatch(run, dst, tables, codes, scale, g);
+    for (size_t t = 0; !run->gpu && t < n_rows; t++)
+        sum_row(tensor_f32(dst) + t * width, tables, tensor_i32(codes) + t * n_tables, n_tables,
+                width, scale);
 }

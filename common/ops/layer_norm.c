@@ -1,12 +1,37 @@
+#include "shaders/layer_norm.h"
 #include "common/ops/cpu/kernels.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
+
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
+                     const struct tensor *w, const struct tensor *b, size_t rows, float eps) {
+    struct layer_norm_args a = {.dst = run_address(dst),
+                                .x = run_address(x),
+                                .w = run_address(w),
+                                .b = run_address(b),
+                                .rows = (uint32_t)rows,
+                                .width = (uint32_t)tensor_count(w),
+                                .eps = eps};
+    run_dispatch(
+        run, &(struct run_kernel){.program = &shader_layer_norm,
+                                  .constants = {w->dtype == TENSOR_BF16, b->dtype == TENSOR_BF16},
+                                  .args = &a,
+                                  .args_size = sizeof a,
+                                  .groups = {run_groups(rows, 1)},
+                                  .reads = {x, w, b},
+                                  .writes = {dst}});
+}
 
 void op_layer_norm(struct run *run, const struct tensor *dst, const struct tensor *x,
                    const struct tensor *w, const struct tensor *b, float eps) {
     size_t width = tensor_count(w), n_rows = tensor_count(x) / width;
     assert(row_match(dst, x) && row_is_weight(w) && row_is_weight(b));
     assert(n_rows * width == tensor_count(x) && tensor_count(b) == width);
+    if (run->gpu) {
+        dispatch(run, dst, x, w, b, n_rows, eps);
+        return;
+    }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *weight = row_widen(&run->memory[RUN_STEP], w);
     const float *bias = row_widen(&run->memory[RUN_STEP], b);

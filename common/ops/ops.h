@@ -94,12 +94,12 @@ void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor
 void op_positions(struct run *run, const struct tensor *positions, const struct tensor *at);
 /* at[0] += n: the next rows come after those that there are. at i32 [1]. */
 void op_advance(struct run *run, const struct tensor *at, size_t n);
-/* table[t] = (cos angle_0.., sin angle_0..), f32 [T, hd], angle_i = p_i * theta^(-2i/hd), i < hd/2.
- * p_i is the height position for i = 1, 4, .. < 3 section[1], the width position for i = 2, 5, .. <
- * 3 section[2], else time: interleaved M-RoPE (Qwen3OmniMoeThinkerTextRotaryEmbedding). section
- * {_, 0, 0} is plain RoPE. */
+/* table[t] = (cos angle_0.., sin angle_0..), f32 [T, hd], angle_i = p_i * frequency[i], i < hd/2.
+ * frequency f32 [hd/2], see rope_table.h. p_i is the height position for i = 1, 4, .. < 3
+ * section[1], the width position for i = 2, 5, .. < 3 section[2], else time: interleaved M-RoPE
+ * (Qwen3OmniMoeThinkerTextRotaryEmbedding). section {_, 0, 0} is plain RoPE. */
 void op_rope_table(struct run *run, const struct tensor *table, const struct tensor *positions,
-                   double theta, const size_t section[3]);
+                   const struct tensor *frequency, const size_t section[3]);
 /* Rotates x [T, H, hd] in place, pairing d with d + hd/2 (rotate_half). */
 void op_rope(struct run *run, const struct tensor *x, const struct tensor *table);
 /* cache[at[0] + t] = x[t]: cache f32|bf16 [S, KV, hd], x f32 [T, KV, hd]. at[0] + T <= S. */

@@ -1,5 +1,7 @@
+#include "shaders/route.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
 
 #include <math.h>
 
@@ -46,13 +48,35 @@ static void route_row(int32_t *chosen, float *weight, size_t k, const float *log
         weight[i] /= sum;
 }
 
+static void dispatch(struct run *run, const struct tensor *experts, const struct tensor *weights,
+                     const struct tensor *logits, bool normalise) {
+    size_t rows = logits->shape[0];
+    struct route_args a = {.experts = run_address(experts),
+                           .weights = run_address(weights),
+                           .logits = run_address(logits),
+                           .rows = (uint32_t)rows,
+                           .n_experts = (uint32_t)tensor_row(logits),
+                           .k = (uint32_t)tensor_row(weights),
+                           .normalise = normalise};
+    assert(a.n_experts <= ROUTE_EXPERTS);
+    run_dispatch(run, &(struct run_kernel){.program = &shader_route,
+                                           .args = &a,
+                                           .args_size = sizeof a,
+                                           .groups = {run_groups(rows, 1)},
+                                           .reads = {logits},
+                                           .writes = {experts, weights}});
+}
+
 void op_route(struct run *run, const struct tensor *experts, const struct tensor *weights,
               const struct tensor *logits, bool normalise) {
-    (void)run;
     size_t n_rows = logits->shape[0], n_experts = tensor_row(logits), k = tensor_row(weights);
     assert(logits->dtype == TENSOR_F32 && weights->dtype == TENSOR_F32);
     assert(experts->dtype == TENSOR_I32 && k <= n_experts);
     assert(tensor_count(experts) == n_rows * k && tensor_count(weights) == n_rows * k);
+    if (run->gpu) {
+        dispatch(run, experts, weights, logits, normalise);
+        return;
+    }
 #pragma omp parallel for if (n_rows * n_experts >= ROW_PARALLEL / 8)
     for (size_t t = 0; t < n_rows; t++)
         route_row(tensor_i32(experts) + t * k, tensor_f32(weights) + t * k, k,

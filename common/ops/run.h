@@ -17,6 +17,8 @@ enum run_memory { RUN_MODEL, RUN_SESSION, RUN_STEP, RUN_MEMORIES };
 
 struct cpu_kernels;
 
+enum { RUN_COUNTERS = 1024 };
+
 /* On a GPU a tensor's `data` is the device address of its first element: views of it (rows,
  * reshapes) are made as on the CPU, but only kernels may follow it. */
 struct run {
@@ -26,6 +28,9 @@ struct run {
     const struct cpu_kernels *cpu;         /* inner loops for this machine, see ops/cpu/kernels.h */
     struct arena memory[RUN_MEMORIES];     /* of the host; on the CPU tensors live here too */
     struct gpu_arena device[RUN_MEMORIES]; /* tensors of a GPU run */
+    /* On a GPU i32 [RUN_COUNTERS], zeros: for kernels whose last workgroup to end sums up. Each
+     * leaves zeros. */
+    struct tensor counters;
     /* Called for every traced tensor; NULL traces nothing. data is host-readable f32 or i32. */
     void (*trace)(void *ctx, const char *name, const struct tensor *t);
     void *trace_ctx;

@@ -52,6 +52,10 @@ void run_init(struct run *run, const char *device, int threads, bool precise) {
         run->threads = omp_get_num_procs();
     omp_set_num_threads(run->threads);
     open_gpu(run, device);
+    if (!run->gpu)
+        return;
+    run->counters = run_new_1d(run, RUN_SESSION, TENSOR_I32, RUN_COUNTERS);
+    run_zero(run, &run->counters);
 }
 
 void run_free(struct run *run) {

@@ -1,5 +1,8 @@
+#include "shaders/sample.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
+#include "shaders/sample_narrow.h"
 
 #include <float.h>
 #include <math.h>
@@ -147,31 +150,101 @@ static int32_t pick(struct candidates *c, float largest, const struct op_sampler
     return c->id[draw(c->mass, c->n, philox(counter, s->seed_lo, s->seed_hi) * 0x1p-32)];
 }
 
-void op_sample(struct run *run, const struct tensor *token, const struct tensor *logits,
-               const struct tensor *sampler, const struct tensor *seen, uint32_t codebook) {
-    size_t n = tensor_count(logits);
-    struct op_sampler *s = sampler->data;
-    assert(logits->dtype == TENSOR_F32 && n > 0 && token->dtype == TENSOR_I32);
-    assert(tensor_bytes(sampler) == sizeof *s && s->suppress_from > 0);
-    assert(!seen || (seen->dtype == TENSOR_I32 && tensor_count(seen) == n));
-
+static int32_t sample(struct run *run, const float *logit, size_t n, const int32_t *seen,
+                      const struct op_sampler *s, uint32_t codebook) {
     struct arena *scratch = &run->memory[RUN_STEP];
     struct arena_mark mark = arena_mark(scratch);
     struct candidates c = {.n = n,
                            .id = arena_alloc(scratch, n * sizeof(int32_t)),
                            .score = arena_alloc(scratch, n * sizeof(float)),
                            .mass = arena_alloc(scratch, n * sizeof(float))};
-    penalise(c.score, tensor_f32(logits), seen ? tensor_i32(seen) : NULL, n, s);
+    penalise(c.score, logit, seen, n, s);
     size_t best = argmax(c.score, n);
     int32_t id = (int32_t)best;
     /* Infinite logits have no softmax; the largest is the only answer left. */
     if (s->temp > 0 && isfinite(c.score[best]))
         id = pick(&c, c.score[best], s, codebook);
     arena_release(scratch, mark);
+    return id;
+}
 
+/* ---- GPU ---- */
+
+/* Beyond so many logits many workgroups narrow the choice first. */
+enum { MANY = 8192, LISTS = 64, LIST_THREADS = 256 };
+
+static void dispatch_few(struct run *run, const struct tensor *token, const struct tensor *logits,
+                         const struct tensor *sampler, const struct tensor *seen,
+                         const struct sample_args *a) {
+    run_dispatch(run, &(struct run_kernel){.program = &shader_sample,
+                                           .constants = {256, false},
+                                           .args = a,
+                                           .args_size = sizeof *a,
+                                           .groups = {1},
+                                           .reads = {logits, sampler, seen},
+                                           .writes = {token, sampler, seen}});
+}
+
+static void dispatch_many(struct run *run, const struct tensor *token, const struct tensor *logits,
+                          const struct tensor *sampler, const struct tensor *seen,
+                          struct sample_args *a) {
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    a->n_lists = LISTS;
+    a->width = (a->n + LISTS - 1) / LISTS;
+    struct tensor scores = run_new_2d(run, RUN_STEP, TENSOR_F32, LISTS, a->width);
+    struct tensor ids = run_new_2d(run, RUN_STEP, TENSOR_I32, LISTS, a->width);
+    struct tensor counts = run_new_1d(run, RUN_STEP, TENSOR_I32, LISTS);
+    a->scores = run_address(&scores);
+    a->ids = run_address(&ids);
+    a->counts = run_address(&counts);
+    run_dispatch(run, &(struct run_kernel){.program = &shader_sample_narrow,
+                                           .constants = {LIST_THREADS},
+                                           .args = a,
+                                           .args_size = sizeof *a,
+                                           .groups = {LISTS},
+                                           .reads = {logits, sampler, seen},
+                                           .writes = {&scores, &ids, &counts}});
+    run_dispatch(run, &(struct run_kernel){.program = &shader_sample,
+                                           .constants = {512, true},
+                                           .args = a,
+                                           .args_size = sizeof *a,
+                                           .groups = {1},
+                                           .reads = {sampler, &scores, &ids, &counts},
+                                           .writes = {token, sampler, seen}});
+    run_release(run, RUN_STEP, mark);
+}
+
+static void dispatch(struct run *run, const struct tensor *token, const struct tensor *logits,
+                     const struct tensor *sampler, const struct tensor *seen, uint32_t codebook) {
+    struct sample_args a = {.token = run_address(token),
+                            .logits = run_address(logits),
+                            .state = run_address(sampler),
+                            .seen = run_address(seen),
+                            .n = (uint32_t)tensor_count(logits),
+                            .codebook = codebook};
+    if (a.n <= MANY)
+        dispatch_few(run, token, logits, sampler, seen, &a);
+    else
+        dispatch_many(run, token, logits, sampler, seen, &a);
+}
+
+void op_sample(struct run *run, const struct tensor *token, const struct tensor *logits,
+               const struct tensor *sampler, const struct tensor *seen, uint32_t codebook) {
+    size_t n = tensor_count(logits);
+    assert(logits->dtype == TENSOR_F32 && n > 0 && token->dtype == TENSOR_I32);
+    assert(tensor_bytes(sampler) == sizeof(struct op_sampler));
+    assert(!seen || (seen->dtype == TENSOR_I32 && tensor_count(seen) == n));
+    if (run->gpu) {
+        dispatch(run, token, logits, sampler, seen, codebook);
+        return;
+    }
+    struct op_sampler *s = sampler->data;
+    assert(s->suppress_from > 0);
+    int32_t *marks = seen ? tensor_i32(seen) : NULL;
+    int32_t id = sample(run, tensor_f32(logits), n, marks, s, codebook);
     tensor_i32(token)[0] = id;
     if (seen)
-        tensor_i32(seen)[id] = 1;
+        marks[id] = 1;
     if (codebook == (uint32_t)s->last_codebook)
         s->step++;
 }

@@ -1,14 +1,40 @@
+#include "shaders/snakebeta.h"
 #include "common/ops/cpu/kernels.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "shaders/programs.h"
 
 #include <math.h>
+
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
+                     const struct tensor *alpha, const struct tensor *beta, size_t rows) {
+    size_t width = tensor_count(alpha), tiles = (rows + SNAKEBETA_ROWS - 1) / SNAKEBETA_ROWS;
+    struct snakebeta_args a = {.dst = run_address(dst),
+                               .x = run_address(x),
+                               .alpha = run_address(alpha),
+                               .beta = run_address(beta),
+                               .rows = (uint32_t)rows,
+                               .width = (uint32_t)width};
+    assert(tiles <= RUN_MAX_GROUPS);
+    run_dispatch(run, &(struct run_kernel){
+                          .program = &shader_snakebeta,
+                          .constants = {alpha->dtype == TENSOR_BF16, beta->dtype == TENSOR_BF16},
+                          .args = &a,
+                          .args_size = sizeof a,
+                          .groups = {run_groups(width, SNAKEBETA_COLUMNS), tiles},
+                          .reads = {x, alpha, beta},
+                          .writes = {dst}});
+}
 
 void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor *x,
                   const struct tensor *alpha, const struct tensor *beta) {
     size_t width = tensor_count(alpha), n_rows = tensor_count(x) / width;
     assert(row_match(dst, x) && row_is_weight(alpha) && row_is_weight(beta));
     assert(n_rows * width == tensor_count(x) && tensor_count(beta) == width);
+    if (run->gpu) {
+        dispatch(run, dst, x, alpha, beta, n_rows);
+        return;
+    }
     struct arena *scratch = &run->memory[RUN_STEP];
     struct arena_mark mark = arena_mark(scratch);
     float *frequency = arena_alloc(scratch, 2 * width * sizeof(float));

@@ -11,7 +11,7 @@ static void one(struct check *c, size_t rows, size_t width) {
         tensor_f32(&gate)[t] *= 10;
     for (size_t i = 0; i < rows * width; i++)
         want[i] = check_at(&dst, i) + check_at(&x, i) / (1 + exp(-check_at(&gate, i / width)));
-    op_add_gated(&c->run, &dst, &x, &gate);
+    op_add_gated(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &gate));
     check_close(c, &dst, want, 2e-7, "add_gated [%zu, %zu]", rows, width);
     check_free(c);
 }
@@ -26,7 +26,7 @@ static void extremes(struct check *c) {
     g[1] = 1000;
     for (size_t i = 0; i < 6; i++)
         want[i] = check_at(&dst, i) + (i < 3 ? 0 : check_at(&x, i));
-    op_add_gated(&c->run, &dst, &x, &gate);
+    op_add_gated(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &gate));
     check_close(c, &dst, want, 1e-7, "add_gated, gates shut and open");
     check_free(c);
 }

@@ -6,7 +6,7 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t wi
     double *want = check_doubles(c, rows * width);
     for (size_t i = 0; i < rows * width; i++)
         want[i] = check_at(&dst, i) + check_at(&scale, i % width) * check_at(&x, i);
-    op_add_scaled(&c->run, &dst, &x, &scale);
+    op_add_scaled(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &scale));
     check_close(c, &dst, want, 2e-7, "add_scaled %s [%zu, %zu]", tensor_dtype_name(dtype), rows,
                 width);
     check_free(c);

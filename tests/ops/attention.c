@@ -49,13 +49,15 @@ static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype,
     tensor_i32(&at)[0] = (int32_t)s->at;
     for (size_t i = 0; i < tensor_count(&q); i++)
         tensor_f32(&q)[i] *= scale;
-    op_attention(&c->run, &dst, &q, &k, &v, &at, s->window);
+    op_attention(&c->run, check_on(c, &dst), check_on(c, &q), check_on(c, &k), check_on(c, &v),
+                 check_on(c, &at), s->window);
     check_close(c, &dst, reference(c, s, &q, &k, &v), 1e-5,
                 "attention %zu rows, %zu/%zu heads of %zu, %s, at %zu, window %zu", s->rows,
                 s->heads, s->kv_heads, s->head_dim, tensor_dtype_name(dtype), s->at, s->window);
     struct tensor again = check_copy(c, &dst);
     check_threads(c, 3);
-    op_attention(&c->run, &again, &q, &k, &v, &at, s->window);
+    op_attention(&c->run, check_on(c, &again), check_on(c, &q), check_on(c, &k), check_on(c, &v),
+                 check_on(c, &at), s->window);
     check_threads(c, CHECK_THREADS);
     check_same(c, &again, &dst, "same with three threads");
     check_free(c);
@@ -81,7 +83,8 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_attention(&c->run, &j->dst, &j->q, &j->k, &j->v, &j->at, 0);
+    op_attention(&c->run, check_on(c, &j->dst), check_on(c, &j->q), check_on(c, &j->k),
+                 check_on(c, &j->v), check_on(c, &j->at), 0);
 }
 
 static void bench_one(struct check *c, const struct shape *s) {

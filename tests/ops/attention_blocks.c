@@ -32,7 +32,8 @@ static void one(struct check *c, size_t rows, size_t heads, size_t head_dim, siz
         for (size_t h = 0; h < heads; h++)
             attend(want + (t * heads + h) * head_dim, &q, &k, &v, t, h, lo, hi);
     }
-    op_attention_blocks(&c->run, &dst, &q, &k, &v, group);
+    op_attention_blocks(&c->run, check_on(c, &dst), check_on(c, &q), check_on(c, &k),
+                        check_on(c, &v), group);
     check_close(c, &dst, want, 1e-5, "attention_blocks %zu rows, %zu heads of %zu, group %zu", rows,
                 heads, head_dim, group);
     check_free(c);
@@ -53,7 +54,8 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_attention_blocks(&c->run, &j->dst, &j->q, &j->k, &j->v, 104);
+    op_attention_blocks(&c->run, check_on(c, &j->dst), check_on(c, &j->q), check_on(c, &j->k),
+                        check_on(c, &j->v), 104);
 }
 
 /* 30 s of audio. */

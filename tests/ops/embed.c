@@ -10,7 +10,7 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t vocab, size_t r
         for (size_t d = 0; d < width; d++)
             want[t * width + d] = id < 0 ? 0 : check_at(&table, (size_t)id * width + d);
     }
-    op_embed(&c->run, &dst, &table, &ids);
+    op_embed(&c->run, check_on(c, &dst), check_on(c, &table), check_on(c, &ids));
     check_close(c, &dst, want, 0, "embed %s, %zu of [%zu, %zu]", tensor_dtype_name(dtype), rows,
                 vocab, width);
     check_free(c);

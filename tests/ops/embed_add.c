@@ -11,7 +11,7 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t vocab, size_t r
             want[t * width + d] = check_at(&dst, t * width + d) +
                                   (id < 0 ? 0 : check_at(&table, (size_t)id * width + d));
     }
-    op_embed_add(&c->run, &dst, &table, &ids);
+    op_embed_add(&c->run, check_on(c, &dst), check_on(c, &table), check_on(c, &ids));
     check_close(c, &dst, want, 1e-7, "embed_add %s, %zu of [%zu, %zu]", tensor_dtype_name(dtype),
                 rows, vocab, width);
     check_free(c);

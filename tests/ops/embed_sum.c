@@ -17,7 +17,8 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t n_tables, size_
             want[i / n_tables * width + d] +=
                 (double)scale * check_at(&tables[g], code * width + d);
     }
-    op_embed_sum(&c->run, &dst, tables, &codes, scale);
+    op_embed_sum(&c->run, check_on(c, &dst), check_on_all(c, tables, n_tables), check_on(c, &codes),
+                 scale);
     check_close(c, &dst, want, 3e-7, "embed_sum %s, %zu tables, [%zu, %zu], scale %g",
                 tensor_dtype_name(dtype), n_tables, rows, width, (double)scale);
     check_free(c);
@@ -32,7 +33,8 @@ static void order(struct check *c) {
                               tensor_2d(TENSOR_F32, &minus, 1, 1)};
     struct tensor codes = tensor_2d(TENSOR_I32, zeros, 1, 3);
     struct tensor dst = tensor_2d(TENSOR_F32, &sum, 1, 1);
-    op_embed_sum(&c->run, &dst, tables, &codes, 1);
+    op_embed_sum(&c->run, check_on(c, &dst), check_on_all(c, tables, 3), check_on(c, &codes), 1);
+    check_back(c);
     check_true(c, sum == 0, "embed_sum adds table 0 first, in f32");
 }
 

@@ -14,7 +14,7 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t at
         want[at * width + i] = dtype == TENSOR_F32 ? f : bf16_to_f32(bf16_from_f32(f));
     }
     tensor_i32(&at_tensor)[0] = (int32_t)at;
-    op_kv_write(&c->run, &cache, &x, &at_tensor);
+    op_kv_write(&c->run, check_on(c, &cache), check_on(c, &x), check_on(c, &at_tensor));
     check_close(c, &cache, want, 0, "kv_write %zu rows to %s at %zu of %zu", rows,
                 tensor_dtype_name(dtype), at, keys);
     check_free(c);

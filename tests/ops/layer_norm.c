@@ -23,7 +23,8 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t wi
                 check_at(&w, d) * (check_at(&x, r * width + d) - mean) / sqrt(variance + eps) +
                 check_at(&b, d);
     }
-    op_layer_norm(&c->run, &dst, &x, &w, &b, (float)eps);
+    op_layer_norm(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w), check_on(c, &b),
+                  (float)eps);
     /* The mean is rounded to f32: half a unit in the last place of the offset remains. */
     check_close(c, &dst, want, 4e-7 * (1 + fabs((double)offset)),
                 "layer_norm%s %s [%zu, %zu] around %g", in_place ? " in place" : "",
@@ -42,7 +43,8 @@ static void test(struct check *c) {
 
 static void work(struct check *c, void *ctx) {
     struct tensor *t = ctx;
-    op_layer_norm(&c->run, &t[3], &t[0], &t[1], &t[2], 1e-6F);
+    op_layer_norm(&c->run, check_on(c, &t[3]), check_on(c, &t[0]), check_on(c, &t[1]),
+                  check_on(c, &t[2]), 1e-6F);
 }
 
 static void bench(struct check *c) {

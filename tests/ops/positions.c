@@ -7,7 +7,7 @@ static void one(struct check *c, int32_t first, size_t rows) {
     for (size_t t = 0; t < rows; t++)
         for (size_t axis = 0; axis < 3; axis++)
             want[3 * t + axis] = first + (double)t;
-    op_positions(&c->run, &positions, &at);
+    op_positions(&c->run, check_on(c, &positions), check_on(c, &at));
     check_close(c, &positions, want, 0, "positions from %d, %zu rows", (int)first, rows);
     check_free(c);
 }

@@ -14,7 +14,7 @@ static void one(struct check *c, size_t rows, size_t heads, size_t width) {
                                   (d < half ? -other : other) * check_at(&table, turn + half);
         }
     }
-    op_rope(&c->run, &x, &table);
+    op_rope(&c->run, check_on(c, &x), check_on(c, &table));
     check_close(c, &x, want, 2e-7, "rope [%zu, %zu, %zu]", rows, heads, width);
     check_free(c);
 }
@@ -28,7 +28,7 @@ static void test(struct check *c) {
 
 static void work(struct check *c, void *ctx) {
     struct tensor *t = ctx;
-    op_rope(&c->run, &t[0], &t[1]);
+    op_rope(&c->run, check_on(c, &t[0]), check_on(c, &t[1]));
 }
 
 static void bench(struct check *c) {

@@ -1,5 +1,7 @@
 #include "tests/ops/check.h"
 
+#include "common/ops/rope_table.h"
+
 #include <math.h>
 
 /* cos and sin as torch computes them in float32 (theta 1e6, head_dim 128). */
@@ -26,13 +28,22 @@ static const struct anchor anchors[] = {
     {60000, 63, 0.997229397, 0.0743874907},
 };
 
+static struct tensor frequencies(struct check *c, double theta, size_t width) {
+    struct tensor t = check_1d(c, TENSOR_F32, width / 2);
+    rope_frequencies(tensor_f32(&t), theta, width);
+    return t;
+}
+
 static void against_torch(struct check *c) {
     const size_t plain[3] = {64, 0, 0};
     for (size_t a = 0; a < sizeof anchors / sizeof *anchors; a++) {
         struct tensor table = check_2d(c, TENSOR_F32, 1, 128), at = check_2d(c, TENSOR_F32, 1, 3);
+        struct tensor frequency = frequencies(c, 1e6, 128);
         for (size_t axis = 0; axis < 3; axis++)
             tensor_f32(&at)[axis] = (float)anchors[a].position;
-        op_rope_table(&c->run, &table, &at, 1e6, plain);
+        op_rope_table(&c->run, check_on(c, &table), check_on(c, &at), check_on(c, &frequency),
+                      plain);
+        check_back(c);
         double cosine = check_at(&table, anchors[a].i), sine = check_at(&table, 64 + anchors[a].i);
         check_true(c,
                    fabs(cosine - anchors[a].cosine) < 1e-6 && fabs(sine - anchors[a].sine) < 1e-6,
@@ -57,6 +68,7 @@ static void one(struct check *c, size_t rows, size_t width, double theta, const 
     size_t half = width / 2;
     struct tensor table = check_2d(c, TENSOR_F32, rows, width);
     struct tensor at = check_2d(c, TENSOR_F32, rows, 3);
+    struct tensor frequency = frequencies(c, theta, width);
     double *want = check_doubles(c, rows * width);
     for (size_t i = 0; i < 3 * rows; i++) /* fractions occur with videos */
         tensor_f32(&at)[i] = 0.25F * (float)check_below(c, 80);
@@ -68,7 +80,7 @@ static void one(struct check *c, size_t rows, size_t width, double theta, const 
             want[t * width + half + i] = sin(angle);
         }
     }
-    op_rope_table(&c->run, &table, &at, theta, section);
+    op_rope_table(&c->run, check_on(c, &table), check_on(c, &at), check_on(c, &frequency), section);
     check_close(c, &table, want, 5e-7, "rope_table [%zu, %zu], theta %g, sections %zu %zu", rows,
                 width, theta, section[1], section[2]);
     check_free(c);

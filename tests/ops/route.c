@@ -20,7 +20,9 @@ static void one(struct check *c, size_t rows, size_t n_experts, size_t k, int st
     bool chosen = true;
     for (size_t i = 0; i < rows * n_experts; i++)
         tensor_f32(&logits)[i] = rintf(5 * tensor_f32(&logits)[i] * (float)steps) / (float)steps;
-    op_route(&c->run, &experts, &weights, &logits, normalise);
+    op_route(&c->run, check_on(c, &experts), check_on(c, &weights), check_on(c, &logits),
+             normalise);
+    check_back(c);
     for (size_t t = 0; t < rows; t++) {
         const float *logit = tensor_f32(&logits) + t * n_experts;
         double all = 0, kept = 0;
@@ -50,7 +52,8 @@ static void large_logits(struct check *c) {
     struct tensor logits = tensor_2d(TENSOR_F32, logit, 1, 4);
     struct tensor weights = tensor_2d(TENSOR_F32, weight, 1, 2);
     struct tensor experts = tensor_2d(TENSOR_I32, expert, 1, 2);
-    op_route(&c->run, &experts, &weights, &logits, false);
+    op_route(&c->run, check_on(c, &experts), check_on(c, &weights), check_on(c, &logits), false);
+    check_back(c);
     check_true(c, expert[0] == 0 && expert[1] == 2 && weight[0] == 0.5F && weight[1] == 0.5F,
                "route of logits beyond exp");
 }
@@ -62,7 +65,8 @@ static void not_numbers(struct check *c) {
     struct tensor logits = tensor_2d(TENSOR_F32, logit, 1, 5);
     struct tensor weights = tensor_2d(TENSOR_F32, weight, 1, 3);
     struct tensor experts = tensor_2d(TENSOR_I32, expert, 1, 3);
-    op_route(&c->run, &experts, &weights, &logits, true);
+    op_route(&c->run, check_on(c, &experts), check_on(c, &weights), check_on(c, &logits), true);
+    check_back(c);
     check_true(c, expert[0] >= 0 && expert[0] < expert[1] && expert[1] < expert[2] && expert[2] < 5,
                "route of NaN: different experts that exist");
 }
@@ -81,7 +85,7 @@ static void test(struct check *c) {
 
 static void work(struct check *c, void *ctx) {
     struct tensor *t = ctx;
-    op_route(&c->run, &t[0], &t[1], &t[2], true);
+    op_route(&c->run, check_on(c, &t[0]), check_on(c, &t[1]), check_on(c, &t[2]), true);
 }
 
 static void bench(struct check *c) {

@@ -7,15 +7,27 @@
 static const struct op_sampler plain = {
     .temp = 1, .top_p = 1, .rep = 1, .seed_lo = 7, .suppress_from = INT32_MAX, .suppress_keep = -1};
 
-/* One draw; s steps on, seen (or NULL) is marked. */
-static int32_t draw(struct check *c, struct op_sampler *s, const float *logit, int32_t *seen,
-                    size_t n) {
-    int32_t id = -1;
-    struct tensor token = tensor_1d(TENSOR_I32, &id, 1), marks = tensor_1d(TENSOR_I32, seen, n);
+/* count draws, one after another; s steps on, seen (or NULL) is marked. The ids, for check_free().
+ */
+static int32_t *draws(struct check *c, struct op_sampler *s, const float *logit, int32_t *seen,
+                      size_t n, size_t count) {
+    struct tensor ids = check_ints(c, count), marks = tensor_1d(TENSOR_I32, seen, n);
     struct tensor logits = tensor_2d(TENSOR_F32, (float *)(uintptr_t)logit, 1, n);
     struct tensor sampler = tensor_1d(TENSOR_I32, s, sizeof *s / sizeof(int32_t));
-    op_sample(&c->run, &token, &logits, &sampler, seen ? &marks : NULL, (uint32_t)s->last_codebook);
-    return id;
+    const struct tensor *on_logits = check_on(c, &logits), *on_sampler = check_on(c, &sampler);
+    const struct tensor *on_ids = check_on(c, &ids), *on_marks = seen ? check_on(c, &marks) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct tensor id = tensor_rows(on_ids, i, 1);
+        op_sample(&c->run, &id, on_logits, on_sampler, on_marks, (uint32_t)s->last_codebook);
+        run_step(&c->run);
+    }
+    check_back(c);
+    return tensor_i32(&ids);
+}
+
+static int32_t draw(struct check *c, struct op_sampler *s, const float *logit, int32_t *seen,
+                    size_t n) {
+    return draws(c, s, logit, seen, n, 1)[0];
 }
 
 static int32_t greedy(struct check *c, const float *logit, int32_t *seen, size_t n, float rep) {
@@ -56,10 +68,9 @@ static void test_suppression(struct check *c) {
     struct op_sampler s = plain;
     s.suppress_from = 2;
     s.suppress_keep = 3;
-    for (int i = 0; i < 200; i++) {
-        int32_t id = draw(c, &s, logit, NULL, 6);
-        allowed = allowed && (id < 2 || id == 3);
-    }
+    const int32_t *id = draws(c, &s, logit, NULL, 6, 200);
+    for (int i = 0; i < 200; i++)
+        allowed = allowed && (id[i] < 2 || id[i] == 3);
     check_true(c, allowed, "suppressed ids are not drawn");
     s.temp = 0;
     check_true(c, draw(c, &s, logit, NULL, 6) == 3, "the kept id is not suppressed");
@@ -67,11 +78,12 @@ static void test_suppression(struct check *c) {
     check_true(c, draw(c, &s, logit, NULL, 6) == 1, "none is kept");
 }
 
-/* Which of n <= 32 ids 3000 draws give, as bits. */
+/* Which of n <= 32 ids 1000 draws give, as bits. */
 static uint32_t support(struct check *c, struct op_sampler s, const float *logit, size_t n) {
     uint32_t drawn = 0;
-    for (int i = 0; i < 3000; i++)
-        drawn |= 1U << draw(c, &s, logit, NULL, n);
+    const int32_t *id = draws(c, &s, logit, NULL, n, 1000);
+    for (int i = 0; i < 1000; i++)
+        drawn |= 1U << id[i];
     return drawn;
 }
 
@@ -113,7 +125,9 @@ static int32_t upper_bits(struct check *c, const struct op_sampler *at, uint32_t
     s.temp = s.top_p = s.rep = 1;
     s.top_k = 0;
     s.suppress_from = INT32_MAX;
-    op_sample(&c->run, &token, &logits, &sampler, NULL, codebook);
+    op_sample(&c->run, check_on(c, &token), check_on(c, &logits), check_on(c, &sampler), NULL,
+              codebook);
+    check_back(c);
     return tensor_i32(&token)[0];
 }
 
@@ -136,22 +150,23 @@ static void test_philox(struct check *c) {
 
 static void test_counter(struct check *c) {
     const float logit[4] = {0};
-    int32_t first[64], again[64], seen[4] = {0};
+    int32_t seen[4] = {0};
     struct op_sampler s = plain, t = plain;
-    for (int i = 0; i < 64; i++)
-        first[i] = draw(c, &s, logit, NULL, 4);
-    for (int i = 0; i < 64; i++)
-        again[i] = draw(c, &t, logit, seen, 4);
-    check_true(c, memcmp(first, again, sizeof first) == 0, "the same seed draws the same");
+    const int32_t *first = draws(c, &s, logit, NULL, 4, 64);
+    const int32_t *again = draws(c, &t, logit, seen, 4, 64);
+    check_true(c, memcmp(first, again, 64 * sizeof *first) == 0, "the same seed draws the same");
     check_true(c, s.step == 64, "each draw is a step");
 
     struct tensor token = check_ints(c, 1), logits = check_2d(c, TENSOR_F32, 1, 4);
     struct tensor sampler = tensor_1d(TENSOR_I32, &s, sizeof s / sizeof(int32_t));
     s.last_codebook = 3;
     for (uint32_t codebook = 1; codebook <= 2; codebook++)
-        op_sample(&c->run, &token, &logits, &sampler, NULL, codebook);
+        op_sample(&c->run, check_on(c, &token), check_on(c, &logits), check_on(c, &sampler), NULL,
+                  codebook);
+    check_back(c);
     check_true(c, s.step == 64, "no step before the last codebook");
-    op_sample(&c->run, &token, &logits, &sampler, NULL, 3);
+    op_sample(&c->run, check_on(c, &token), check_on(c, &logits), check_on(c, &sampler), NULL, 3);
+    check_back(c);
     check_true(c, s.step == 65, "a step at the last codebook");
     check_free(c);
 }
@@ -234,7 +249,7 @@ static void test_reference(struct check *c, struct op_sampler s, size_t n, int d
 /* Pearson's statistic over 12 ids; 31.3 is passed once in a thousand seeds, and the seed is fixed.
  */
 static void test_distribution(struct check *c) {
-    enum { N = 12, DRAWS = 40000 };
+    enum { N = 12, DRAWS = 20000 };
     float logit[N];
     double probability[N], statistic = 0;
     int count[N] = {0};
@@ -243,8 +258,9 @@ static void test_distribution(struct check *c) {
     for (size_t i = 0; i < N; i++)
         logit[i] = check_uniform(c, -1, 1);
     reference(&s, logit, NULL, probability, N);
+    const int32_t *id = draws(c, &s, logit, NULL, N, DRAWS);
     for (int i = 0; i < DRAWS; i++)
-        count[draw(c, &s, logit, NULL, N)]++;
+        count[id[i]]++;
     for (size_t i = 0; i < N; i++)
         statistic += pow(count[i] - DRAWS * probability[i], 2) / (DRAWS * probability[i]);
     check_true(c, statistic < 31.3, "%d draws are distributed as softmax says: chi-square %.1f",
@@ -285,7 +301,8 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_sample(&c->run, &j->token, &j->logits, &j->sampler, &j->seen, 0);
+    op_sample(&c->run, check_on(c, &j->token), check_on(c, &j->logits), check_on(c, &j->sampler),
+              check_on(c, &j->seen), 0);
 }
 
 static void bench(struct check *c) {

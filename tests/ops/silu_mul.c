@@ -14,7 +14,7 @@ static void one(struct check *c, size_t rows, size_t width, float range, bool in
         g = check_at(&gate, i);
         want[i] = g / (1 + exp(-g)) * check_at(&up, i);
     }
-    op_silu_mul(&c->run, &dst, &gate, &up);
+    op_silu_mul(&c->run, check_on(c, &dst), check_on(c, &gate), check_on(c, &up));
     check_close(c, &dst, want, 2e-7, "silu_mul%s [%zu, %zu], gates to %g",
                 in_place ? " in place" : "", rows, width, (double)range);
     check_free(c);
@@ -30,7 +30,8 @@ static void each(struct check *c) {
         tensor_f32(&up)[i] = 1;
     }
     struct tensor dst = check_1d(c, TENSOR_F32, N);
-    op_silu_mul(&c->run, &dst, &gate, &up);
+    op_silu_mul(&c->run, check_on(c, &dst), check_on(c, &gate), check_on(c, &up));
+    check_back(c);
     for (size_t i = 0; i < N; i++) {
         double g = check_at(&gate, i), want = g / (1 + exp(-g));
         worst = fmax(worst, fabs(check_at(&dst, i) - want) / (fabs(want) + 1e-37));
@@ -43,7 +44,8 @@ static void extremes(struct check *c) {
     float g[] = {-1000, -100, 0, 100, 1e30F}, u[] = {1, 1, 1, 1, 1}, y[5];
     struct tensor gate = tensor_1d(TENSOR_F32, g, 5), up = tensor_1d(TENSOR_F32, u, 5);
     struct tensor dst = tensor_1d(TENSOR_F32, y, 5);
-    op_silu_mul(&c->run, &dst, &gate, &up);
+    op_silu_mul(&c->run, check_on(c, &dst), check_on(c, &gate), check_on(c, &up));
+    check_back(c);
     check_true(c, fabsf(y[0]) < 1e-30F && fabsf(y[1]) < 1e-30F,
                "silu_mul of large negative gates is 0");
     check_true(c, y[2] == 0 && y[3] == 100 && y[4] == 1e30F, "silu_mul of 0 and large gates");
@@ -60,7 +62,7 @@ static void test(struct check *c) {
 
 static void work(struct check *c, void *ctx) {
     struct tensor *t = ctx;
-    op_silu_mul(&c->run, &t[2], &t[0], &t[1]);
+    op_silu_mul(&c->run, check_on(c, &t[2]), check_on(c, &t[0]), check_on(c, &t[1]));
 }
 
 static void bench(struct check *c) {

@@ -29,7 +29,9 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t wi
     for (size_t i = 0; i < rows * width; i++)
         tensor_f32(&x)[i] *= range;
     struct tensor dst = in_place ? check_copy(c, &x) : check_2d(c, TENSOR_F32, rows, width);
-    op_snakebeta(&c->run, &dst, in_place ? &dst : &x, &alpha, &beta);
+    op_snakebeta(&c->run, check_on(c, &dst), check_on(c, in_place ? &dst : &x), check_on(c, &alpha),
+                 check_on(c, &beta));
+    check_back(c);
     double worst = worst_error(&dst, &x, &alpha, &beta);
     check_true(c, worst <= 1, "snakebeta%s %s [%zu, %zu], numbers to %g: %.2f of what is allowed",
                in_place ? " in place" : "", tensor_dtype_name(dtype), rows, width, (double)range,
@@ -49,7 +51,9 @@ static void large_angles(struct check *c, float frequency) {
         tensor_f32(&alpha)[i] = logf(frequency);
         tensor_f32(&beta)[i] = 0;
     }
-    op_snakebeta(&c->run, &dst, &x, &alpha, &beta);
+    op_snakebeta(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &alpha),
+                 check_on(c, &beta));
+    check_back(c);
     for (size_t i = 0; i < tensor_count(&x); i++) {
         float angle = tensor_f32(&x)[i] * expf(logf(frequency));
         double want = check_at(&x, i) + pow(sin((double)angle), 2);
@@ -62,9 +66,11 @@ static void large_angles(struct check *c, float frequency) {
 static void threads(struct check *c) {
     struct tensor x = check_2d(c, TENSOR_F32, 777, 97), alpha = check_1d(c, TENSOR_F32, 97);
     struct tensor one = check_copy(c, &x), two = check_copy(c, &x);
-    op_snakebeta(&c->run, &two, &x, &alpha, &alpha);
+    op_snakebeta(&c->run, check_on(c, &two), check_on(c, &x), check_on(c, &alpha),
+                 check_on(c, &alpha));
     check_threads(c, 1);
-    op_snakebeta(&c->run, &one, &x, &alpha, &alpha);
+    op_snakebeta(&c->run, check_on(c, &one), check_on(c, &x), check_on(c, &alpha),
+                 check_on(c, &alpha));
     check_threads(c, CHECK_THREADS);
     check_same(c, &one, &two, "snakebeta, one thread and two");
     check_free(c);
@@ -84,7 +90,8 @@ static void test(struct check *c) {
 
 static void work(struct check *c, void *ctx) {
     struct tensor *t = ctx;
-    op_snakebeta(&c->run, &t[3], &t[0], &t[1], &t[2]);
+    op_snakebeta(&c->run, check_on(c, &t[3]), check_on(c, &t[0]), check_on(c, &t[1]),
+                 check_on(c, &t[2]));
 }
 
 /* What one frame of sound goes through. */

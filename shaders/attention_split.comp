@@ -1,0 +1,259 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/attention_split.h"
+#include "shaders/lib/eight.glsl"
+#include "shaders/lib/math.glsl"
+#include "shaders/lib/memory.glsl"
+
+const uint THREADS = 256, QUERIES = ATTENTION_SPLIT_QUERIES, KEYS = ATTENTION_SPLIT_KEYS;
+layout(local_size_x = THREADS) in;
+layout(constant_id = 0) const uint HEAD_DIM = 128;
+layout(constant_id = 1) const bool KV_BF16 = false;
+layout(push_constant, scalar) uniform push {
+    attention_split_args a;
+};
+
+#include "shaders/lib/causal.glsl"
+
+/* What workgroups tell each other. */
+layout(buffer_reference, scalar, buffer_reference_align = 4) coherent buffer findings {
+    float at[];
+};
+
+/* For scores a thread has one key and one of eight parts of the dimensions, in vec4. */
+const uint PARTS = THREADS / KEYS, PART = (HEAD_DIM + 4 * PARTS - 1) / (4 * PARTS);
+/* For values it has two dimensions and every GROUPS-th key. */
+const uint PAIRS = HEAD_DIM / 2, GROUPS = THREADS / PAIRS < KEYS ? THREADS / PAIRS : KEYS;
+const uint EACH = (KEYS + GROUPS - 1) / GROUPS;
+/* What one workgroup finds: sums of values, largest scores, sums of masses. */
+const uint FOUND = QUERIES * (HEAD_DIM + 2);
+
+shared vec4 query[QUERIES * PARTS * PART];    /* scaled; zeros beyond HEAD_DIM */
+shared float part_score[PARTS * QUERIES * KEYS];
+shared vec4 score[QUERIES * KEYS / 4];        /* [query, key] */
+shared vec4 mass[KEYS * QUERIES / 4];         /* [key, query]: exp(score - largest) */
+shared float keep[QUERIES];                   /* what the sums so far are worth now */
+shared vec2 group_sum[QUERIES * THREADS];
+shared float largest[QUERIES], total[QUERIES];
+shared bool last;
+
+/* A query, in each of the KEYS threads of its number. */
+struct online {
+    uvec2 sees;    /* keys x .. y - 1 */
+    float largest; /* score so far */
+    float sum;     /* of this thread's masses so far */
+};
+
+/* ---- scores ---- */
+
+uint first_query() {
+    return gl_WorkGroupID.x * QUERIES;
+}
+
+void load_queries() {
+    const uint width = 4 * PARTS * PART;
+    float scale = 1 / sqrt(float(HEAD_DIM));
+    for (uint i = gl_LocalInvocationIndex; i < QUERIES * width; i += THREADS) {
+        uint d = i % width, number = first_query() + i / width;
+        bool exists = d < HEAD_DIM && number < a.rows * causal_sharing();
+        query[i / 4][i % 4] = exists ? floats(a.q + causal_row(number)).at[d] * scale : 0;
+    }
+}
+
+uint64_t address(uint64_t tensor, uint key) {
+    return tensor + causal_key(key) * HEAD_DIM * (KV_BF16 ? 2 : 4);
+}
+
+/* This thread's part of `key`, zeros beyond HEAD_DIM. */
+void load_key(out vec4 x[4], uint key) {
+    uint from = gl_LocalInvocationIndex / KEYS * PART;
+    uint64_t row = address(a.k, key);
+    for (uint i = 0; i < PART; i++)
+        x[i] = weight4(row, 4 * (from + i), HEAD_DIM, KV_BF16, HEAD_DIM % 4 == 0);
+}
+
+/* The score of the thread's query and key. */
+float make_score(vec4 x[4]) {
+    uint thread = gl_LocalInvocationIndex, key = thread % KEYS, part = thread / KEYS;
+    for (uint i = 0; i < QUERIES; i++) {
+        vec4 sum = vec4(0);
+        for (uint d = 0; d < PART; d++)
+            sum += query[(i * PARTS + part) * PART + d] * x[d];
+        part_score[(part * QUERIES + i) * KEYS + key] = sum.x + sum.y + (sum.z + sum.w);
+    }
+    barrier();
+    float sum = 0;
+    for (uint i = 0; i < PARTS; i++)
+        sum += part_score[i * QUERIES * KEYS + thread];
+    return sum;
+}
+
+/* The masses of the tile that begins at key `base`. */
+void soften(inout online o, float own, uint base) {
+    uint thread = gl_LocalInvocationIndex, key = thread % KEYS, number = thread / KEYS;
+    bool seen = base + key >= o.sees.x && base + key < o.sees.y;
+    float before = o.largest;
+    score[thread / 4][thread % 4] = seen ? own : before;
+    barrier();
+    for (uint i = 0; i < KEYS / 4; i++) {
+        vec4 s = score[number * (KEYS / 4) + i];
+        o.largest = max(o.largest, max(max(s.x, s.y), max(s.z, s.w)));
+    }
+    float worth = expf(before - o.largest), e = seen ? expf(own - o.largest) : 0;
+    o.sum = o.sum * worth + e;
+    mass[key * (QUERIES / 4) + number / 4][number % 4] = e;
+    if (key == 0)
+        keep[number] = worth;
+    barrier();
+}
+
+/* ---- values ---- */
+
+/* The thread's two numbers of its keys; zeros where there is no key. */
+void load_values(out vec2 v[8], uint base, uint end) {
+    uint thread = gl_LocalInvocationIndex, pair = thread % PAIRS, key = base + thread / PAIRS;
+    for (uint i = 0; i < EACH; i++, key += GROUPS) {
+        v[i] = vec2(0);
+        if (key >= end)
+            continue;
+        if (KV_BF16)
+            v[i] = widen2(uints(address(a.v, key)).at[pair]);
+        else
+            v[i] = uintBitsToFloat(duos(address(a.v, key)).at[pair]);
+    }
+}
+
+void add_values(inout vec2 sum[QUERIES], vec2 v[8]) {
+    uint key = gl_LocalInvocationIndex / PAIRS;
+    for (uint i = 0; i < QUERIES; i++)
+        sum[i] *= keep[i];
+    for (uint i = 0; i < EACH && key < KEYS; i++, key += GROUPS)
+        for (uint j = 0; j < QUERIES; j++)
+            sum[j] += mass[key * (QUERIES / 4) + j / 4][j % 4] * v[i];
+}
+
+/* The keys from first to end - 1. */
+void attend(uint first, uint end) {
+    uint thread = gl_LocalInvocationIndex, number = thread / KEYS;
+    online o = {causal_visible(first_query() + number), -1e30, 0};
+    vec2 sum[QUERIES], v[8];
+    vec4 x[4];
+    for (uint i = 0; i < QUERIES; i++)
+        sum[i] = vec2(0);
+    for (uint base = first; base < end; base += KEYS) {
+        load_key(x, min(base + thread % KEYS, end - 1));
+        load_values(v, base, end);
+        soften(o, make_score(x), base);
+        add_values(sum, v);
+    }
+    for (uint i = 0; i < QUERIES; i++)
+        group_sum[i * THREADS + thread] = sum[i];
+    part_score[thread] = o.sum;
+    barrier();
+    if (thread % KEYS == 0) {
+        float all = 0;
+        for (uint i = 0; i < KEYS; i++)
+            all += part_score[thread + i];
+        total[number] = all;
+        largest[number] = o.largest;
+    }
+    barrier();
+}
+
+/* Two numbers of a query's sum of values. */
+vec2 sum_of(uint number, uint pair) {
+    vec2 sum = vec2(0);
+    for (uint i = 0; i < GROUPS; i++)
+        sum += group_sum[number * THREADS + i * PAIRS + pair];
+    return sum;
+}
+
+/* ---- the result ---- */
+
+void store(uint number, uint d, float y) {
+    if (first_query() + number < a.rows * causal_sharing())
+        floats(a.dst + causal_row(first_query() + number)).at[d] = y;
+}
+
+/* Of a workgroup that has all keys. */
+void store_all() {
+    for (uint i = gl_LocalInvocationIndex; i < QUERIES * PAIRS; i += THREADS) {
+        vec2 y = sum_of(i / PAIRS, i % PAIRS) / total[i / PAIRS];
+        store(i / PAIRS, i % PAIRS * 2, y.x);
+        store(i / PAIRS, i % PAIRS * 2 + 1, y.y);
+    }
+}
+
+uint tile() {
+    return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+}
+
+findings found(uint split) {
+    return findings(a.found + uint64_t(tile() * gl_NumWorkGroups.z + split) * FOUND * 4);
+}
+
+/* Leaves what this workgroup has for the last one, and says whether this is it. */
+bool hand_in(uint splits) {
+    findings to = found(gl_WorkGroupID.z);
+    for (uint i = gl_LocalInvocationIndex; i < QUERIES * PAIRS; i += THREADS) {
+        vec2 sum = sum_of(i / PAIRS, i % PAIRS);
+        to.at[2 * i] = sum.x;
+        to.at[2 * i + 1] = sum.y;
+    }
+    if (gl_LocalInvocationIndex < QUERIES) {
+        to.at[QUERIES * HEAD_DIM + gl_LocalInvocationIndex] = largest[gl_LocalInvocationIndex];
+        to.at[QUERIES * (HEAD_DIM + 1) + gl_LocalInvocationIndex] = total[gl_LocalInvocationIndex];
+    }
+    memoryBarrierBuffer();
+    barrier();
+    if (gl_LocalInvocationIndex == 0) {
+        last = atomicAdd(uints(a.done).at[tile()], 1) == splits - 1;
+        if (last)
+            uints(a.done).at[tile()] = 0;
+    }
+    barrier();
+    memoryBarrierBuffer();
+    return last;
+}
+
+/* The share of one split in a query's result, into part_score[split, query]. */
+void make_shares(uint splits) {
+    const uint at = QUERIES * HEAD_DIM;
+    for (uint i = gl_LocalInvocationIndex; i < splits * QUERIES; i += THREADS) {
+        uint number = i % QUERIES;
+        float most = -1e30, sum = 0;
+        for (uint j = 0; j < splits; j++)
+            most = max(most, found(j).at[at + number]);
+        for (uint j = 0; j < splits; j++)
+            sum += expf(found(j).at[at + number] - most) * found(j).at[at + QUERIES + number];
+        part_score[i] = expf(found(i / QUERIES).at[at + number] - most) / sum;
+    }
+    barrier();
+}
+
+void merge(uint splits) {
+    make_shares(splits);
+    for (uint i = gl_LocalInvocationIndex; i < QUERIES * HEAD_DIM; i += THREADS) {
+        float y = 0;
+        for (uint j = 0; j < splits; j++)
+            y += part_score[j * QUERIES + i / HEAD_DIM] * found(j).at[i];
+        store(i / HEAD_DIM, i % HEAD_DIM, y);
+    }
+}
+
+void main() {
+    uvec2 keys = causal_range(first_query(), QUERIES);
+    uint tiles = (keys.y - keys.x + KEYS - 1) / KEYS;
+    uint each = (tiles + gl_NumWorkGroups.z - 1) / gl_NumWorkGroups.z;
+    uint splits = (tiles + each - 1) / each; /* the others have nothing to do */
+    if (gl_WorkGroupID.z >= splits)
+        return;
+    uint first = keys.x + gl_WorkGroupID.z * each * KEYS;
+    load_queries();
+    barrier();
+    attend(first, min(first + each * KEYS, keys.y));
+    if (splits == 1)
+        store_all();
+    else if (hand_in(splits))
+        merge(splits);
+}

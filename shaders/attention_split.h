@@ -1,0 +1,24 @@
+/* attention_split: attention of few rows. The keys are split over workgroups; the last of them to
+ * end adds up what all have found, in a fixed order. */
+#ifndef SHADERS_ATTENTION_SPLIT_H
+#define SHADERS_ATTENTION_SPLIT_H
+
+#include "shaders/lib/types.h"
+
+#define ATTENTION_SPLIT_QUERIES 8  /* of a workgroup */
+#define ATTENTION_SPLIT_KEYS    32 /* of a tile; a workgroup has whole tiles */
+#define ATTENTION_SPLIT_MAX     64 /* workgroups that share one's keys */
+
+/* Constants: 0: head_dim, even, at most 128; 1: k and v are bf16.
+ * Groups: (tiles of queries, kv heads, splits). */
+struct attention_split_args {
+    uint64_t dst, q; /* f32 [rows, heads, head_dim] */
+    uint64_t k, v;   /* f32|bf16 [S, kv_heads, head_dim] */
+    uint64_t at;     /* i32 [1] */
+    uint64_t found;  /* f32 [tiles * kv_heads, splits, 8 * (head_dim + 2)]: scratch */
+    uint64_t done;   /* i32 [tiles * kv_heads]: zeros, and again zeros when it ends */
+    uint32_t rows, heads, kv_heads;
+    uint32_t window; /* 0: all */
+};
+
+#endif

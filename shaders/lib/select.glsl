@@ -1,0 +1,143 @@
+/* select: what sample and sample_narrow do with scores. A workgroup of THREADS threads has items of
+ * ascending ids; each thread owns the run of them from own_first to own_end, one after another in
+ * the order of threads. Before it is included: THREADS, and `float score_at(uint item)`, never NaN. */
+#ifndef SHADERS_SELECT
+#define SHADERS_SELECT
+
+#include "shaders/lib/math.glsl"
+#include "shaders/lib/order.glsl"
+
+uint own_first, own_end;
+
+/* The run of this thread when items first .. first + n - 1 are shared by `threads`, of which it is
+ * number `thread`. */
+void own(uint first, uint n, uint thread, uint threads) {
+    uint each = (n + threads - 1) / threads;
+    own_first = first + min(n, thread * each);
+    own_end = first + min(n, thread * each + each);
+}
+
+uint key_at(uint item) {
+    return order(score_at(item));
+}
+
+/* ---- sums ---- */
+
+shared uint64_t select_part[2][THREADS];
+
+/* The sum of x over all threads before this one, and over all. */
+uint64_t scan(uint64_t x, out uint64_t total) {
+    uint i = gl_LocalInvocationIndex, now = 0;
+    barrier(); /* the last call's results have been read */
+    select_part[0][i] = x;
+    for (uint reach = 1; reach < THREADS; reach *= 2) {
+        barrier();
+        uint64_t sum = select_part[now][i];
+        if (i >= reach)
+            sum += select_part[now][i - reach];
+        now = 1 - now;
+        select_part[now][i] = sum;
+    }
+    barrier();
+    total = select_part[now][THREADS - 1];
+    return select_part[now][i] - x;
+}
+
+/* The largest item's key in the upper half, ~item in the lower: the first of equal ones. */
+uint64_t largest() {
+    uint64_t best = 0;
+    uint i = gl_LocalInvocationIndex;
+    for (uint item = own_first; item < own_end; item++)
+        best = max(best, uint64_t(key_at(item)) << 32 | ~item);
+    barrier();
+    select_part[0][i] = best;
+    for (uint half_way = THREADS / 2; half_way > 0; half_way /= 2) {
+        barrier();
+        if (i < half_way)
+            select_part[0][i] = max(select_part[0][i], select_part[0][i + half_way]);
+    }
+    barrier();
+    return select_part[0][0];
+}
+
+/* ---- masses ---- */
+
+/* Masses are integers, so that their sums are exact in any order: 1 is 2^44, and 2^17 ids cannot
+ * overflow. */
+const uint64_t MASS_ONE = 1ul << 44;
+float mass_largest = 0, mass_temp = 1;
+
+uint64_t mass_of(uint key) {
+    return uint64_t(expf((of_order(key) - mass_largest) / mass_temp) * 17592186044416.0);
+}
+
+/* ---- the cut ---- */
+
+const uint BINS = 2048;
+shared uint bin_low[BINS], bin_high[BINS];
+shared uint cut_digit;
+shared uint64_t cut_above;
+
+void bin_add(uint bin, uint64_t x) {
+    uint low = uint(x), before = atomicAdd(bin_low[bin], low);
+    uint high = uint(x >> 32) + uint(before + low < before);
+    if (high != 0)
+        atomicAdd(bin_high[bin], high);
+}
+
+uint64_t bin_sum(uint bin) {
+    return uint64_t(bin_high[bin]) << 32 | bin_low[bin];
+}
+
+/* Adds the items whose key is at least `from` and begins with `prefix` to the bins of their next
+ * `width` bits, which end at `shift`. */
+void fill_bins(bool by_mass, uint from, uint prefix, uint shift, uint width) {
+    barrier();
+    for (uint bin = gl_LocalInvocationIndex; bin < BINS; bin += THREADS)
+        bin_low[bin] = bin_high[bin] = 0;
+    barrier();
+    for (uint item = own_first; item < own_end; item++) {
+        uint key = key_at(item);
+        if (key >= from && (shift + width == 32 || key >> (shift + width) == prefix))
+            bin_add(key >> shift & ((1u << width) - 1), by_mass ? mass_of(key) : 1);
+    }
+    barrier();
+}
+
+/* Finds the bin at which the sum from the last bin down, added to cut_above, reaches target. */
+void find_bin(uint64_t target) {
+    const uint each = BINS / THREADS;
+    uint end = BINS - gl_LocalInvocationIndex * each;
+    uint64_t mine = 0, all, before = cut_above;
+    for (uint i = 1; i <= each; i++)
+        mine += bin_sum(end - i);
+    before += scan(mine, all); /* now every thread has read cut_above */
+    if (before >= target || before + mine < target)
+        return;
+    uint bin = end - 1;
+    for (; before + bin_sum(bin) < target; bin--)
+        before += bin_sum(bin);
+    cut_digit = bin;
+    cut_above = before;
+}
+
+/* The key at which the summed mass of items with keys of at least `from`, from the largest down,
+ * reaches target, which it does; `above` is the mass of all larger ones. by_mass false: each item
+ * counts 1. The bits of the key are found in three steps. */
+uint find_cut(bool by_mass, uint from, uint64_t target, out uint64_t above) {
+    const uint width[3] = {11, 11, 10};
+    uint cut = 0, shift = 32;
+    barrier(); /* the last call's result has been read */
+    cut_above = 0;
+    for (uint i = 0; i < 3; i++) {
+        shift -= width[i];
+        fill_bins(by_mass, from, cut, shift, width[i]);
+        find_bin(target);
+        barrier();
+        cut = cut << width[i] | cut_digit;
+    }
+    above = cut_above;
+    return cut;
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* sample: a draw from logits, or from what sample_narrow left of them; one workgroup. */
+#ifndef SHADERS_SAMPLE_H
+#define SHADERS_SAMPLE_H
+
+#include "shaders/lib/types.h"
+
+/* Constants: 0: threads, a power of two from 64 to 1024; 1: draw from lists. */
+struct sample_args {
+    uint64_t token;   /* i32 [1] */
+    uint64_t logits;  /* f32 [n] */
+    uint64_t state;   /* struct op_sampler of ops.h */
+    uint64_t seen;    /* i32 [n] or 0 */
+    /* n_lists rows of `width`, and how much of each is filled; all together ascending ids. */
+    uint64_t scores; /* f32 [n_lists, width] */
+    uint64_t ids;    /* i32 [n_lists, width] */
+    uint64_t counts; /* i32 [n_lists] */
+    uint32_t n, codebook;
+    uint32_t n_lists, width; /* n_lists: a power of two, at most as many as threads */
+};
+
+#endif

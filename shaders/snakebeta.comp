@@ -1,0 +1,30 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/lib/memory.glsl"
+#include "shaders/lib/math.glsl"
+#include "shaders/snakebeta.h"
+
+layout(local_size_x = SNAKEBETA_COLUMNS, local_size_y = 8) in;
+layout(constant_id = 0) const bool ALPHA_BF16 = false;
+layout(constant_id = 1) const bool BETA_BF16 = false;
+layout(push_constant, scalar) uniform push {
+    snakebeta_args a;
+};
+
+/* A thread stays in its column, for the sake of the two exponentials. */
+void main() {
+    uint c = gl_GlobalInvocationID.x;
+    if (c >= a.width)
+        return;
+    float frequency = expf(weight(a.alpha, c, ALPHA_BF16));
+    float magnitude = 1 / (expf(weight(a.beta, c, BETA_BF16)) + 1e-9);
+    uint tile = gl_WorkGroupID.y * SNAKEBETA_ROWS + gl_LocalInvocationID.y;
+    for (uint i = 0; i < SNAKEBETA_ROWS; i += gl_WorkGroupSize.y) {
+        uint t = tile + i;
+        if (t >= a.rows)
+            return;
+        uint64_t at = (uint64_t(t) * a.width + c) * 4;
+        float x = floats(a.x + at).at[0], sine = cos_sin(x * frequency).y;
+        floats(a.dst + at).at[0] = x + magnitude * (sine * sine);
+    }
+}
