@@ -4,6 +4,7 @@ static const float CONVNEXT_EPS = 1e-6F;
 
 void code2wav_reset(struct code2wav *v) {
     v->n_frames = 0;
+    v->steady = false;
     run_write(v->run, &v->position, (int32_t[1]){0});
     nn_cache_truncate(&v->cache, v->run, 0);
     for (size_t i = 0; i < v->config->n_upsamplers; i++)
@@ -17,24 +18,21 @@ void code2wav_reset(struct code2wav *v) {
     nn_conv_reset(&v->exit, v->run);
 }
 
-/* Codes to rows of the transformer, all its layers and its norm: [n, H]. */
-static struct tensor transform(struct code2wav *v, const int32_t *codes, size_t n) {
+/* The first n codes to rows of the transformer, all its layers and its norm: [n, H]. */
+static struct tensor transform(struct code2wav *v, size_t n) {
     const struct config_code2wav *c = v->config;
     struct run *run = v->run;
-    struct tensor ids = run_new_2d(run, RUN_STEP, TENSOR_I32, n, c->n_groups);
+    struct tensor ids = tensor_rows(&v->codes, 0, n);
     struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, n, c->text.hidden);
     struct tensor positions = run_new_2d(run, RUN_STEP, TENSOR_F32, n, 3);
-    run_write(run, &ids, codes);
     op_embed_sum(run, &x, v->tables, &ids, 1 / (float)c->n_groups);
     run_trace(run, &x, "code2wav.embed");
     /* Where a row is in the cache says nothing about its position: the cache slides. */
     op_positions(run, &positions, &v->position);
     struct tensor rope = nn_decoder_rope(&v->transformer, run, &positions);
-    nn_cache_slide(&v->cache, run, c->text.n_layers, c->text.window - 1, n);
     nn_decoder_layers(&v->transformer, run, &v->cache, &x, &rope, 0, c->text.n_layers);
     nn_cache_advance(&v->cache, run, n);
-    v->n_frames += n;
-    run_write(run, &v->position, (int32_t[1]){(int32_t)v->n_frames});
+    op_advance(run, &v->position, n);
     struct tensor y = nn_decoder_norm(&v->transformer, run, &x);
     run_trace(run, &y, "code2wav.norm");
     return y;
@@ -88,10 +86,10 @@ static struct tensor block(struct code2wav *v, size_t i, const struct tensor *x)
     return y;
 }
 
-struct tensor code2wav_push(struct code2wav *v, const int32_t *codes, size_t n) {
+/* The first n codes to sound, as a step tensor. */
+static struct tensor decode(struct code2wav *v, size_t n) {
     struct run *run = v->run;
-    run_step(run);
-    struct tensor fresh, x = transform(v, codes, n);
+    struct tensor fresh, x = transform(v, n);
     for (size_t i = 0; i < v->config->n_upsamplers; i++)
         x = upsample(v, i, &x);
     struct tensor in = nn_conv_input(&v->entry, run, x.shape[0], &fresh);
@@ -102,10 +100,40 @@ struct tensor code2wav_push(struct code2wav *v, const int32_t *codes, size_t n) 
     for (size_t i = 0; i < v->config->n_blocks && x.shape[0]; i++)
         x = block(v, i, &x);
     if (x.shape[0] == 0)
-        return run_new_1d(run, RUN_STEP, TENSOR_F32, 0);
+        return x;
     x = snake_conv(run, &v->snake, &v->exit, &x);
     op_clamp(run, &x, -1, 1);
-    struct tensor pcm = x;
-    pcm.rank = 1;
-    return pcm;
+    return x;
+}
+
+/* The same to v->sound; gives the number of samples. */
+static size_t make_sound(struct code2wav *v, size_t n) {
+    struct tensor x = decode(v, n), to = tensor_rows(&v->sound, 0, x.shape[0]);
+    if (x.shape[0])
+        op_copy(v->run, &to, &x);
+    return x.shape[0];
+}
+
+/* A steady push is the same sequence of ops whenever n is the same. */
+static size_t make_steady_sound(struct code2wav *v, size_t n) {
+    if (run_replay(v->run, &v->steps[n])) {
+        nn_cache_replayed(&v->cache, n);
+        return n * v->config->factor;
+    }
+    run_record(v->run, &v->steps[n]);
+    size_t n_samples = make_sound(v, n);
+    run_recorded(v->run, &v->steps[n]);
+    return n_samples;
+}
+
+struct tensor code2wav_push(struct code2wav *v, const int32_t *codes, size_t n) {
+    const struct config_decoder *c = &v->config->text;
+    struct tensor ids = tensor_rows(&v->codes, 0, n);
+    run_step(v->run);
+    run_write(v->run, &ids, codes);
+    nn_cache_slide(&v->cache, v->run, c->n_layers, c->window - 1, n);
+    size_t n_samples = v->steady ? make_steady_sound(v, n) : make_sound(v, n);
+    v->steady = n_samples > 0;
+    v->n_frames += n;
+    return tensor_rows(&v->sound, 0, n_samples);
 }

@@ -53,6 +53,10 @@ struct code2wav {
     struct nn_cache cache;
     struct tensor position; /* i32 [1]: frames since code2wav_reset */
     size_t n_frames;        /* the same, the host's copy */
+    struct tensor codes;    /* i32 [max_frames, n_groups]: what is pushed */
+    struct tensor sound;    /* f32 [max_frames * factor]: what comes of it */
+    bool steady;            /* all convolutions have a past, so n frames give n * factor samples */
+    struct run_recording *steps; /* [max_frames + 1] by n: a steady push */
     struct code2wav_upsampler upsamplers[8];
     struct nn_conv entry; /* decoder.0 */
     struct code2wav_block blocks[8];

@@ -115,6 +115,9 @@ int code2wav_load(struct code2wav *v, struct run *run, const struct config_code2
         return e->code;
     nn_cache_init(&v->cache, run, &c->text, 2 * (c->text.window - 1) + max_frames);
     v->position = run_new_1d(run, RUN_SESSION, TENSOR_I32, 1);
+    v->codes = run_new_2d(run, RUN_SESSION, TENSOR_I32, max_frames, c->n_groups);
+    v->sound = run_new_1d(run, RUN_SESSION, TENSOR_F32, max_frames * c->factor);
+    v->steps = arena_zalloc(&run->memory[RUN_SESSION], (max_frames + 1) * sizeof *v->steps);
     code2wav_reset(v);
     return 0;
 }

@@ -55,7 +55,11 @@ static int take_code0(struct codepred_turn *t, const struct frame *f, struct err
     t->has_hidden = false;
     struct tensor code0 = tensor_1d(TENSOR_I32, t->codes.data, 1);
     run_write(t->run, &code0, &code);
-    codepred_frame(&t->model, t->run, &t->hidden, &t->codes, &t->sum);
+    if (!run_replay(t->run, &t->frame)) {
+        run_record(t->run, &t->frame);
+        codepred_frame(&t->model, t->run, &t->hidden, &t->codes, &t->sum);
+        run_recorded(t->run, &t->frame);
+    }
     send_tensor(t, "codes", &t->codes);
     send_tensor(t, "codec_sum", &t->sum);
     run_step(t->run);

@@ -13,6 +13,7 @@ struct codepred_turn {
     struct run *run;
     const struct config_talker *config;
     struct codepred model;
+    struct run_recording frame;
     struct sampling said; /* by flags */
     uint64_t seed;
     struct tensor hidden, codes, sum; /* f32 [1, Dt], i32 [1, G], f32 [1, Dt] */

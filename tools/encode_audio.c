@@ -54,17 +54,14 @@ static struct tensor conv(struct run *run, const struct tensor *image, size_t he
     return dst;
 }
 
-/* One chunk of n mel frames to rows [conv_columns(n), d]. The image is `width` frames wide: a short
- * last chunk is padded with zeros, which leak into its last columns as in the reference. */
-static void encode_chunk(struct encoder *enc, const float *mel, size_t n, size_t width,
-                         const struct tensor *rows) {
+/* One chunk, `width` mel frames from frame `at` of the batch on, to rows [<= conv_columns(width),
+ * d]. A short last chunk is padded with zeros, which leak into its last columns as in the
+ * reference. */
+static void encode_chunk(struct encoder *enc, size_t at, size_t width, const struct tensor *rows) {
     struct run *run = enc->run;
     struct run_mark scratch = run_mark(run, RUN_STEP);
     size_t mels = enc->config->n_mels;
-    struct tensor image = run_new_2d(run, RUN_STEP, TENSOR_F32, width * mels, 1);
-    struct tensor filled = tensor_rows(&image, 0, n * mels);
-    run_zero(run, &image);
-    run_write(run, &filled, mel);
+    struct tensor image = tensor_rows(&enc->mel, at * mels, width * mels);
     for (size_t i = 0; i < 3; i++) {
         image = conv(run, &image, width, mels, &enc->conv[i]);
         width = half_up(width);
@@ -77,14 +74,8 @@ static void encode_chunk(struct encoder *enc, const float *mel, size_t n, size_t
 }
 
 static void add_positions(struct encoder *enc, const struct tensor *x) {
-    struct run *run = enc->run;
-    size_t a_chunk = enc->positions.shape[0], n = x->shape[0];
-    struct tensor ids = run_new_1d(run, RUN_STEP, TENSOR_I32, n);
-    int32_t *host = arena_alloc(&run->memory[RUN_STEP], n * sizeof *host);
-    for (size_t t = 0; t < n; t++)
-        host[t] = (int32_t)(t % a_chunk);
-    run_write(run, &ids, host);
-    op_embed_add(run, x, &enc->positions, &ids);
+    struct tensor places = tensor_rows(&enc->places, 0, x->shape[0]);
+    op_embed_add(enc->run, x, &enc->positions, &places);
 }
 
 /* ---- transformer ---- */
@@ -115,16 +106,51 @@ static void encode_layer(struct encoder *enc, const struct encoder_layer *l, con
     run_release(run, RUN_STEP, scratch);
 }
 
-static struct tensor project(struct encoder *enc, const struct tensor *x) {
+/* To enc->rows. */
+static void project(struct encoder *enc, const struct tensor *x) {
     struct run *run = enc->run;
     size_t n = x->shape[0];
     layer_norm(run, x, x, &enc->ln_post);
     run_trace(run, x, "audio.ln_post");
     struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, n, x->shape[1]);
-    struct tensor out = run_new_2d(run, RUN_STEP, TENSOR_F32, n, enc->config->output_dim);
+    struct tensor out = tensor_rows(&enc->rows, 0, n);
     linear(run, &h, x, &enc->proj1, OP_GELU);
     linear(run, &out, &h, &enc->proj2, OP_NONE);
-    return out;
+}
+
+/* ---- a batch ---- */
+
+/* enc->mel = the n frames and zeros up to whole chunks. */
+static void write_mel(struct encoder *enc, const float *mel, size_t n, size_t width) {
+    struct run *run = enc->run;
+    size_t mels = enc->config->n_mels, padded = (n + width - 1) / width * width;
+    struct tensor frames = tensor_rows(&enc->mel, 0, n * mels);
+    struct tensor rest = tensor_rows(&enc->mel, n * mels, (padded - n) * mels);
+    run_write(run, &frames, mel);
+    run_zero(run, &rest);
+    struct tensor traced = tensor_reshape_2d(&frames, n, mels);
+    run_trace(run, &traced, "audio.mel");
+}
+
+/* n frames of enc->mel, in chunks `width` wide, to enc->rows. */
+static void encode(struct encoder *enc, size_t n, size_t width) {
+    struct run *run = enc->run;
+    const struct config_audio *c = enc->config;
+    struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, encoder_rows(c, n), c->d_model);
+    for (size_t at = 0, row = 0; at < n; at += width) {
+        struct tensor rows = tensor_rows(&x, row, conv_columns(n - at < width ? n - at : width));
+        encode_chunk(enc, at, width, &rows);
+        row += rows.shape[0];
+    }
+    run_trace(run, &x, "audio.conv_out");
+    add_positions(enc, &x);
+    run_trace(run, &x, "audio.embed");
+    size_t window = window_frames(c) / chunk_frames(c) * conv_columns(width);
+    for (size_t i = 0; i < c->n_layers; i++) {
+        encode_layer(enc, &enc->layers[i], &x, window);
+        run_trace(run, &x, "audio.layers.%zu", i);
+    }
+    project(enc, &x);
 }
 
 void encoder_run(struct encoder *enc, const float *mel, size_t n, size_t n_frames, float *dst) {
@@ -132,22 +158,15 @@ void encoder_run(struct encoder *enc, const float *mel, size_t n, size_t n_frame
     const struct config_audio *c = enc->config;
     /* Chunks are as wide as the clip's widest. */
     size_t chunk = chunk_frames(c), width = n_frames < chunk ? n_frames : chunk;
+    struct tensor out = tensor_rows(&enc->rows, 0, encoder_rows(c, n));
     run_step(run);
-    struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, encoder_rows(c, n), c->d_model);
-    for (size_t at = 0, row = 0; at < n; at += chunk) {
-        size_t frames = n - at < chunk ? n - at : chunk;
-        struct tensor rows = tensor_rows(&x, row, conv_columns(frames));
-        encode_chunk(enc, mel + at * c->n_mels, frames, width, &rows);
-        row += rows.shape[0];
+    write_mel(enc, mel, n, width);
+    if (n != encoder_batch(c)) {
+        encode(enc, n, width);
+    } else if (!run_replay(run, &enc->batch)) {
+        run_record(run, &enc->batch);
+        encode(enc, n, width);
+        run_recorded(run, &enc->batch);
     }
-    run_trace(run, &x, "audio.conv_out");
-    add_positions(enc, &x);
-    run_trace(run, &x, "audio.embed");
-    size_t window = window_frames(c) / chunk * conv_columns(width);
-    for (size_t i = 0; i < c->n_layers; i++) {
-        encode_layer(enc, &enc->layers[i], &x, window);
-        run_trace(run, &x, "audio.layers.%zu", i);
-    }
-    struct tensor out = project(enc, &x);
     run_read(run, &out, dst);
 }

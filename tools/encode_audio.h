@@ -27,6 +27,10 @@ struct encoder {
     struct encoder_linear conv[3];  /* [C', 9 * C] over patches (time, mel, channel) */
     struct encoder_linear conv_out; /* [d, mels/8 * C'] */
     struct tensor positions;        /* f32 [tokens a chunk, d] */
+    struct tensor places;           /* i32 [rows a batch]: row of positions that each row gets */
+    struct tensor mel;              /* f32 [encoder_batch() * n_mels, 1]: what is encoded, */
+    struct tensor rows;             /* f32 [rows a batch, output_dim] and what comes of it */
+    struct run_recording batch;     /* a whole encoder_batch() */
     struct encoder_layer *layers;
     struct encoder_norm ln_post;
     struct encoder_linear proj1, proj2;

@@ -130,6 +130,21 @@ static void make_positions(struct encoder *enc) {
     run_step(enc->run);
 }
 
+/* What a batch is read from and written to. */
+static void make_batch(struct encoder *enc) {
+    const struct config_audio *c = enc->config;
+    struct run *run = enc->run;
+    size_t n_frames = encoder_batch(c), n_rows = encoder_rows(c, n_frames);
+    enc->mel = run_new_2d(run, RUN_SESSION, TENSOR_F32, n_frames * c->n_mels, 1);
+    enc->rows = run_new_2d(run, RUN_SESSION, TENSOR_F32, n_rows, c->output_dim);
+    enc->places = run_new_1d(run, RUN_SESSION, TENSOR_I32, n_rows);
+    int32_t *host = arena_alloc(&run->memory[RUN_STEP], n_rows * sizeof *host);
+    for (size_t t = 0; t < n_rows; t++)
+        host[t] = (int32_t)(t % enc->positions.shape[0]);
+    run_write(run, &enc->places, host);
+    run_step(run);
+}
+
 int encoder_create(struct encoder *enc, struct run *run, const struct config_audio *c,
                    struct weights *w, struct err *e) {
     *enc = (struct encoder){.run = run, .config = c};
@@ -139,6 +154,7 @@ int encoder_create(struct encoder *enc, struct run *run, const struct config_aud
     if (load_conv_out(enc, w, e))
         return e->code;
     make_positions(enc);
+    make_batch(enc);
     enc->layers = arena_zalloc(&run->memory[RUN_MODEL], c->n_layers * sizeof *enc->layers);
     for (size_t i = 0; i < c->n_layers; i++)
         if (load_layer(enc, w, i, e))

@@ -17,8 +17,6 @@ static int encode(struct audio_turns *t, struct sound_clip *clip, float *embeds,
     for (size_t at = 0; at < clip->n_frames && !e->code; at += got) {
         if (sound_clip_read(clip, mel, batch, &got, e))
             break;
-        struct tensor traced = tensor_2d(TENSOR_F32, mel, got, c->n_mels);
-        run_trace(t->encoder->run, &traced, "audio.mel");
         encoder_run(t->encoder, mel, got, clip->n_frames, embeds);
         embeds += encoder_rows(c, got) * c->output_dim;
     }

@@ -48,22 +48,49 @@ static int32_t read_code0(struct speech *s) {
     return code;
 }
 
-/* Completes and sends the frame whose code 0 the talker has just drawn, unless that ends the
- * speech. Inside this process, talker step and predictor are one fixed sequence of ops (a GPU
- * records it once), so what the predictor makes of the end is thrown away. A co-process is not
- * asked for it, and a trace does not show it. */
+/* Inside this process, talker step and predictor are one fixed sequence of ops: a GPU records it
+ * once, and what the predictor makes of the end of speech is thrown away. A co-process is not asked
+ * for that, and a trace does not show it: then code 0 is looked at first. */
+static bool is_one_piece(const struct speech *s) {
+    return !s->predictor.is_outside && !s->run->trace;
+}
+
+/* The talker's step, and in one piece with it the predictor. */
+static int begin_frame(struct speech *s, struct err *e) {
+    int code = 0;
+    run_step(s->run);
+    if (run_replay(s->run, &s->step)) {
+        talker_replayed(&s->talker);
+        return 0;
+    }
+    run_record(s->run, &s->step);
+    talker_step(&s->talker, s->run);
+    if (is_one_piece(s))
+        code = predictor_frame(&s->predictor, &s->talker, e);
+    run_recorded(s->run, &s->step);
+    return code;
+}
+
+/* Completes the frame whose code 0 the talker has drawn. */
+static int complete_frame(struct speech *s, bool dropped, int32_t *codes, struct err *e) {
+    if (!is_one_piece(s)) {
+        codes[0] = read_code0(s);
+        if (dropped || codes[0] == s->config->talker.codec_eos)
+            return 0;
+        if (predictor_frame(&s->predictor, &s->talker, e))
+            return e->code;
+    }
+    run_read(s->run, &s->talker.codes, codes);
+    return 0;
+}
+
+/* Sends the frame that has been begun, unless it ends the speech. */
 static int finish_frame(struct speech *s, double started, struct err *e) {
     const struct config_talker *c = &s->config->talker;
     int32_t *codes = arena_alloc(&s->run->memory[RUN_STEP], c->n_groups * sizeof *codes);
     bool dropped = s->compat && (int64_t)s->n_frames + 1 >= s->options.talker.limit;
-    bool look = s->predictor.is_outside || s->run->trace || dropped;
-    codes[0] = look ? read_code0(s) : -1;
-    if (codes[0] != c->codec_eos && !dropped) {
-        if (predictor_frame(&s->predictor, &s->talker, e))
-            return e->code;
-        run_read(s->run, &s->talker.codes, codes);
-    }
-    talker_count(&s->talker, s->run);
+    if (complete_frame(s, dropped, codes, e))
+        return e->code;
     if (codes[0] == c->codec_eos)
         end_speech(s, "stop");
     else if (dropped)
@@ -96,6 +123,8 @@ static int start_answer(struct speech *s, struct err *e) {
     talker_start(&s->talker, s->run, rows, rows + TALKER_HEADER * s->answer.width,
                  s->options.speaker);
     s->state = SPEECH_SPEAKING;
+    if (is_one_piece(s) && predictor_frame(&s->predictor, &s->talker, e))
+        return e->code;
     return finish_frame(s, started, e);
 }
 
@@ -108,8 +137,7 @@ static int next_frame(struct speech *s, struct err *e) {
     else
         talker_say_special(&s->talker, s->run, s->eos_said ? TALKER_PAD : TALKER_EOS);
     s->eos_said = s->text_ended && rowqueue_length(&s->answer) == 0;
-    talker_step(&s->talker, s->run);
-    return finish_frame(s, started, e);
+    return begin_frame(s, e) ? e->code : finish_frame(s, started, e);
 }
 
 /* Does all that the rows which are here allow. */
@@ -259,7 +287,6 @@ static void drop_turn(struct speech *s) {
     prompt_free(&s->prompt);
     rowqueue_clear(&s->answer);
     s->n_rows = 0;
-    s->talker.uncounted = 0;
     nn_cache_truncate(&s->talker.cache, s->run, s->history);
     s->state = SPEECH_IDLE;
 }

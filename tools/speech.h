@@ -24,6 +24,7 @@ struct speech {
     const struct config *config;
     struct talker talker;
     struct predictor predictor;
+    struct run_recording step;  /* of begin_frame() */
     struct speech_options said; /* by flags and files */
     bool compat, emit_hidden;
     bool has_specials; /* tts_embed has come */

@@ -106,7 +106,8 @@ void talker_say_special(struct talker *t, struct run *run, enum talker_special s
 
 /* ---- forward ---- */
 
-/* Runs x f32 [T, Dt], which is used up, through the layers; gives the normed rows. */
+/* Runs x f32 [T, Dt], which is used up, through the layers, behind what is in the cache; gives the
+ * normed rows. */
 static struct tensor forward(struct talker *t, struct run *run, const struct tensor *x) {
     struct tensor positions = nn_cache_positions(&t->cache, run, x->shape[0]);
     struct tensor rope = nn_decoder_rope(&t->decoder, run, &positions);
@@ -115,6 +116,7 @@ static struct tensor forward(struct talker *t, struct run *run, const struct ten
     nn_decoder_layers(&t->decoder, run, &t->cache, x, &rope, 0, t->decoder.config->n_layers);
     struct tensor y = nn_decoder_norm(&t->decoder, run, x);
     run_trace(run, &y, "talker.norm");
+    nn_cache_advance(&t->cache, run, x->shape[0]);
     return y;
 }
 
@@ -138,7 +140,6 @@ void talker_prefill(struct talker *t, struct run *run, size_t end, bool rest) {
             return;
         struct tensor x = tensor_rows(&t->inbox, at, stop - at);
         forward(t, run, &x);
-        nn_cache_advance(&t->cache, run, stop - at);
         run_step(run);
     }
 }
@@ -177,7 +178,6 @@ void talker_start(struct talker *t, struct run *run, const float *header, const 
 
     struct tensor y = forward(t, run, &x);
     draw(t, run, &y);
-    t->uncounted = TALKER_START;
 }
 
 void talker_step(struct talker *t, struct run *run) {
@@ -186,10 +186,8 @@ void talker_step(struct talker *t, struct run *run) {
     op_add(run, &x, &t->row);
     struct tensor y = forward(t, run, &x);
     draw(t, run, &y);
-    t->uncounted = 1;
 }
 
-void talker_count(struct talker *t, struct run *run) {
-    nn_cache_advance(&t->cache, run, t->uncounted);
-    t->uncounted = 0;
+void talker_replayed(struct talker *t) {
+    nn_cache_replayed(&t->cache, 1);
 }

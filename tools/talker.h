@@ -34,7 +34,6 @@ struct talker {
     struct tensor hidden;                 /* f32 [1, Dt]: normed state of the last step */
     struct tensor codes;                  /* i32 [1, G]: code 0 is the talker's */
     struct tensor codec_sum;              /* f32 [1, Dt]: of codes; written by the predictor */
-    size_t uncounted;                     /* rows of the last step */
 };
 
 /* Finds the weights and makes the session's tensors in run, with room for `context` rows. c and w
@@ -64,9 +63,8 @@ void talker_start(struct talker *t, struct run *run, const float *header, const 
 void talker_say(struct talker *t, struct run *run, const float *embed);
 void talker_say_special(struct talker *t, struct run *run, enum talker_special special);
 /* One step on codec_sum + text row: leaves hidden and code 0 of the next frame. A fixed sequence of
- * ops. */
+ * ops, which may be recorded; talker_replayed() after it has been replayed. */
 void talker_step(struct talker *t, struct run *run);
-/* After the frame of a start or step: its rows stay in the cache. */
-void talker_count(struct talker *t, struct run *run);
+void talker_replayed(struct talker *t);
 
 #endif

@@ -33,8 +33,11 @@ int thinker_wake(struct thinker *t, struct err *e) {
     }
     const struct config_decoder *c = &t->config->thinker;
     nn_cache_init(&t->cache, t->run, c, t->context);
-    t->x = run_new_2d(t->run, RUN_SESSION, TENSOR_F32, 1, c->hidden);
-    t->token = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, 1);
+    t->last = run_new_2d(t->run, RUN_SESSION, TENSOR_F32, 1, c->hidden);
+    t->drawn = run_new_1d(t->run, RUN_SESSION, TENSOR_F32, c->hidden + 1);
+    t->x = tensor_2d(TENSOR_F32, t->drawn.data, 1, c->hidden);
+    t->token = tensor_rows(&t->drawn, c->hidden, 1);
+    t->token.dtype = TENSOR_I32;
     t->sampler =
         run_new_1d(t->run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / sizeof(int32_t));
     t->seen = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, c->vocab);
@@ -57,15 +60,23 @@ static struct tensor embed(struct thinker *t, const int32_t *ids, size_t n) {
     return x;
 }
 
+/* How many rows of the history from `at` on and before last are media rows. */
+static size_t media_rows(const struct thinker_history *h, size_t at, size_t last) {
+    size_t n = 0;
+    while (at + n < last && h->media_row[at + n] >= 0)
+        n++;
+    return n;
+}
+
 /* The same of rows of the history, media rows in their places. */
 static struct tensor embed_rows(struct thinker *t, size_t first, size_t last) {
     const struct thinker_history *h = &t->history;
     struct tensor x = embed(t, h->ids + first, last - first);
-    for (size_t i = first; i < last; i++) {
-        if (h->media_row[i] < 0)
-            continue;
-        struct tensor place = tensor_rows(&x, i - first, 1);
-        run_write(t->run, &place, h->media + (size_t)h->media_row[i] * tensor_row(&x));
+    for (size_t i = first, n; i < last; i += n ? n : 1) {
+        n = media_rows(h, i, last);
+        struct tensor places = tensor_rows(&x, i - first, n);
+        if (n)
+            run_write(t->run, &places, h->media + (size_t)h->media_row[i] * tensor_row(&x));
     }
     return x;
 }
@@ -158,18 +169,19 @@ static void forward(struct thinker *t, const struct tensor *x, const struct tens
     struct tensor y = nn_decoder_norm(&t->decoder, run, x);
     run_trace(run, &y, "thinker.norm");
     nn_cache_advance(&t->cache, run, rows);
-    t->last = tensor_rows(&y, rows - 1, 1);
+    struct tensor last = tensor_rows(&y, rows - 1, 1);
+    op_copy(run, &t->last, &last);
 }
 
 /* Keeps the media rows of hidden, which are those of history from first on. */
 static void keep_hidden(struct thinker *t, const struct tensor *hidden, size_t first) {
     struct thinker_history *h = &t->history;
-    for (size_t i = 0; i < hidden->shape[0]; i++) {
-        int32_t row = h->media_row[first + i];
-        if (row < 0)
-            continue;
-        struct tensor from = tensor_rows(hidden, i, 1);
-        run_read(t->run, &from, h->hidden + (size_t)row * tensor_row(hidden));
+    for (size_t i = 0, n; i < hidden->shape[0]; i += n ? n : 1) {
+        n = media_rows(h, first + i, first + hidden->shape[0]);
+        struct tensor from = tensor_rows(hidden, i, n);
+        if (n)
+            run_read(t->run, &from,
+                     h->hidden + (size_t)h->media_row[first + i] * tensor_row(hidden));
     }
 }
 
@@ -199,23 +211,43 @@ void thinker_start(struct thinker *t, const struct op_sampler *s) {
     free(seen);
 }
 
-int32_t thinker_draw(struct thinker *t, float *row) {
-    int32_t token;
+static void draw(struct thinker *t) {
     struct tensor logits = run_new_2d(t->run, RUN_STEP, TENSOR_F32, 1, t->config->thinker.vocab);
     op_linear(t->run, &logits, &t->last, &t->head, NULL, OP_NONE);
     run_trace(t->run, &logits, "thinker.logits");
     op_sample(t->run, &t->token, &logits, &t->sampler, &t->seen, 0);
     op_embed(t->run, &t->x, &t->table, &t->token);
-    run_read(t->run, &t->token, &token);
-    run_read(t->run, &t->x, row);
+}
+
+static int32_t read_drawn(struct thinker *t, float *row) {
+    int32_t token;
+    size_t width = t->config->thinker.hidden;
+    float *drawn = arena_alloc(&t->run->memory[RUN_STEP], tensor_bytes(&t->drawn));
+    run_read(t->run, &t->drawn, drawn);
+    memcpy(row, drawn, width * sizeof *row);
+    memcpy(&token, drawn + width, sizeof token);
     return token;
+}
+
+int32_t thinker_draw(struct thinker *t, float *row) {
+    run_step(t->run);
+    draw(t);
+    return read_drawn(t, row);
 }
 
 void thinker_keep(struct thinker *t, int32_t token) {
     thinker_history_append_one(&t->history, token);
 }
 
-void thinker_step(struct thinker *t) {
+int32_t thinker_step(struct thinker *t, float *row) {
     run_step(t->run);
-    forward(t, &t->x, NULL);
+    if (run_replay(t->run, &t->step)) {
+        nn_cache_replayed(&t->cache, 1);
+    } else {
+        run_record(t->run, &t->step);
+        forward(t, &t->x, NULL);
+        draw(t);
+        run_recorded(t->run, &t->step);
+    }
+    return read_drawn(t, row);
 }

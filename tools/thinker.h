@@ -2,7 +2,7 @@
  * run through the layers, and draws tokens. Qwen3OmniMoeThinkerForConditionalGeneration.
  *
  * A turn:  thinker_hear, thinker_start,  thinker_prefill ... until all rows are in,
- *          then  thinker_draw, thinker_step, thinker_draw, ...
+ *          then  thinker_draw, thinker_step, thinker_step, ...
  * Only thinker_prefill, _draw and _step need more of the model than the embedding table. */
 #ifndef TOOLS_THINKER_H
 #define TOOLS_THINKER_H
@@ -28,11 +28,13 @@ struct thinker {
     struct nn_decoder decoder;
     struct nn_cache cache;
     struct tensor head;    /* lm_head [V, D] */
-    struct tensor last;    /* [1, D] the last row after the final norm; of the step */
-    struct tensor x;       /* [1, D] embedding of the token drawn last */
-    struct tensor token;   /* i32 [1] */
+    struct tensor last;    /* f32 [1, D] the last row that ran, after the final norm */
+    struct tensor drawn;   /* f32 [D + 1]: what the host reads of a draw, */
+    struct tensor x;       /* [1, D] the embedding of the token, */
+    struct tensor token;   /* i32 [1] and the token */
     struct tensor sampler; /* struct op_sampler */
     struct tensor seen;    /* i32 [V] ids of prompt and answer, for the repetition penalty */
+    struct run_recording step;
 };
 
 /* Finds the embedding table; all else comes with thinker_wake. context: 1 to max_position. */
@@ -62,12 +64,13 @@ void thinker_prefill(struct thinker *t, size_t last);
 
 /* A turn's sampler. */
 void thinker_start(struct thinker *t, const struct op_sampler *s);
-/* Draws a token after the last row that ran; embed [D]: its embedding. The token is no part of the
+/* Draws a token after the prompt's last row; embed [D]: its embedding. The token is no part of the
  * history yet. */
 int32_t thinker_draw(struct thinker *t, float *embed);
 /* Puts the token drawn last, which is no stop token, into the history. */
 void thinker_keep(struct thinker *t, int32_t token);
-/* Runs the token drawn last through the layers; there must be room for its row. */
-void thinker_step(struct thinker *t);
+/* Runs the token drawn last through the layers, where there must be room for its row, and draws the
+ * next. */
+int32_t thinker_step(struct thinker *t, float *embed);
 
 #endif

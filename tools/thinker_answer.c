@@ -121,18 +121,17 @@ static void start_sampler(struct thinker_turn *t) {
 static const char *speak(struct thinker_turn *t) {
     struct thinker *th = t->thinker;
     start_sampler(t);
-    for (;;) {
-        int32_t token = thinker_draw(th, t->buffer);
-        if (token == th->config->im_end)
-            return "stop";
+    int32_t token = thinker_draw(th, t->buffer);
+    while (token != th->config->im_end) {
         thinker_keep(th, token);
         send_token(t, token);
         if ((int64_t)t->facts.tokens == t->sampling.limit || thinker_filled(th) == th->context)
             return "length";
         if (stage_interrupted())
             return "interrupt";
-        thinker_step(th);
+        token = thinker_step(th, t->buffer);
     }
+    return "stop";
 }
 
 /* ---- the end ---- */

@@ -70,6 +70,10 @@ void nn_cache_advance(struct nn_cache *cache, struct run *run, size_t rows) {
     cache->length += rows;
 }
 
+void nn_cache_replayed(struct nn_cache *cache, size_t rows) {
+    cache->length += rows;
+}
+
 struct tensor nn_cache_positions(struct nn_cache *cache, struct run *run, size_t rows) {
     struct tensor positions = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, 3);
     op_positions(run, &positions, &cache->at);

@@ -57,6 +57,8 @@ void nn_decoder_layers(struct nn_decoder *d, struct run *run, struct nn_cache *c
                        const struct tensor *x, const struct tensor *rope, size_t first,
                        size_t last);
 void nn_cache_advance(struct nn_cache *cache, struct run *run, size_t rows);
+/* A recording with nn_cache_advance(rows) in it was replayed: the host's copy follows. */
+void nn_cache_replayed(struct nn_cache *cache, size_t rows);
 
 /* Rope table of rows at positions f32 [T, 3], for this decoder. Lives for the step. */
 struct tensor nn_decoder_rope(struct nn_decoder *d, struct run *run,
