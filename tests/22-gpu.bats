@@ -96,3 +96,23 @@ every() {
     OMNI_VULKAN_VALIDATE=1 dies_with 70 order vulkan
     said 'validation: '
 }
+
+@test "device: compiled kernels are kept on disk, and what is broken there does no harm" {
+    local cache=$XDG_CACHE_HOME/omni add=$BUILD/tests/ops/add
+    "$add" -d vulkan
+    files=("$cache"/*)
+    [ ${#files[@]} -eq 1 ]
+    cp "$cache"/vulkan-* "$BATS_TEST_TMPDIR/good"
+    for size in 0 9 -1 +1 70M; do
+        truncate -s "$size" "$cache"/vulkan-*
+        "$add" -d vulkan
+        cmp "$cache"/vulkan-* "$BATS_TEST_TMPDIR/good"
+    done
+    files=("$cache"/*)
+    [ ${#files[@]} -eq 1 ]
+}
+
+@test "device: no place for compiled kernels is no error" {
+    XDG_CACHE_HOME=/proc/none "$BUILD/tests/ops/add" -d vulkan
+    env -u XDG_CACHE_HOME -u HOME "$BUILD/tests/ops/add" -d vulkan
+}

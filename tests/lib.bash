@@ -5,6 +5,8 @@ ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 BUILD=${OMNI_BUILD:-$ROOT/build}
 GOLDEN=$ROOT/tests/golden
 PATH=$BUILD:$ROOT/pipelines:$PATH
+# Compiled kernels of Vulkan go here, not to the user's home.
+export XDG_CACHE_HOME=${BATS_RUN_TMPDIR:-/tmp}/cache
 export PATH OMNI_MODEL=${OMNI_MODEL:-$GOLDEN/tiny} OMNI_DEVICE=${OMNI_DEVICE:-cpu}
 
 # fails_with CODE COMMAND...: exits with CODE, in time, with exactly one line on stderr.

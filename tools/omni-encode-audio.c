@@ -74,5 +74,6 @@ int main(int argc, char **argv) {
     int code = stage_close(&t.stage);
     if (o.verbose)
         stage_say_memory(&t.run);
+    run_free(&t.run);
     return code;
 }

@@ -34,9 +34,9 @@ static int rank(VkPhysicalDevice p) {
 }
 
 /* The number of the best usable device, or -1. */
-static int find_best(const VkPhysicalDevice *devices, uint32_t n, bool hardware) {
+static int find_best(const VkPhysicalDevice *devices, size_t n, bool hardware) {
     int best = -1, best_rank = hardware ? 0 : -1;
-    for (uint32_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct gpu_info info;
         uint32_t family;
         gpu_describe(devices[i], &info, &family);
@@ -49,22 +49,17 @@ static int find_best(const VkPhysicalDevice *devices, uint32_t n, bool hardware)
 }
 
 static int choose(struct gpu *g, int number, struct err *e) {
-    uint32_t n = 0;
-    VkResult r = vkEnumeratePhysicalDevices(g->instance.instance, &n, NULL);
-    if (r || n == 0)
+    VkPhysicalDevice devices[GPU_DEVICES];
+    size_t n = gpu_devices(&g->instance, devices);
+    if (n == 0)
         return err_set(e, ERR_UNAVAILABLE, "there is no Vulkan device");
-    VkPhysicalDevice *devices = arena_xrealloc(NULL, n, sizeof *devices);
-    vkEnumeratePhysicalDevices(g->instance.instance, &n, devices);
     if (number < 0)
         number = find_best(devices, n, number == GPU_HARDWARE);
-    /* With none usable, the first says what it lacks. */
-    bool there = number < (int)n;
-    if (there)
-        g->physical = devices[number < 0 ? 0 : number];
-    free(devices);
-    if (!there)
-        return err_set(e, ERR_UNAVAILABLE, "there is no device vulkan:%d; the last is vulkan:%u",
+    if (number >= (int)n)
+        return err_set(e, ERR_UNAVAILABLE, "there is no device vulkan:%d; the last is vulkan:%zu",
                        number, n - 1);
+    /* With none usable, the first says what it lacks. */
+    g->physical = devices[number < 0 ? 0 : number];
     gpu_describe(g->physical, &g->info, &g->family);
     if (g->info.lacks[0])
         return err_set(e, ERR_UNAVAILABLE, "%s: the device lacks %s", g->info.name, g->info.lacks);

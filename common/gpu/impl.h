@@ -9,6 +9,7 @@
 enum {
     GPU_RING = 4,        /* command buffers in flight */
     GPU_PENDING = 64,    /* ranges remembered since the last barrier */
+    GPU_DEVICES = 16,    /* more are not looked at */
     GPU_PIPELINES = 1024 /* slots of the table; more than the catalogue can have */
 };
 
@@ -72,6 +73,7 @@ struct gpu {
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
+    bool compiled; /* something that may not be in the file */
     struct gpu_pipeline pipelines[GPU_PIPELINES];
 
     VkSemaphore timeline;
@@ -97,6 +99,8 @@ void gpu_check(VkResult r, const char *what);
 /* instance.c */
 VkResult gpu_instance_open(struct gpu_instance *i);
 void gpu_instance_close(struct gpu_instance *i);
+/* All devices, and how many there are. */
+size_t gpu_devices(const struct gpu_instance *i, VkPhysicalDevice devices[GPU_DEVICES]);
 /* Fills *info and the number of the queue family to use. */
 void gpu_describe(VkPhysicalDevice p, struct gpu_info *info, uint32_t *family);
 
@@ -130,6 +134,10 @@ VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
                         const uint32_t constants[GPU_CONSTANTS]);
 void gpu_programs_open(struct gpu *g);
 void gpu_programs_close(struct gpu *g);
+
+/* cache.c */
+void gpu_cache_open(struct gpu *g);
+void gpu_cache_close(struct gpu *g);
 
 /* record.c */
 void gpu_record_open(struct gpu *g);

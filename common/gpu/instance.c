@@ -1,10 +1,7 @@
 /* Which devices there are. */
-#include "common/base/arena.h"
 #include "common/gpu/impl.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 VkResult gpu_instance_open(struct gpu_instance *i) {
     *i = (struct gpu_instance){.instance = NULL};
@@ -85,17 +82,21 @@ void gpu_describe(VkPhysicalDevice p, struct gpu_info *info, uint32_t *family) {
         snprintf(info->lacks, sizeof info->lacks, "%s", lacks);
 }
 
+size_t gpu_devices(const struct gpu_instance *i, VkPhysicalDevice devices[GPU_DEVICES]) {
+    uint32_t n = GPU_DEVICES;
+    VkResult r = vkEnumeratePhysicalDevices(i->instance, &n, devices);
+    return r < 0 ? 0 : n;
+}
+
 size_t gpu_list(struct gpu_info *list, size_t room) {
     struct gpu_instance instance;
-    uint32_t n = 0, family;
+    VkPhysicalDevice devices[GPU_DEVICES];
+    uint32_t family;
     if (gpu_instance_open(&instance))
         return 0;
-    vkEnumeratePhysicalDevices(instance.instance, &n, NULL);
-    VkPhysicalDevice *devices = arena_xrealloc(NULL, n, sizeof *devices);
-    vkEnumeratePhysicalDevices(instance.instance, &n, devices);
+    size_t n = gpu_devices(&instance, devices);
     for (size_t i = 0; i < n && i < room; i++)
         gpu_describe(devices[i], &list[i], &family);
-    free(devices);
     gpu_instance_close(&instance);
     return n;
 }

@@ -12,14 +12,13 @@ void gpu_programs_open(struct gpu *g) {
                                                .pPushConstantRanges = &args};
     gpu_check(vkCreatePipelineLayout(g->device, &layout, NULL, &g->layout),
               "vkCreatePipelineLayout");
-    const VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    gpu_check(vkCreatePipelineCache(g->device, &cache, NULL, &g->cache), "vkCreatePipelineCache");
+    gpu_cache_open(g);
 }
 
 void gpu_programs_close(struct gpu *g) {
     for (size_t i = 0; i < GPU_PIPELINES; i++)
         vkDestroyPipeline(g->device, g->pipelines[i].pipeline, NULL);
-    vkDestroyPipelineCache(g->device, g->cache, NULL);
+    gpu_cache_close(g);
     vkDestroyPipelineLayout(g->device, g->layout, NULL);
 }
 
@@ -48,6 +47,7 @@ static VkPipeline compile(struct gpu *g, const struct gpu_program *p, const uint
         .layout = g->layout};
     gpu_check(vkCreateComputePipelines(g->device, g->cache, 1, &info, NULL, &pipeline), p->name);
     vkDestroyShaderModule(g->device, module, NULL);
+    g->compiled = true;
     return pipeline;
 }
 

@@ -1,0 +1,132 @@
+/* Compiled kernels, kept from one start to the next in $XDG_CACHE_HOME/omni, one file for each
+ * driver and device. It only saves time: whatever is wrong with it, kernels are compiled anew.
+ *
+ * The file: 8 bytes of magic, the FNV-1a hash of the rest (8 bytes), what the driver gave us.
+ * Drivers check the head of their data and little else, hence the hash. */
+#include "common/base/arena.h"
+#include "common/gpu/impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_ROOM = 1024, MOST = 64 << 20 /* more is old stuff: begin anew */ };
+
+struct head {
+    char magic[8];
+    uint64_t hash;
+};
+
+static const char magic[8] = {'o', 'm', 'n', 'i', 'v', 'k', '1', '\n'};
+
+static uint64_t hash_of(const unsigned char *data, size_t n) {
+    uint64_t h = 14695981039346656037U;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ data[i]) * 1099511628211U;
+    return h;
+}
+
+/* The directory, made if it is not there. False without a home. */
+static bool find_directory(char path[PATH_ROOM]) {
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/')
+        snprintf(path, PATH_ROOM, "%s", cache);
+    else if (home && home[0] == '/')
+        snprintf(path, PATH_ROOM, "%s/.cache", home);
+    else
+        return false;
+    mkdir(path, 0700);
+    size_t n = strlen(path);
+    snprintf(path + n, PATH_ROOM - n, "/omni");
+    mkdir(path, 0700);
+    return true;
+}
+
+/* Where the file of this driver and device is; false: nowhere. */
+static bool find_file(const struct gpu *g, char path[PATH_ROOM]) {
+    VkPhysicalDeviceProperties p;
+    if (!find_directory(path))
+        return false;
+    vkGetPhysicalDeviceProperties(g->physical, &p);
+    size_t n = strlen(path);
+    n += (size_t)snprintf(path + n, PATH_ROOM - n, "/vulkan-%x-%x-%x-", p.vendorID, p.deviceID,
+                          p.driverVersion);
+    for (size_t i = 0; i < VK_UUID_SIZE && n < PATH_ROOM; i++)
+        n += (size_t)snprintf(path + n, PATH_ROOM - n, "%02x", p.pipelineCacheUUID[i]);
+    return n < PATH_ROOM;
+}
+
+/* The data in the file, or NULL if there is none that is whole. */
+static unsigned char *read_data(const struct gpu *g, size_t *n) {
+    char path[PATH_ROOM];
+    struct stat st;
+    struct head head;
+    unsigned char *data = NULL;
+    FILE *f = find_file(g, path) ? fopen(path, "rb") : NULL;
+    if (f && fstat(fileno(f), &st) == 0 && st.st_size > (off_t)sizeof head && st.st_size <= MOST &&
+        fread(&head, sizeof head, 1, f) == 1 && !memcmp(head.magic, magic, sizeof magic)) {
+        *n = (size_t)st.st_size - sizeof head;
+        data = arena_xrealloc(NULL, *n, 1);
+        if (fread(data, 1, *n, f) != *n || hash_of(data, *n) != head.hash) {
+            free(data);
+            data = NULL;
+        }
+    }
+    if (f)
+        fclose(f);
+    return data;
+}
+
+/* A pipeline cache with what the file has. */
+static VkPipelineCache load(struct gpu *g) {
+    size_t n = 0;
+    unsigned char *data = read_data(g, &n);
+    const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                            .initialDataSize = n,
+                                            .pInitialData = data};
+    VkPipelineCache cache;
+    gpu_check(vkCreatePipelineCache(g->device, &info, NULL, &cache), "vkCreatePipelineCache");
+    free(data);
+    return cache;
+}
+
+void gpu_cache_open(struct gpu *g) {
+    g->cache = load(g);
+}
+
+/* To a new file that takes the old one's place: who reads at the same time sees one or the other.
+ */
+static void write_data(const struct gpu *g, const unsigned char *data, size_t n) {
+    char path[PATH_ROOM], fresh[PATH_ROOM + 16];
+    struct head head = {.hash = hash_of(data, n)};
+    memcpy(head.magic, magic, sizeof magic);
+    if (!find_file(g, path))
+        return;
+    snprintf(fresh, sizeof fresh, "%s.XXXXXX", path);
+    int fd = mkstemp(fresh);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (!f)
+        return;
+    bool whole = fwrite(&head, sizeof head, 1, f) == 1 && fwrite(data, 1, n, f) == n;
+    whole = fclose(f) == 0 && whole;
+    if (!whole || rename(fresh, path) != 0)
+        unlink(fresh);
+}
+
+void gpu_cache_close(struct gpu *g) {
+    size_t n = 0;
+    if (g->compiled) {
+        /* The other stages have written theirs in the meantime. */
+        VkPipelineCache others = load(g);
+        vkMergePipelineCaches(g->device, g->cache, 1, &others);
+        vkDestroyPipelineCache(g->device, others, NULL);
+        vkGetPipelineCacheData(g->device, g->cache, &n, NULL);
+    }
+    unsigned char *data = arena_xrealloc(NULL, n, 1);
+    if (n > 0 && n <= MOST && vkGetPipelineCacheData(g->device, g->cache, &n, data) == VK_SUCCESS)
+        write_data(g, data, n);
+    free(data);
+    vkDestroyPipelineCache(g->device, g->cache, NULL);
+}
