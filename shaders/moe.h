@@ -1,15 +1,14 @@
-/* moe: dst[t] += sum over chosen e of weights[t, e] * down_e(silu(gate_e x[t]) * up_e x[t]). Pair p
- * = t * chosen + i is row t with the i-th of its experts.
- *   few rows   moe_hidden: hidden[p] = silu(gate x) * up x;  moe_down: the weighted sum
- *   many       moe_plan sorts the pairs by expert into tiles; moe_hidden_many and moe_down_many are
- *              matrix products of such tiles; moe_combine is the weighted sum */
+/* moe: experts for many rows. Pair p = t * chosen + i is row t with the i-th of its experts.
+ * moe_plan sorts the pairs by expert into tiles; moe_hidden_many makes hidden[p] = silu(gate x[t]) *
+ * (up x[t]) and moe_down_many results[p] = down hidden[p], as matrix products of such tiles;
+ * moe_combine adds the weighted results to dst. */
 #ifndef SHADERS_MOE_H
 #define SHADERS_MOE_H
 
 #include "shaders/lib/types.h"
 
 /* Constants. 0: the matrices are bf16; 1: eight weights of a row always lie together at a multiple
- * of 16 bytes, as do their activations; 2 and 3, if many: rows and outs of a thread. */
+ * of 16 bytes, as do their activations; 2 and 3: rows and outs of a thread. */
 struct moe_args {
     uint64_t dst, x;         /* f32 [rows, width] */
     uint64_t experts;        /* i32 [rows, chosen] */
@@ -17,14 +16,13 @@ struct moe_args {
     uint64_t gate, up, down; /* expert 0's; f32|bf16 [inner, width] twice, [width, inner] */
     uint64_t apart;          /* bytes from one expert's matrix to the next one's of its kind */
     uint64_t hidden;         /* f32 [rows * chosen, inner] */
-    uint64_t results;        /* f32 [rows * chosen, width], if many */
-    uint64_t plan;           /* u32, see below, if many */
+    uint64_t results;        /* f32 [rows * chosen, width] */
+    uint64_t plan;           /* u32, see below */
     uint32_t rows, chosen, width, inner, n_experts;
-    uint32_t tile; /* pairs of a tile, if many */
+    uint32_t tile; /* pairs of a tile */
 };
 
 #define MOE_MAX_EXPERTS 1024
-#define MOE_MAX_CHOSEN 64
 
 /* The plan: n_tiles; for each of MOE_TILES tiles its expert, its first place and the places it
  * has; then the pair at each place. */

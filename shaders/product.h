@@ -8,8 +8,8 @@
 #include "shaders/lib/types.h"
 
 /* Constants. 0: w is bf16; 1: eight weights of a row always lie together at a multiple of 16 bytes,
- * as do their activations. product_few, 2: rows that share a read of the weights. product_many, 2
- * and 3: rows and outs of a thread. */
+ * as do their activations. product_few, 2: rows that share a read of the weights; 3: reads at
+ * once. product_many, 2 and 3: rows and outs of a thread. */
 struct product_args {
     uint64_t dst;   /* f32 [rows, outs] */
     uint64_t x;     /* f32 [rows + (taps - 1) * dilation, width] */

@@ -62,6 +62,14 @@ ops_program() {
     ops_program linear_add
 }
 
+@test "op norm_linears" {
+    ops_program norm_linears
+}
+
+@test "op norm_gated" {
+    ops_program norm_gated
+}
+
 @test "op conv" {
     ops_program conv
 }
@@ -112,6 +120,10 @@ ops_program() {
 
 @test "op moe_add" {
     ops_program moe_add
+}
+
+@test "op moe" {
+    ops_program moe
 }
 
 @test "op sample" {

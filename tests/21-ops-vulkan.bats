@@ -62,6 +62,14 @@ vulkan_program() {
     vulkan_program linear_add
 }
 
+@test "op norm_linears on vulkan" {
+    vulkan_program norm_linears
+}
+
+@test "op norm_gated on vulkan" {
+    vulkan_program norm_gated
+}
+
 @test "op conv on vulkan" {
     vulkan_program conv
 }
@@ -112,6 +120,10 @@ vulkan_program() {
 
 @test "op moe_add on vulkan" {
     vulkan_program moe_add
+}
+
+@test "op moe on vulkan" {
+    vulkan_program moe
 }
 
 @test "op sample on vulkan" {

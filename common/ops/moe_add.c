@@ -1,4 +1,5 @@
-#include "common/ops/moe.h"
+#include "common/ops/few.h"
+#include "common/ops/moe_gpu.h"
 #include "common/ops/product.h"
 #include "common/ops/row.h"
 
@@ -38,8 +39,13 @@ void op_moe_add(struct run *run, const struct tensor *dst, const struct tensor *
     size_t width = w->gate[0].shape[1], inner = w->gate[0].shape[0];
     size_t rows = tensor_count(x) / width, k = tensor_count(experts) / rows;
     assert(row_match(dst, x) && tensor_count(weights) == rows * k);
+    if (run->gpu && rows <= FEW_ROWS) {
+        moe_few(run, &(struct moe_few){
+                         .dst = dst, .x = x, .chosen = experts, .weights = weights, .experts = w});
+        return;
+    }
     if (run->gpu) {
-        moe_dispatch(run, dst, x, experts, weights, w);
+        moe_many(run, dst, x, experts, weights, w);
         return;
     }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);

@@ -63,6 +63,18 @@ void op_linear(struct run *run, const struct tensor *dst, const struct tensor *x
 /* dst[t, n] += b[n] + sum_k x[t, k] w[n, k]. */
 void op_linear_add(struct run *run, const struct tensor *dst, const struct tensor *x,
                    const struct tensor *w, const struct tensor *b);
+/* The projections behind a norm: dst[t] = w y for each of n, y = rms_norm(x[t]; norm, eps). */
+struct op_projection {
+    const struct tensor *dst, *w; /* f32 [T, N]; f32|bf16 [N, D] */
+};
+enum { OP_PROJECTIONS = 4 };
+void op_norm_linears(struct run *run, const struct op_projection *p, size_t n,
+                     const struct tensor *x, const struct tensor *norm, float eps);
+/* The first half of an MLP: dst[t] = silu(gate y) * (up y), y as before. dst [T, I], x [T, D],
+ * gate, up f32|bf16 [I, D]. */
+void op_norm_gated(struct run *run, const struct tensor *dst, const struct tensor *x,
+                   const struct tensor *norm, float eps, const struct tensor *gate,
+                   const struct tensor *up);
 /* Causal convolution over time, stride 1, as a product of k taps:
  *   dst[t, n] = b[n] + sum_{i<k} sum_c w[n, i, c] x[t + i * dilation, c]
  * x [T + (k-1) * dilation, C]: the first (k-1) * dilation rows are history (zeros at the start).
@@ -134,6 +146,22 @@ struct op_experts {
 void op_moe_add(struct run *run, const struct tensor *dst, const struct tensor *x,
                 const struct tensor *experts, const struct tensor *weights,
                 const struct op_experts *w);
+
+/* A whole mixture-of-experts MLP behind its norm:
+ *   y = rms_norm(x[t]; norm, eps);  experts, weights = op_route(router y)
+ *   x[t] += sum over chosen e of weights[t, e] * expert_e(y) [+ sigmoid(shared_gate y) * shared(y)]
+ * experts i32 [T, k] and weights f32 [T, k] are results too. */
+struct op_moe {
+    const struct tensor *norm; /* f32|bf16 [D] */
+    float eps;
+    const struct tensor *router; /* f32|bf16 [E, D] */
+    bool normalise;
+    const struct op_experts *experts;
+    /* The shared expert, or NULL: f32|bf16 [1, D]; [Is, D] twice; [D, Is]. */
+    const struct tensor *shared_gate, *gate, *up, *down;
+};
+void op_moe(struct run *run, const struct tensor *x, const struct tensor *experts,
+            const struct tensor *weights, const struct op_moe *m);
 
 /* ---- sampling ---- */
 

@@ -1,4 +1,5 @@
 /* Which kernel makes a product on a GPU, and how it is cut into workgroups. */
+#include "common/ops/few.h"
 #include "common/ops/product.h"
 #include "shaders/product.h"
 #include "shaders/programs.h"
@@ -6,10 +7,8 @@
 #include <assert.h>
 
 enum {
-    TEAMS = 8,           /* shaders/lib/team.glsl: sums that a workgroup makes at once */
     SIDE = 16,           /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
     SLICE = 16,          /* the same: summed numbers at a time */
-    FEW_ROWS = 8,        /* up to here reading the weights is what takes time */
     FEW_OUTS = 8,        /* with less, a tile is mostly empty */
     ENOUGH_GROUPS = 256, /* about two for each core of a large GPU */
     LEAST_SLICES = 8,    /* a part of a sum worth a workgroup */
@@ -23,9 +22,8 @@ static size_t at_most(size_t n, size_t most) {
     return n < most ? n : most;
 }
 
-/* Whether rows of `width` numbers can be read eight at a time. */
 static bool eights(const struct product *p) {
-    return p->width % 8 == 0 && run_address(p->w) % 16 == 0 && run_address(p->x) % 16 == 0;
+    return few_eights(p->width, run_address(p->w) | run_address(p->x));
 }
 
 static struct product_args arguments(const struct product *p) {
@@ -46,17 +44,16 @@ static struct product_args arguments(const struct product *p) {
 
 static void few(struct run *run, const struct product *p) {
     struct product_args a = arguments(p);
-    uint32_t rows = 1;
-    while (rows < p->rows && rows < FEW_ROWS)
-        rows *= 2;
-    run_dispatch(
-        run, &(struct run_kernel){.program = &shader_product_few,
-                                  .constants = {p->w->dtype == TENSOR_BF16, eights(p), rows},
-                                  .args = &a,
-                                  .args_size = sizeof a,
-                                  .groups = {run_groups(divide_up(p->rows, rows) * p->outs, TEAMS)},
-                                  .reads = {p->x, p->dst},
-                                  .writes = {p->dst}});
+    uint32_t rows = few_rows(p->rows);
+    run_dispatch(run, &(struct run_kernel){
+                          .program = &shader_product_few,
+                          .constants = {p->w->dtype == TENSOR_BF16, eights(p), rows,
+                                        few_batch(p->taps * p->width, rows)},
+                          .args = &a,
+                          .args_size = sizeof a,
+                          .groups = {run_groups(divide_up(p->rows, rows) * p->outs, FEW_TEAMS)},
+                          .reads = {p->x, p->dst},
+                          .writes = {p->dst}});
 }
 
 /* Rows and outs of a thread: large tiles read less, small ones give more workgroups. */

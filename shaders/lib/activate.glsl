@@ -2,6 +2,8 @@
 #ifndef SHADERS_ACTIVATE
 #define SHADERS_ACTIVATE
 
+#include "shaders/lib/math.glsl"
+
 const uint ACT_GELU = 1, ACT_SILU = 2;
 
 /* Absolute error below 2e-7. erf(t) = 1 - exp(-t q(t)) for t >= 0, q as in common/ops/cpu/math.h. */
@@ -12,12 +14,12 @@ float erf(float x) {
     float t = min(abs(x), 4.0), y = q[0];
     for (int i = 1; i < q.length(); i++)
         y = fma(y, t, q[i]);
-    y = 1 - exp(-y * t);
+    y = 1 - expf(-y * t);
     return x < 0 ? -y : y;
 }
 
 float silu(float x) {
-    return x / (1 + exp(-x));
+    return x * sigmoid(x);
 }
 
 float activate(uint act, float x) {

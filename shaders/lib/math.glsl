@@ -4,6 +4,8 @@
 #ifndef LIB_MATH_GLSL
 #define LIB_MATH_GLSL
 
+#include "shaders/lib/types.h"
+
 /* e^x to 0.6 units in the last place, for x in [-87.3, 88.3]; beyond, that of the nearer end. NaN
  * stays NaN. */
 float expf(float x) {

@@ -1,15 +1,12 @@
-/* Mixture of experts on a GPU: which kernels, and how they are cut into workgroups. */
-#include "common/ops/moe.h"
+/* Experts for many rows on a GPU: matrix products of tiles of rows that chose the same one. */
+#include "common/ops/few.h"
+#include "common/ops/moe_gpu.h"
 #include "shaders/moe.h"
 #include "shaders/programs.h"
 
 #include <assert.h>
 
-enum {
-    TEAMS = 8,    /* shaders/lib/team.glsl: sums that a workgroup makes at once */
-    SIDE = 16,    /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
-    FEW_ROWS = 8, /* up to here an expert has hardly more than one row */
-};
+enum { SIDE = 16 }; /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
 
 /* What the kernels touch and their arguments. */
 struct moe {
@@ -23,8 +20,7 @@ static size_t divide_up(size_t n, size_t by) {
     return (n + by - 1) / by;
 }
 
-/* Bytes from one expert's matrix to the next one's: the same for all experts and kinds. */
-static uint64_t distance(const struct op_experts *w) {
+uint64_t moe_apart(const struct op_experts *w) {
     const struct tensor *kinds[] = {w->gate, w->up, w->down};
     uint64_t apart = w->n < 2 ? 0 : run_address(&w->gate[1]) - run_address(&w->gate[0]);
     for (size_t kind = 0; kind < 3; kind++)
@@ -32,11 +28,6 @@ static uint64_t distance(const struct op_experts *w) {
             assert(run_address(&kinds[kind][e]) == run_address(&kinds[kind][0]) + e * apart);
     (void)kinds;
     return apart;
-}
-
-static bool eights(const struct moe_args *a) {
-    uint64_t all = a->x | a->gate | a->up | a->down | a->apart;
-    return a->width % 8 == 0 && a->inner % 8 == 0 && all % 16 == 0;
 }
 
 static void dispatch(struct run *run, const struct moe *m, const struct gpu_program *program,
@@ -52,14 +43,6 @@ static void dispatch(struct run *run, const struct moe *m, const struct gpu_prog
                                            .writes = {writes}});
 }
 
-static void few(struct run *run, struct moe *m) {
-    const struct moe_args *a = &m->args;
-    dispatch(run, m, &shader_moe_hidden, run_groups((size_t)a->rows * a->chosen * a->inner, TEAMS),
-             1, (const struct tensor *[4]){m->x, m->experts}, &m->hidden);
-    dispatch(run, m, &shader_moe_down, run_groups(a->width, TEAMS), a->rows,
-             (const struct tensor *[4]){&m->hidden, m->experts, m->weights, m->dst}, m->dst);
-}
-
 /* Rows and outs of a thread: the tile should not be much larger than what an expert has to do. */
 static void choose_tile(struct moe *m) {
     size_t each = (size_t)m->args.rows * m->args.chosen / m->args.n_experts;
@@ -68,7 +51,7 @@ static void choose_tile(struct moe *m) {
     m->args.tile = SIDE * m->constants[2];
 }
 
-static void many(struct run *run, struct moe *m) {
+static void dispatch_all(struct run *run, struct moe *m) {
     struct moe_args *a = &m->args;
     choose_tile(m);
     size_t pairs = (size_t)a->rows * a->chosen, outs = SIDE * m->constants[3];
@@ -86,9 +69,9 @@ static void many(struct run *run, struct moe *m) {
              (const struct tensor *[4]){&m->results, m->weights, m->dst}, m->dst);
 }
 
-void moe_dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
-                  const struct tensor *experts, const struct tensor *weights,
-                  const struct op_experts *w) {
+void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
+              const struct tensor *experts, const struct tensor *weights,
+              const struct op_experts *w) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     size_t width = w->gate[0].shape[1], inner = w->gate[0].shape[0];
     size_t rows = tensor_count(x) / width, pairs = tensor_count(experts);
@@ -101,7 +84,7 @@ void moe_dispatch(struct run *run, const struct tensor *dst, const struct tensor
                                .gate = run_address(&w->gate[0]),
                                .up = run_address(&w->up[0]),
                                .down = run_address(&w->down[0]),
-                               .apart = distance(w),
+                               .apart = moe_apart(w),
                                .hidden = run_address(&m.hidden),
                                .rows = (uint32_t)rows,
                                .chosen = (uint32_t)(pairs / rows),
@@ -109,11 +92,9 @@ void moe_dispatch(struct run *run, const struct tensor *dst, const struct tensor
                                .inner = (uint32_t)inner,
                                .n_experts = (uint32_t)w->n};
     m.constants[0] = w->gate[0].dtype == TENSOR_BF16;
-    m.constants[1] = eights(&m.args);
-    assert(m.args.chosen <= MOE_MAX_CHOSEN && w->n <= MOE_MAX_EXPERTS);
-    if (rows <= FEW_ROWS)
-        few(run, &m);
-    else
-        many(run, &m);
+    m.constants[1] =
+        few_eights(width | inner, m.args.x | m.args.gate | m.args.up | m.args.down | m.args.apart);
+    assert(w->n <= MOE_MAX_EXPERTS);
+    dispatch_all(run, &m);
     run_release(run, RUN_STEP, mark);
 }

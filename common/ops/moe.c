@@ -1,0 +1,75 @@
+#include "common/ops/few.h"
+#include "common/ops/moe_gpu.h"
+#include "common/ops/row.h"
+
+static bool alike(const struct op_moe *m) {
+    enum tensor_dtype dtype = m->experts->gate[0].dtype;
+    return !m->shared_gate ||
+           (m->gate->dtype == dtype && m->up->dtype == dtype && m->down->dtype == dtype);
+}
+
+/* On a GPU for few rows: the norm is part of each kernel, the choice of the second. */
+static void fused(struct run *run, const struct tensor *x, const struct tensor *experts,
+                  const struct tensor *weights, const struct op_moe *m) {
+    size_t rows = tensor_count(x) / tensor_count(m->norm);
+    struct tensor logits = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, m->router->shape[0]);
+    struct tensor shared = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, 1);
+    struct op_projection p[] = {{&logits, m->router}, {&shared, m->shared_gate}};
+    op_norm_linears(run, p, m->shared_gate ? 2 : 1, x, m->norm, m->eps);
+    moe_few(run, &(struct moe_few){.dst = x,
+                                   .x = x,
+                                   .chosen = experts,
+                                   .weights = weights,
+                                   .experts = m->experts,
+                                   .logits = &logits,
+                                   .normalise = m->normalise,
+                                   .norm = m->norm,
+                                   .eps = m->eps,
+                                   .shared_logit = m->shared_gate ? &shared : NULL,
+                                   .shared_gate = m->gate,
+                                   .shared_up = m->up,
+                                   .shared_down = m->down});
+}
+
+static void add_shared(struct run *run, const struct tensor *x, const struct tensor *y,
+                       const struct op_moe *m) {
+    size_t rows = y->shape[0], width = y->shape[1], inner = m->gate->shape[0];
+    struct tensor logit = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, 1);
+    struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, inner);
+    struct tensor up = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, inner);
+    struct tensor out = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, width);
+    op_linear(run, &logit, y, m->shared_gate, NULL, OP_NONE);
+    op_linear(run, &h, y, m->gate, NULL, OP_NONE);
+    op_linear(run, &up, y, m->up, NULL, OP_NONE);
+    op_silu_mul(run, &h, &h, &up);
+    op_linear(run, &out, &h, m->down, NULL, OP_NONE);
+    op_add_gated(run, x, &out, &logit);
+}
+
+/* The same by other ops. */
+static void compose(struct run *run, const struct tensor *x, const struct tensor *experts,
+                    const struct tensor *weights, const struct op_moe *m) {
+    size_t width = tensor_count(m->norm), rows = tensor_count(x) / width;
+    struct tensor y = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, width);
+    struct tensor logits = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, m->router->shape[0]);
+    op_rms_norm(run, &y, x, m->norm, m->eps);
+    op_linear(run, &logits, &y, m->router, NULL, OP_NONE);
+    op_route(run, experts, weights, &logits, m->normalise);
+    op_moe_add(run, x, &y, experts, weights, m->experts);
+    if (m->shared_gate)
+        add_shared(run, x, &y, m);
+}
+
+void op_moe(struct run *run, const struct tensor *x, const struct tensor *experts,
+            const struct tensor *weights, const struct op_moe *m) {
+    size_t width = tensor_count(m->norm), rows = tensor_count(x) / width;
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    assert(x->dtype == TENSOR_F32 && tensor_count(x) == rows * width);
+    assert(experts->dtype == TENSOR_I32 && tensor_count(experts) == tensor_count(weights));
+    assert(m->router->shape[0] == m->experts->n);
+    if (run->gpu && rows <= FEW_ROWS && alike(m))
+        fused(run, x, experts, weights, m);
+    else
+        compose(run, x, experts, weights, m);
+    run_release(run, RUN_STEP, mark);
+}

@@ -1,0 +1,91 @@
+/* Experts for few rows on a GPU: two kernels, which read each chosen weight once. */
+#include "shaders/moe_few.h"
+#include "common/ops/few.h"
+#include "common/ops/moe_gpu.h"
+#include "shaders/programs.h"
+
+#include <assert.h>
+
+/* The first workgroup of moe_hidden makes the choice, if that is its to make; the others have so
+ * many rows of weights each: their own choice must be worth it. */
+enum { ROWS_EACH = 2 * FEW_TEAMS };
+
+static uint64_t all_addresses(const struct moe_few *f, uint64_t apart) {
+    const struct op_experts *w = f->experts;
+    return run_address(f->x) | run_address(f->norm) | run_address(&w->gate[0]) |
+           run_address(&w->up[0]) | run_address(&w->down[0]) | apart | run_address(f->shared_gate) |
+           run_address(f->shared_up) | run_address(f->shared_down);
+}
+
+static void hidden(struct run *run, const struct moe_few *f, const struct tensor *h, bool eights,
+                   size_t rows) {
+    const struct op_experts *w = f->experts;
+    bool choose = f->logits;
+    struct moe_hidden_args a = {.x = run_address(f->x),
+                                .norm = run_address(f->norm),
+                                .logits = run_address(f->logits),
+                                .experts = run_address(f->chosen),
+                                .weights = run_address(f->weights),
+                                .gate = run_address(&w->gate[0]),
+                                .up = run_address(&w->up[0]),
+                                .apart = moe_apart(w),
+                                .shared_gate = run_address(f->shared_gate),
+                                .shared_up = run_address(f->shared_up),
+                                .hidden = run_address(h),
+                                .width = (uint32_t)w->gate[0].shape[1],
+                                .inner = (uint32_t)w->gate[0].shape[0],
+                                .shared_inner = f->shared_up ? (uint32_t)f->shared_up->shape[0] : 0,
+                                .n_experts = (uint32_t)w->n,
+                                .chosen = (uint32_t)(tensor_count(f->chosen) / rows),
+                                .normalise = f->normalise,
+                                .eps = f->eps};
+    size_t groups = run_groups(tensor_count(h) / rows, choose ? ROWS_EACH : FEW_TEAMS);
+    run_dispatch(run,
+                 &(struct run_kernel){.program = &shader_moe_hidden,
+                                      .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
+                                                    few_batch(a.width, 4), few_norm(f->norm)},
+                                      .args = &a,
+                                      .args_size = sizeof a,
+                                      .groups = {groups + choose, rows},
+                                      .reads = {f->x, f->chosen, choose ? f->logits : NULL},
+                                      .writes = {h, choose ? f->chosen : NULL, f->weights}});
+}
+
+static void down(struct run *run, const struct moe_few *f, const struct tensor *h, bool eights,
+                 size_t rows) {
+    const struct op_experts *w = f->experts;
+    struct moe_down_args a = {.dst = run_address(f->dst),
+                              .hidden = run_address(h),
+                              .experts = run_address(f->chosen),
+                              .weights = run_address(f->weights),
+                              .down = run_address(&w->down[0]),
+                              .apart = moe_apart(w),
+                              .shared_down = run_address(f->shared_down),
+                              .shared_logit = run_address(f->shared_logit),
+                              .width = (uint32_t)w->gate[0].shape[1],
+                              .inner = (uint32_t)w->gate[0].shape[0],
+                              .shared_inner = f->shared_up ? (uint32_t)f->shared_up->shape[0] : 0,
+                              .chosen = (uint32_t)(tensor_count(f->chosen) / rows)};
+    run_dispatch(run,
+                 &(struct run_kernel){.program = &shader_moe_down,
+                                      .constants = {w->down[0].dtype == TENSOR_BF16, eights},
+                                      .args = &a,
+                                      .args_size = sizeof a,
+                                      .groups = {run_groups(a.width, FEW_TEAMS), rows},
+                                      .reads = {h, f->chosen, f->weights, f->dst, f->shared_logit},
+                                      .writes = {f->dst}});
+}
+
+void moe_few(struct run *run, const struct moe_few *f) {
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    const struct op_experts *w = f->experts;
+    size_t width = w->gate[0].shape[1], inner = w->gate[0].shape[0];
+    size_t shared_inner = f->shared_up ? f->shared_up->shape[0] : 0;
+    size_t rows = tensor_count(f->x) / width, chosen = tensor_count(f->chosen) / rows;
+    struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, chosen * inner + shared_inner);
+    bool eights = few_eights(width | inner | shared_inner, all_addresses(f, moe_apart(w)));
+    assert(chosen <= MOE_FEW_CHOSEN && w->n <= MOE_FEW_EXPERTS);
+    hidden(run, f, &h, eights, rows);
+    down(run, f, &h, eights, rows);
+    run_release(run, RUN_STEP, mark);
+}

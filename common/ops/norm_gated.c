@@ -1,0 +1,58 @@
+#include "shaders/norm_gated.h"
+#include "common/ops/few.h"
+#include "common/ops/row.h"
+#include "shaders/programs.h"
+
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
+                     const struct tensor *norm, float eps, const struct tensor *gate,
+                     const struct tensor *up) {
+    size_t width = tensor_count(norm), rows = tensor_count(x) / width;
+    struct norm_gated_args a = {.dst = run_address(dst),
+                                .x = run_address(x),
+                                .norm = run_address(norm),
+                                .gate = run_address(gate),
+                                .up = run_address(up),
+                                .rows = (uint32_t)rows,
+                                .outs = (uint32_t)gate->shape[0],
+                                .width = (uint32_t)width,
+                                .eps = eps};
+    run_dispatch(run, &(struct run_kernel){
+                          .program = &shader_norm_gated,
+                          .constants = {gate->dtype == TENSOR_BF16,
+                                        few_eights(width, a.x | a.norm | a.gate | a.up),
+                                        few_rows(rows), few_batch(width, 2 * rows), few_norm(norm)},
+                          .args = &a,
+                          .args_size = sizeof a,
+                          .groups = {run_groups(a.outs, FEW_TEAMS)},
+                          .reads = {x},
+                          .writes = {dst}});
+}
+
+/* The same by other ops: on the CPU, for many rows, for matrices of different types. */
+static void compose(struct run *run, const struct tensor *dst, const struct tensor *x,
+                    const struct tensor *norm, float eps, const struct tensor *gate,
+                    const struct tensor *up) {
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    size_t width = tensor_count(norm), rows = tensor_count(x) / width;
+    struct tensor y = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, width);
+    struct tensor other = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, up->shape[0]);
+    op_rms_norm(run, &y, x, norm, eps);
+    op_linear(run, dst, &y, gate, NULL, OP_NONE);
+    op_linear(run, &other, &y, up, NULL, OP_NONE);
+    op_silu_mul(run, dst, dst, &other);
+    run_release(run, RUN_STEP, mark);
+}
+
+void op_norm_gated(struct run *run, const struct tensor *dst, const struct tensor *x,
+                   const struct tensor *norm, float eps, const struct tensor *gate,
+                   const struct tensor *up) {
+    size_t width = tensor_count(norm), rows = tensor_count(x) / width, outs = gate->shape[0];
+    assert(row_is_weight(norm) && row_is_weight(gate) && row_is_weight(up));
+    assert(x->dtype == TENSOR_F32 && dst->dtype == TENSOR_F32);
+    assert(tensor_row(gate) == width && tensor_row(up) == width && up->shape[0] == outs);
+    assert(tensor_count(x) == rows * width && tensor_count(dst) == rows * outs);
+    if (run->gpu && rows <= FEW_ROWS && gate->dtype == up->dtype)
+        dispatch(run, dst, x, norm, eps, gate, up);
+    else
+        compose(run, dst, x, norm, eps, gate, up);
+}

@@ -1,0 +1,45 @@
+/* moe_few: experts for few rows, in two kernels. For each row t a pair is the row with one of its
+ * experts; `hidden` holds its chosen * inner numbers and then the shared expert's.
+ *   moe_hidden   hidden = silu(gate y) * (up y); y is x[t], or rms_norm(x[t])
+ *   moe_down     dst[t] += sum over pairs of weight * down hidden [+ sigmoid(logit) * shared] */
+#ifndef SHADERS_MOE_FEW_H
+#define SHADERS_MOE_FEW_H
+
+#include "shaders/lib/types.h"
+
+#define MOE_FEW_EXPERTS 512
+#define MOE_FEW_CHOSEN 64
+
+/* Constants of both. 0: the matrices are bf16; 1: eight weights of a row always lie together at a
+ * multiple of 16 bytes, as do their activations. moe_hidden, 2: it chooses the experts itself; 3:
+ * loads at once; 4: norm is 0: none, 1: f32, 2: bf16. */
+struct moe_hidden_args {
+    uint64_t x;                      /* f32 [rows, width] */
+    uint64_t norm;                   /* f32|bf16 [width] */
+    uint64_t logits;                 /* f32 [rows, n_experts]; if it chooses */
+    uint64_t experts;                /* i32 [rows, chosen]; written if it chooses, else read */
+    uint64_t weights;                /* f32 [rows, chosen]; the same */
+    uint64_t gate, up;               /* expert 0's; f32|bf16 [inner, width] */
+    uint64_t apart;                  /* bytes from one expert's matrix to the next one's */
+    uint64_t shared_gate, shared_up; /* f32|bf16 [shared_inner, width] */
+    uint64_t hidden;                 /* f32 [rows, chosen * inner + shared_inner] */
+    uint32_t width, inner, shared_inner;
+    uint32_t n_experts, chosen;
+    uint32_t normalise;
+    float eps;
+};
+
+struct moe_down_args {
+    uint64_t dst;     /* f32 [rows, width] */
+    uint64_t hidden;  /* f32 [rows, chosen * inner + shared_inner] */
+    uint64_t experts; /* i32 [rows, chosen] */
+    uint64_t weights; /* f32 [rows, chosen] */
+    uint64_t down;    /* expert 0's; f32|bf16 [width, inner] */
+    uint64_t apart;
+    uint64_t shared_down;  /* f32|bf16 [width, shared_inner] */
+    uint64_t shared_logit; /* f32 [rows, 1] */
+    uint32_t width, inner, shared_inner;
+    uint32_t chosen;
+};
+
+#endif

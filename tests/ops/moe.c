@@ -1,0 +1,195 @@
+#include "tests/ops/check.h"
+
+#include <math.h>
+
+static const float eps = 1e-6F;
+
+/* shared: rows of the shared expert's matrices, 0: there is none. */
+struct shape {
+    size_t rows, width, inner, experts, chosen, shared;
+    bool normalise;
+};
+
+enum { GATE, UP, DOWN, KINDS, MOST_EXPERTS = 128 };
+
+/* all: [E, I, D], [E, I, D] and [E, D, I]; experts: one's each. shared: [Is, D] twice, [D, Is]. */
+struct job {
+    struct tensor x, norm, router, shared_gate, chosen, weights;
+    bool normalise;
+    struct tensor all[KINDS], experts[KINDS][MOST_EXPERTS], shared[KINDS];
+};
+
+static void make(struct check *c, struct job *j, const struct shape *s, enum tensor_dtype dtype) {
+    struct tensor ids = check_ints(c, s->rows * s->chosen);
+    j->x = check_2d(c, TENSOR_F32, s->rows, s->width);
+    j->norm = check_1d(c, dtype, s->width);
+    j->router = check_2d(c, dtype, s->experts, s->width);
+    j->shared_gate = check_2d(c, dtype, 1, s->width);
+    j->chosen = tensor_reshape_2d(&ids, s->rows, s->chosen);
+    j->weights = check_2d(c, TENSOR_F32, s->rows, s->chosen);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        size_t outs = kind == DOWN ? s->width : s->inner;
+        size_t width = kind == DOWN ? s->inner : s->width;
+        j->all[kind] = check_3d(c, dtype, s->experts, outs, width);
+        for (size_t e = 0; e < s->experts; e++) {
+            struct tensor one = tensor_rows(&j->all[kind], e, 1);
+            j->experts[kind][e] = tensor_reshape_2d(&one, outs, width);
+        }
+        if (s->shared)
+            j->shared[kind] = check_2d(c, dtype, kind == DOWN ? s->width : s->shared,
+                                       kind == DOWN ? s->shared : s->width);
+    }
+}
+
+static void work(struct check *c, void *ctx) {
+    struct job *j = ctx;
+    struct op_experts experts = {.n = j->router.shape[0]};
+    bool shared = j->shared[GATE].rank;
+    for (size_t kind = 0; kind < KINDS; kind++)
+        check_on(c, &j->all[kind]);
+    experts.gate = check_on_all(c, j->experts[GATE], experts.n);
+    experts.up = check_on_all(c, j->experts[UP], experts.n);
+    experts.down = check_on_all(c, j->experts[DOWN], experts.n);
+    op_moe(&c->run, check_on(c, &j->x), check_on(c, &j->chosen), check_on(c, &j->weights),
+           &(struct op_moe){.norm = check_on(c, &j->norm),
+                            .eps = eps,
+                            .router = check_on(c, &j->router),
+                            .normalise = j->normalise,
+                            .experts = &experts,
+                            .shared_gate = shared ? check_on(c, &j->shared_gate) : NULL,
+                            .gate = shared ? check_on(c, &j->shared[GATE]) : NULL,
+                            .up = shared ? check_on(c, &j->shared[UP]) : NULL,
+                            .down = shared ? check_on(c, &j->shared[DOWN]) : NULL});
+}
+
+/* ---- reference ---- */
+
+static double dot(const double *x, const struct tensor *w, size_t row) {
+    size_t n = tensor_row(w);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * check_at(w, row * n + i);
+    return sum;
+}
+
+static double *normalised(struct check *c, const struct job *j, size_t t) {
+    size_t width = j->x.shape[1];
+    double *y = check_doubles(c, width), squares = 0;
+    for (size_t k = 0; k < width; k++)
+        squares += check_at(&j->x, t * width + k) * check_at(&j->x, t * width + k);
+    for (size_t k = 0; k < width; k++)
+        y[k] = check_at(&j->x, t * width + k) * check_at(&j->norm, k) /
+               sqrt(squares / (double)width + eps);
+    return y;
+}
+
+/* x[d] += weight * down(silu(gate y) * up y)[d] */
+static void add_mlp(struct check *c, double *x, const double *y, const struct tensor *gate,
+                    const struct tensor *up, const struct tensor *down, double weight) {
+    size_t inner = gate->shape[0];
+    double *h = check_doubles(c, inner);
+    for (size_t i = 0; i < inner; i++) {
+        double g = dot(y, gate, i);
+        h[i] = g / (1 + exp(-g)) * dot(y, up, i);
+    }
+    for (size_t d = 0; d < down->shape[0]; d++)
+        x[d] += weight * dot(h, down, d);
+}
+
+/* Marks the k largest. */
+static void choose(const double *logit, size_t n, size_t k, bool *chosen) {
+    for (size_t e = 0; e < n; e++) {
+        size_t before = 0;
+        for (size_t other = 0; other < n; other++)
+            before += logit[other] > logit[e] || (logit[other] == logit[e] && other < e);
+        chosen[e] = before < k;
+    }
+}
+
+/* One row of x; its part of want_chosen and want_weights. */
+static void reference(struct check *c, const struct job *j, const struct shape *s, size_t t,
+                      double *x, double *want_chosen, double *want_weights) {
+    double *y = normalised(c, j, t), *logit = check_doubles(c, s->experts), sum = 0;
+    bool chosen[MOST_EXPERTS];
+    size_t i = 0;
+    for (size_t d = 0; d < s->width; d++)
+        x[d] = check_at(&j->x, t * s->width + d);
+    for (size_t e = 0; e < s->experts; e++)
+        logit[e] = dot(y, &j->router, e);
+    choose(logit, s->experts, s->chosen, chosen);
+    for (size_t e = 0; e < s->experts; e++)
+        sum += chosen[e] || !s->normalise ? exp(logit[e]) : 0;
+    for (size_t e = 0; e < s->experts; e++) {
+        if (!chosen[e])
+            continue;
+        want_chosen[i] = (double)e;
+        want_weights[i++] = exp(logit[e]) / sum;
+        add_mlp(c, x, y, &j->experts[GATE][e], &j->experts[UP][e], &j->experts[DOWN][e],
+                exp(logit[e]) / sum);
+    }
+    if (s->shared)
+        add_mlp(c, x, y, &j->shared[GATE], &j->shared[UP], &j->shared[DOWN],
+                1 / (1 + exp(-dot(y, &j->shared_gate, 0))));
+}
+
+/* ---- tests ---- */
+
+static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype) {
+    static struct job j;
+    double *x = check_doubles(c, s->rows * s->width);
+    double *chosen = check_doubles(c, s->rows * s->chosen);
+    double *weights = check_doubles(c, s->rows * s->chosen);
+    size_t wrong = 0;
+    j = (struct job){.normalise = s->normalise};
+    make(c, &j, s, dtype);
+    for (size_t t = 0; t < s->rows; t++)
+        reference(c, &j, s, t, x + t * s->width, chosen + t * s->chosen, weights + t * s->chosen);
+    work(c, &j);
+    check_close(c, &j.x, x, 1e-5, "moe %zu rows, %zu of %zu experts, %s [%zu, %zu], shared %zu",
+                s->rows, s->chosen, s->experts, tensor_dtype_name(dtype), s->inner, s->width,
+                s->shared);
+    check_close(c, &j.weights, weights, 1e-4, "their weights");
+    for (size_t i = 0; i < s->rows * s->chosen; i++)
+        wrong += tensor_i32(&j.chosen)[i] != (int32_t)chosen[i];
+    check_true(c, wrong == 0, "%zu wrong choices", wrong);
+    check_free(c);
+    run_step(&c->run);
+}
+
+static void test(struct check *c) {
+    const struct shape shapes[] = {
+        {1, 8, 3, 4, 1, 0, true},        {1, 64, 32, 8, 2, 16, true},
+        {1, 200, 72, 16, 6, 40, false},  {2, 33, 17, 5, 5, 9, true},
+        {5, 96, 40, 128, 8, 0, true},    {8, 128, 24, 100, 6, 72, false},
+        {1, 512, 64, 128, 8, 0, true},   {40, 64, 33, 8, 2, 20, true},
+        {20, 136, 48, 10, 3, 64, false},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        one(c, &shapes[i], TENSOR_F32);
+        one(c, &shapes[i], TENSOR_BF16);
+    }
+}
+
+/* Thinker and talker. */
+static void bench(struct check *c) {
+    const struct shape shapes[] = {{1, 2048, 768, 128, 8, 0, true},
+                                   {1, 1024, 384, 128, 6, 768, true},
+                                   {2, 1024, 384, 128, 6, 768, true}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const struct shape *s = &shapes[i];
+        static struct job j;
+        double each = 3.0 * (double)(s->inner * s->width), rows = (double)s->rows;
+        double weights = (double)s->chosen * each + 3.0 * (double)(s->shared * s->width) +
+                         (double)(s->experts * s->width);
+        j = (struct job){.normalise = s->normalise};
+        make(c, &j, s, TENSOR_BF16);
+        check_bench(c, work, &j, 2 * weights * rows, 2 * weights * rows,
+                    "moe %zu rows, %zu of %zu experts, bf16 [%zu, %zu], shared %zu", s->rows,
+                    s->chosen, s->experts, s->inner, s->width, s->shared);
+        check_free(c);
+    }
+}
+
+int main(int argc, char **argv) {
+    return check_main(argc, argv, test, bench);
+}
