@@ -1,5 +1,6 @@
 /* product: sums of scalar products over weights, behind linear, linear_add and conv.
- *   dst[t, n] (+)= act(b[n] + sum_{i < taps} sum_{c < width} w[n, i, c] x[t + i * dilation, c])
+ *   y[t, n] = b[n] + sum_{i < taps} sum_{c < width} w[n, i, c] x[t + i * dilation, c]
+ *   dst = act(y), or dst += scale * y
  * product_few is for few rows, product_many for many; product_sum adds what product_many left in
  * `parts` when it had more workgroups than results to give them. */
 #ifndef SHADERS_PRODUCT_H
@@ -15,10 +16,11 @@ struct product_args {
     uint64_t x;     /* f32 [rows + (taps - 1) * dilation, width] */
     uint64_t w;     /* f32|bf16 [outs, taps, width] */
     uint64_t b;     /* f32|bf16 [outs], or 0 */
+    uint64_t scale; /* f32|bf16 [outs], or 0; of what is added */
     uint64_t parts; /* f32 [n_parts, rows, outs] */
     uint32_t rows, outs, taps, width, dilation;
     uint32_t n_parts; /* the sum over taps and width is cut into so many */
-    uint32_t b_bf16;
+    uint32_t b_bf16, scale_bf16;
     uint32_t act; /* enum op_act */
     uint32_t add; /* dst += */
 };

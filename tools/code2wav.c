@@ -51,8 +51,7 @@ static struct tensor upsample(struct code2wav *v, size_t i, const struct tensor 
     op_layer_norm(run, &z, &z, &u->norm_w, &u->norm_b, CONVNEXT_EPS);
     wide = run_new_2d(run, RUN_STEP, TENSOR_F32, y.shape[0], u->wide_w.shape[0]);
     op_linear(run, &wide, &z, &u->wide_w, &u->wide_b, OP_GELU);
-    op_linear(run, &z, &wide, &u->narrow_w, &u->narrow_b, OP_NONE);
-    op_add_scaled(run, &y, &z, &u->gamma);
+    op_linear_add(run, &y, &wide, &u->narrow_w, &u->narrow_b, &u->gamma);
     run_trace(run, &y, "code2wav.upsample.%zu", i);
     return y;
 }
@@ -71,7 +70,7 @@ static void add_unit(struct run *run, struct code2wav_unit *u, const struct tens
     struct tensor y = snake_conv(run, &u->snake1, &u->conv1, x);
     op_snakebeta(run, &y, &y, &u->snake2.alpha, &u->snake2.beta);
     struct tensor w = tensor_reshape_2d(&u->conv2.w, u->conv2.w.shape[0], u->conv2.w.shape[2]);
-    op_linear_add(run, x, &y, &w, &u->conv2.b);
+    op_linear_add(run, x, &y, &w, &u->conv2.b, NULL);
     run_release(run, RUN_STEP, scratch);
 }
 

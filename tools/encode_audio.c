@@ -98,11 +98,11 @@ static void encode_layer(struct encoder *enc, const struct encoder_layer *l, con
     struct tensor q = heads(enc, &a, &l->q), k = heads(enc, &a, &l->k), v = heads(enc, &a, &l->v);
     struct tensor o = tensor_reshape_3d(&a, n, q.shape[1], q.shape[2]);
     op_attention_blocks(run, &o, &q, &k, &v, window);
-    op_linear_add(run, x, &a, &l->out.w, &l->out.b);
+    op_linear_add(run, x, &a, &l->out.w, &l->out.b, NULL);
     layer_norm(run, &a, x, &l->mlp_norm);
     struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, n, l->fc1.w.shape[0]);
     linear(run, &h, &a, &l->fc1, OP_GELU);
-    op_linear_add(run, x, &h, &l->fc2.w, &l->fc2.b);
+    op_linear_add(run, x, &h, &l->fc2.w, &l->fc2.b, NULL);
     run_release(run, RUN_STEP, scratch);
 }
 

@@ -96,98 +96,74 @@ struct tensor nn_decoder_norm(struct nn_decoder *d, struct run *run, const struc
     return y;
 }
 
-/* Projection of a [T, D] to heads: [T, heads, hd], normalised per head where the layer says so. */
-static struct tensor heads(struct run *run, const struct config_decoder *c, const struct tensor *a,
-                           const struct tensor *w, const struct tensor *norm) {
-    size_t rows = a->shape[0], n = w->shape[0] / c->head_dim;
-    struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, w->shape[0]);
-    op_linear(run, &x, a, w, NULL, OP_NONE);
-    if (norm && nn_present(norm)) {
-        struct tensor flat = tensor_reshape_2d(&x, rows * n, c->head_dim);
-        op_rms_norm(run, &flat, &flat, norm, c->eps);
-    }
-    return tensor_reshape_3d(&x, rows, n, c->head_dim);
+/* Heads [T, heads, hd] for the rows of a projection w, uninitialised. */
+static struct tensor new_heads(struct run *run, const struct config_decoder *c, size_t rows,
+                               const struct tensor *w) {
+    return run_new_3d(run, RUN_STEP, TENSOR_F32, rows, w->shape[0] / c->head_dim, c->head_dim);
 }
 
-/* x += scale * (y @ w^T), the scale being optional. */
-static void add_branch(struct run *run, const struct tensor *x, const struct tensor *y,
-                       const struct tensor *w, const struct tensor *scale) {
-    if (!nn_present(scale)) {
-        op_linear_add(run, x, y, w, NULL);
-        return;
-    }
-    struct tensor out = run_new_2d(run, RUN_STEP, TENSOR_F32, x->shape[0], x->shape[1]);
-    op_linear(run, &out, y, w, NULL, OP_NONE);
-    op_add_scaled(run, x, &out, scale);
+/* In place, where the layer says so. */
+static void norm_heads(struct run *run, const struct config_decoder *c, const struct tensor *x,
+                       const struct tensor *norm) {
+    struct tensor flat = tensor_reshape_2d(x, x->shape[0] * x->shape[1], c->head_dim);
+    if (nn_present(norm))
+        op_rms_norm(run, &flat, &flat, norm, c->eps);
+}
+
+/* NULL for an absent tensor, as ops want it. */
+static const struct tensor *optional(const struct tensor *t) {
+    return nn_present(t) ? t : NULL;
 }
 
 static void attention(struct nn_decoder *d, struct run *run, struct nn_cache *cache, size_t layer,
                       const struct tensor *x, const struct tensor *rope) {
     const struct config_decoder *c = d->config;
     const struct nn_layer *l = &d->layers[layer];
-    struct tensor a = run_new_2d(run, RUN_STEP, TENSOR_F32, x->shape[0], c->hidden);
-    op_rms_norm(run, &a, x, &l->input_norm, c->eps);
-    struct tensor q = heads(run, c, &a, &l->q, &l->q_norm);
-    struct tensor k = heads(run, c, &a, &l->k, &l->k_norm);
-    struct tensor v = heads(run, c, &a, &l->v, NULL);
+    size_t rows = x->shape[0];
+    struct tensor q = new_heads(run, c, rows, &l->q), k = new_heads(run, c, rows, &l->k);
+    struct tensor v = new_heads(run, c, rows, &l->v), o = new_heads(run, c, rows, &l->q);
+    struct op_projection qkv[] = {{&q, &l->q}, {&k, &l->k}, {&v, &l->v}};
+    op_norm_linears(run, qkv, 3, x, &l->input_norm, c->eps);
+    norm_heads(run, c, &q, &l->q_norm);
+    norm_heads(run, c, &k, &l->k_norm);
     op_rope(run, &q, rope);
     op_rope(run, &k, rope);
     op_kv_write(run, &cache->k[layer], &k, &cache->at);
     op_kv_write(run, &cache->v[layer], &v, &cache->at);
-    struct tensor o = run_new_3d(run, RUN_STEP, TENSOR_F32, x->shape[0], c->n_heads, c->head_dim);
     op_attention(run, &o, &q, &cache->k[layer], &cache->v[layer], &cache->at, c->window);
-    o = tensor_reshape_2d(&o, x->shape[0], c->n_heads * c->head_dim);
-    add_branch(run, x, &o, &l->o, &l->attention_scale);
+    op_linear_add(run, x, &o, &l->o, NULL, optional(&l->attention_scale));
 }
 
-/* silu(gate m) * up m, [T, I]. */
-static struct tensor gated(struct run *run, const struct nn_mlp *mlp, const struct tensor *m) {
-    size_t rows = m->shape[0], width = mlp->gate.shape[0];
-    struct tensor gate = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, width);
-    struct tensor up = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, width);
-    op_linear(run, &gate, m, &mlp->gate, NULL, OP_NONE);
-    op_linear(run, &up, m, &mlp->up, NULL, OP_NONE);
-    op_silu_mul(run, &gate, &gate, &up);
-    return gate;
-}
-
-static void shared_expert(struct run *run, const struct nn_layer *l, const struct tensor *x,
-                          const struct tensor *m) {
-    struct tensor gate = run_new_2d(run, RUN_STEP, TENSOR_F32, x->shape[0], 1);
-    struct tensor out = run_new_2d(run, RUN_STEP, TENSOR_F32, x->shape[0], x->shape[1]);
-    op_linear(run, &gate, m, &l->shared_gate, NULL, OP_NONE);
-    struct tensor h = gated(run, &l->mlp, m);
-    op_linear(run, &out, &h, &l->mlp.down, NULL, OP_NONE);
-    op_add_gated(run, x, &out, &gate);
-}
-
-static void experts(struct nn_decoder *d, struct run *run, size_t layer, const struct tensor *x,
-                    const struct tensor *m) {
+static void experts(struct nn_decoder *d, struct run *run, size_t layer, const struct tensor *x) {
     const struct config_decoder *c = d->config;
     const struct nn_layer *l = &d->layers[layer];
     size_t rows = x->shape[0];
-    struct tensor logits = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, c->n_experts);
     struct tensor chosen = run_new_2d(run, RUN_STEP, TENSOR_I32, rows, c->n_experts_used);
     struct tensor weights = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, c->n_experts_used);
-    op_linear(run, &logits, m, &l->router, NULL, OP_NONE);
-    op_route(run, &chosen, &weights, &logits, c->norm_topk);
+    bool shared = nn_present(&l->shared_gate);
+    op_moe(run, x, &chosen, &weights,
+           &(struct op_moe){.norm = &l->post_norm,
+                            .eps = c->eps,
+                            .router = &l->router,
+                            .normalise = c->norm_topk,
+                            .experts = &l->experts,
+                            .shared_gate = optional(&l->shared_gate),
+                            .gate = shared ? &l->mlp.gate : NULL,
+                            .up = shared ? &l->mlp.up : NULL,
+                            .down = shared ? &l->mlp.down : NULL});
     run_trace(run, &chosen, "%s.layers.%zu.experts", d->trace, layer);
     run_trace(run, &weights, "%s.layers.%zu.expert_weights", d->trace, layer);
-    op_moe_add(run, x, m, &chosen, &weights, &l->experts);
-    if (nn_present(&l->shared_gate))
-        shared_expert(run, l, x, m);
 }
 
 static void mlp(struct nn_decoder *d, struct run *run, size_t layer, const struct tensor *x) {
     const struct nn_layer *l = &d->layers[layer];
-    struct tensor m = run_new_2d(run, RUN_STEP, TENSOR_F32, x->shape[0], x->shape[1]);
-    op_rms_norm(run, &m, x, &l->post_norm, d->config->eps);
     if (d->config->n_experts) {
-        experts(d, run, layer, x, &m);
+        experts(d, run, layer, x);
         return;
     }
-    struct tensor h = gated(run, &l->mlp, &m);
-    add_branch(run, x, &h, &l->mlp.down, &l->mlp_scale);
+    struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, x->shape[0], l->mlp.gate.shape[0]);
+    op_norm_gated(run, &h, x, &l->post_norm, d->config->eps, &l->mlp.gate, &l->mlp.up);
+    op_linear_add(run, x, &h, &l->mlp.down, NULL, optional(&l->mlp_scale));
 }
 
 void nn_decoder_layers(struct nn_decoder *d, struct run *run, struct nn_cache *cache,

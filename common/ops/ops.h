@@ -60,9 +60,9 @@ void op_layer_norm(struct run *run, const struct tensor *dst, const struct tenso
  * NULL. */
 void op_linear(struct run *run, const struct tensor *dst, const struct tensor *x,
                const struct tensor *w, const struct tensor *b, enum op_act act);
-/* dst[t, n] += b[n] + sum_k x[t, k] w[n, k]. */
+/* dst[t, n] += scale[n] * (b[n] + sum_k x[t, k] w[n, k]); scale f32|bf16 [N] or NULL: 1. */
 void op_linear_add(struct run *run, const struct tensor *dst, const struct tensor *x,
-                   const struct tensor *w, const struct tensor *b);
+                   const struct tensor *w, const struct tensor *b, const struct tensor *scale);
 /* The projections behind a norm: dst[t] = w y for each of n, y = rms_norm(x[t]; norm, eps). */
 struct op_projection {
     const struct tensor *dst, *w; /* f32 [T, N]; f32|bf16 [N, D] */

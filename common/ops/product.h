@@ -10,6 +10,7 @@ struct product {
     const struct tensor *dst;   /* f32 [rows, outs] */
     const struct tensor *x;     /* f32 [rows + (taps - 1) * dilation, width] */
     const struct tensor *w, *b; /* f32|bf16 [outs, taps * width]; [outs] or NULL */
+    const struct tensor *scale; /* f32|bf16 [outs] or NULL: of what is added, on a GPU only */
     size_t rows, outs, taps, width, dilation;
     enum op_act act;
     bool add;

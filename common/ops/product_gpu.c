@@ -31,6 +31,7 @@ static struct product_args arguments(const struct product *p) {
                                  .x = run_address(p->x),
                                  .w = run_address(p->w),
                                  .b = run_address(p->b),
+                                 .scale = run_address(p->scale),
                                  .rows = (uint32_t)p->rows,
                                  .outs = (uint32_t)p->outs,
                                  .taps = (uint32_t)p->taps,
@@ -38,6 +39,7 @@ static struct product_args arguments(const struct product *p) {
                                  .dilation = (uint32_t)p->dilation,
                                  .n_parts = 1,
                                  .b_bf16 = p->b && p->b->dtype == TENSOR_BF16,
+                                 .scale_bf16 = p->scale && p->scale->dtype == TENSOR_BF16,
                                  .act = p->act,
                                  .add = p->add};
 }

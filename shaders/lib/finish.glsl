@@ -9,6 +9,8 @@ void finish(uint row, uint n, float sum) {
     floats dst = floats(a.dst + (uint64_t(row) * a.outs + n) * 4);
     if (a.b != 0)
         sum += weight(a.b, n, a.b_bf16 != 0);
+    if (a.scale != 0)
+        sum *= weight(a.scale, n, a.scale_bf16 != 0);
     if (a.add != 0)
         dst.at[0] += sum;
     else
