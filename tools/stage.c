@@ -245,6 +245,8 @@ static void send_trace(void *ctx, const char *name, const struct tensor *t) {
 }
 
 void stage_trace(struct stage *s, struct run *run, const struct opt *o) {
+    if (o->verbose > 1)
+        run_time(run);
     if (!o->trace)
         return;
     run->trace = send_trace;
@@ -252,7 +254,7 @@ void stage_trace(struct stage *s, struct run *run, const struct opt *o) {
     run->trace_glob = o->trace;
 }
 
-void stage_say_memory(const struct run *run) {
+void stage_say_memory(struct run *run) {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
     fprintf(stderr, "%s: at most %.1f MB resident; caches %.1f MB, activations %.1f MB",
@@ -264,6 +266,7 @@ void stage_say_memory(const struct run *run) {
                 run_device(run));
     else
         fprintf(stderr, " on the CPU (%s)\n", run_device(run));
+    run_say_times(run, stderr);
 }
 
 int stage_close(struct stage *s) {

@@ -75,11 +75,13 @@ void stage_lose_turn(struct stage *s, const struct err *e);
 /* True once SIGINT came in this turn. A second SIGINT exits 130 by itself. */
 bool stage_interrupted(void);
 
-/* Lets run_trace() send its tensors as frames of the current turn. */
+/* Lets run_trace() send its tensors as frames of the current turn; with -v given twice the times of
+ * the GPU's kernels are kept from here on, for stage_say_memory(). */
 void stage_trace(struct stage *s, struct run *run, const struct opt *o);
 
-/* For -v: the device, and the most memory that was in use, on stderr. */
-void stage_say_memory(const struct run *run);
+/* For -v: the device, the most memory that was in use, and the times if they are kept, on stderr.
+ */
+void stage_say_memory(struct run *run);
 
 /* Writes `end`, returns the exit code of the process. */
 int stage_close(struct stage *s);

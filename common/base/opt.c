@@ -13,10 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_HELP = 1, KEY_VERSION };
+enum { KEY_HELP = 1, KEY_VERSION, KEY_VERBOSE };
 
 static struct poptOption part_common[] = {
-    {"verbose", 'v', POPT_ARG_NONE, NULL, 0, "say on stderr what is done and what it took", NULL},
+    {"verbose", 'v', POPT_ARG_NONE, NULL, KEY_VERBOSE,
+     "say on stderr what is done and what it took", NULL},
     {"help", 'h', POPT_ARG_NONE, NULL, KEY_HELP, "print this help", NULL},
     {"version", 'V', POPT_ARG_NONE, NULL, KEY_VERSION, "print the version", NULL},
     POPT_TABLEEND};
@@ -58,7 +59,6 @@ static size_t build_table(struct opt *o, struct poptOption *table, const struct 
         table[n++] = trace;
     for (size_t i = 0; i < 3; i++)
         table[n++] = part_common[i];
-    table[n - 3].arg = &o->verbose;
     table[n] = (struct poptOption)POPT_TABLEEND;
     return n;
 }
@@ -146,6 +146,7 @@ void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *ow
     poptSetOtherOptionHelp(o->args, usage);
     int rc;
     while ((rc = poptGetNextOpt(o->args)) > 0) {
+        o->verbose += rc == KEY_VERBOSE;
         if (rc == KEY_HELP)
             print_help(o, what);
         if (rc == KEY_VERSION) {

@@ -12,7 +12,8 @@ struct opt {
     int threads;  /* -j; 0: one a core */
     char *seed;   /* -s as text; NULL: not given */
     char *trace;  /* --trace GLOB; NULL: none */
-    int precise, verbose;
+    int precise;
+    int verbose;      /* how often -v was given */
     poptContext args; /* remaining arguments: poptGetArg(o->args) */
 };
 

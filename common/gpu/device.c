@@ -85,6 +85,10 @@ static int open_device(struct gpu *g, struct err *e) {
                        g->info.name, (int)r);
     vkGetDeviceQueue(g->device, g->family, 0, &g->queue);
     vkGetPhysicalDeviceMemoryProperties(g->physical, &g->memory);
+    VkPhysicalDeviceProperties properties;
+    vkGetPhysicalDeviceProperties(g->physical, &properties);
+    g->unified = properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU ||
+                 properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
     return 0;
 }
 
@@ -116,6 +120,7 @@ void gpu_close(struct gpu *g) {
     gpu_transfer_close(g);
     gpu_programs_close(g);
     free(g->buffers);
+    free(g->times);
     vkDestroyDevice(g->device, NULL);
     gpu_instance_close(&g->instance);
     free(g);

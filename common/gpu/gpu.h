@@ -64,6 +64,17 @@ void gpu_write(struct gpu *g, uint64_t dst, const void *src, size_t bytes);
 void gpu_read(struct gpu *g, uint64_t src, void *dst, size_t bytes);
 void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes);
 
+/* A read that is not waited for, with its place among the commands all the same: gpu_post() submits
+ * what there is, gpu_collect() waits for that and copies to dst. For up to GPU_LETTERS small reads
+ * on their way. */
+enum { GPU_LETTERS = 16, GPU_LETTER = 64 << 10 };
+struct gpu_letter {
+    uint64_t done_at;
+    size_t at, bytes;
+};
+struct gpu_letter gpu_post(struct gpu *g, uint64_t src, size_t bytes);
+void gpu_collect(struct gpu *g, const struct gpu_letter *l, void *dst);
+
 /* ---- kernels ---- */
 
 /* A compute shader as the Makefile embeds it: shader_<name> of shaders/<name>.comp, declared in the
@@ -105,6 +116,18 @@ void gpu_wait(struct gpu *g);
 struct gpu_recording;
 void gpu_record(struct gpu *g);
 struct gpu_recording *gpu_recorded(struct gpu *g);
-void gpu_replay(struct gpu *g, const struct gpu_recording *r);
+void gpu_replay(struct gpu *g, struct gpu_recording *r);
+
+/* ---- times ---- */
+
+/* From now on the device's time is kept by kernel; recordings then run one at a time. gpu_times():
+ * what there is so far, the largest first. */
+struct gpu_time {
+    const char *name; /* of the program, or "(write)", "(read)", "(fill)" */
+    size_t n;
+    double seconds;
+};
+void gpu_time(struct gpu *g);
+const struct gpu_time *gpu_times(struct gpu *g, size_t *n);
 
 #endif

@@ -8,6 +8,7 @@
 
 enum {
     GPU_RING = 4,        /* command buffers in flight */
+    GPU_STAGE = 8 << 20, /* bytes of one piece of staging memory */
     GPU_PENDING = 64,    /* ranges remembered since the last barrier */
     GPU_DEVICES = 16,    /* more are not looked at */
     GPU_PIPELINES = 1024 /* slots of the table; more than the catalogue can have */
@@ -34,11 +35,20 @@ struct gpu_pending {
     bool all;
 };
 
+/* Time stamps of a command buffer: names[i] is what ended at stamp i, NULL its beginning. */
+struct gpu_stamps {
+    VkQueryPool pool;
+    const char **names;
+    size_t n;
+    bool running; /* submitted and not yet collected */
+};
+
 /* A command buffer of the ring. */
 struct gpu_commands {
     VkCommandPool pool;
     VkCommandBuffer buffer;
     uint64_t done_at; /* value of the timeline when the device is through with it */
+    struct gpu_stamps stamps;
 };
 
 /* One piece of staging memory. */
@@ -57,6 +67,8 @@ struct gpu_recording {
     struct gpu_recording *next;
     VkCommandPool pool;
     VkCommandBuffer buffer;
+    uint64_t done_at;
+    struct gpu_stamps stamps;
 };
 
 struct gpu {
@@ -67,6 +79,7 @@ struct gpu {
     uint32_t family;
     VkPhysicalDeviceMemoryProperties memory;
     struct gpu_info info;
+    bool unified; /* the device's memory is the host's */
 
     struct gpu_buffer **buffers; /* device memory in use, sorted by address */
     size_t n_buffers;
@@ -90,7 +103,13 @@ struct gpu {
 
     struct gpu_stage stages[GPU_RING];
     size_t stage_at;
-    struct gpu_buffer readback;
+    struct gpu_buffer readback, letters;
+    size_t letter_at;
+
+    bool timed;
+    double stamp_seconds; /* of one tick */
+    struct gpu_time *times;
+    size_t n_times;
 };
 
 /* Dies if r is an error: 71 out of memory, 69 device lost, else 70. */
@@ -148,6 +167,12 @@ VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t
 /* The next command waits for all before it. */
 void gpu_barrier_next(struct gpu *g);
 void gpu_wait_for(struct gpu *g, uint64_t value);
+
+/* time.c: all do nothing unless times are kept. */
+void gpu_stamps_begin(struct gpu *g, VkCommandBuffer buffer, struct gpu_stamps *s);
+void gpu_stamp(struct gpu *g, const char *name); /* after each command */
+void gpu_stamps_collect(struct gpu *g, struct gpu_stamps *s);
+void gpu_stamps_free(struct gpu *g, struct gpu_stamps *s);
 
 /* transfer.c */
 void gpu_transfer_close(struct gpu *g);

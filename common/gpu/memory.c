@@ -28,24 +28,32 @@ static uint32_t memory_type(const struct gpu *g, uint32_t allowed, VkMemoryPrope
     die(ERR_UNAVAILABLE, "%s: no memory of the kind that omni needs", g->info.name);
 }
 
-static VkDeviceMemory allocate(struct gpu *g, const VkMemoryRequirements *need,
-                               enum gpu_place place) {
+/* The kind of memory for a place. On unified memory the host shall see the device's, if it can. */
+static uint32_t memory_for(const struct gpu *g, uint32_t allowed, enum gpu_place place) {
+    const VkMemoryPropertyFlags own = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     const VkMemoryPropertyFlags seen =
         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    static const VkMemoryPropertyFlags nice[] = {
-        [GPU_DEVICE] = 0, [GPU_UPLOAD] = 0, [GPU_DOWNLOAD] = VK_MEMORY_PROPERTY_HOST_CACHED_BIT};
-    VkMemoryPropertyFlags must = place == GPU_DEVICE ? VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT : seen;
+    switch (place) {
+    case GPU_UPLOAD:
+        return memory_type(g, allowed, seen, 0);
+    case GPU_DOWNLOAD:
+        return memory_type(g, allowed, seen, VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+    default:
+        return memory_type(g, allowed, own, g->unified ? seen : 0);
+    }
+}
+
+static VkDeviceMemory allocate(struct gpu *g, size_t bytes, uint32_t type) {
     const VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
                                              .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
     const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                                        .pNext = &flags,
-                                       .allocationSize = need->size,
-                                       .memoryTypeIndex =
-                                           memory_type(g, need->memoryTypeBits, must, nice[place])};
+                                       .allocationSize = bytes,
+                                       .memoryTypeIndex = type};
     VkDeviceMemory memory;
     VkResult r = vkAllocateMemory(g->device, &info, NULL, &memory);
     if (r == VK_ERROR_OUT_OF_DEVICE_MEMORY || r == VK_ERROR_OUT_OF_HOST_MEMORY)
-        die(ERR_MEMORY, "out of device memory: %zu bytes on %s", (size_t)need->size, g->info.name);
+        die(ERR_MEMORY, "out of device memory: %zu bytes on %s", bytes, g->info.name);
     gpu_check(r, "vkAllocateMemory");
     return memory;
 }
@@ -61,12 +69,14 @@ struct gpu_buffer gpu_buffer_new(struct gpu *g, size_t bytes, enum gpu_place pla
     gpu_check(vkCreateBuffer(g->device, &info, NULL, &b.buffer), "vkCreateBuffer");
     VkMemoryRequirements need;
     vkGetBufferMemoryRequirements(g->device, b.buffer, &need);
-    b.memory = allocate(g, &need, place);
+    uint32_t type = memory_for(g, need.memoryTypeBits, place);
+    b.memory = allocate(g, need.size, type);
     gpu_check(vkBindBufferMemory(g->device, b.buffer, b.memory, 0), "vkBindBufferMemory");
     const VkBufferDeviceAddressInfo named = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
                                              .buffer = b.buffer};
     b.address = vkGetBufferDeviceAddress(g->device, &named);
-    if (place != GPU_DEVICE)
+    bool seen = g->memory.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    if (place != GPU_DEVICE || (g->unified && seen))
         gpu_check(vkMapMemory(g->device, b.memory, 0, VK_WHOLE_SIZE, 0, &b.mapped), "vkMapMemory");
     return b;
 }

@@ -40,11 +40,14 @@ void gpu_record_open(struct gpu *g) {
 }
 
 void gpu_record_close(struct gpu *g) {
-    for (size_t i = 0; i < GPU_RING; i++)
+    for (size_t i = 0; i < GPU_RING; i++) {
         vkDestroyCommandPool(g->device, g->ring[i].pool, NULL);
+        gpu_stamps_free(g, &g->ring[i].stamps);
+    }
     for (struct gpu_recording *r = g->recordings, *next; r; r = next) {
         next = r->next;
         vkDestroyCommandPool(g->device, r->pool, NULL);
+        gpu_stamps_free(g, &r->stamps);
         free(r);
     }
     vkDestroySemaphore(g->device, g->timeline, NULL);
@@ -82,8 +85,10 @@ static VkCommandBuffer collecting(struct gpu *g) {
     if (g->open)
         return c->buffer;
     gpu_wait_for(g, c->done_at);
+    gpu_stamps_collect(g, &c->stamps);
     gpu_check(vkResetCommandPool(g->device, c->pool, 0), "vkResetCommandPool");
     begin(c->buffer, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT);
+    gpu_stamps_begin(g, c->buffer, &c->stamps);
     g->open = true;
     return c->buffer;
 }
@@ -95,6 +100,7 @@ void gpu_submit(struct gpu *g) {
     gpu_check(vkEndCommandBuffer(c->buffer), "vkEndCommandBuffer");
     submit(g, c->buffer);
     c->done_at = g->submitted;
+    c->stamps.running = c->stamps.n > 0;
     g->ring_at = (g->ring_at + 1) % GPU_RING;
     g->n_commands = 0;
     g->open = false;
@@ -180,6 +186,7 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
     vkCmdPushConstants(buffer, g->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)d->args_size,
                        d->args);
     vkCmdDispatch(buffer, d->groups[0], d->groups[1], d->groups[2]);
+    gpu_stamp(g, d->program->name);
 }
 
 /* ---- recordings ---- */
@@ -188,9 +195,10 @@ void gpu_record(struct gpu *g) {
     if (g->recording)
         die(ERR_SOFTWARE, "a recording inside a recording");
     struct gpu_recording *r = arena_xrealloc(NULL, 1, sizeof *r);
+    *r = (struct gpu_recording){.next = g->recordings};
     commands_new(g, &r->pool, &r->buffer);
     begin(r->buffer, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
-    r->next = g->recordings;
+    gpu_stamps_begin(g, r->buffer, &r->stamps);
     g->recordings = g->recording = r;
     /* It may follow anything, itself too. */
     g->before = g->pending;
@@ -205,8 +213,14 @@ struct gpu_recording *gpu_recorded(struct gpu *g) {
     return r;
 }
 
-void gpu_replay(struct gpu *g, const struct gpu_recording *r) {
+void gpu_replay(struct gpu *g, struct gpu_recording *r) {
     gpu_submit(g);
+    if (r->stamps.running) {
+        gpu_wait_for(g, r->done_at);
+        gpu_stamps_collect(g, &r->stamps);
+    }
     submit(g, r->buffer);
+    r->done_at = g->submitted;
+    r->stamps.running = r->stamps.n > 0;
     gpu_barrier_next(g);
 }

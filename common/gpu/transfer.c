@@ -1,12 +1,14 @@
-/* Bytes to the device and back. */
+/* Bytes to the device and back. Where the host sees the device's memory (`mapped`), large pieces
+ * are copied straight into it; else they go through pieces of staging memory, of which the device
+ * empties one while the host fills the next. */
 #include "common/base/die.h"
 #include "common/gpu/impl.h"
 
 #include <string.h>
 
 enum {
-    STAGE = 8 << 20, /* bytes of one piece of staging memory */
-    INLINE = 4096    /* so few bytes travel inside the command buffer */
+    INLINE = 4096,   /* so few bytes travel inside the command buffer */
+    SHARE = 1 << 20, /* what a thread copies at a time; less is not worth waking one */
 };
 
 static void only_outside(const struct gpu *g, const char *what) {
@@ -18,39 +20,66 @@ static uint64_t offset_in(const struct gpu_buffer *b, uint64_t address) {
     return address - b->address;
 }
 
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* memcpy by several threads: one alone is slower than the bus, and slower still where the pages of
+ * a mapped file are touched for the first time. */
+static void copy(char *dst, const char *src, size_t bytes) {
+    size_t shares = (bytes + SHARE - 1) / SHARE;
+#pragma omp parallel for schedule(dynamic) if (shares > 1)
+    for (size_t i = 0; i < shares; i++)
+        memcpy(dst + i * SHARE, src + i * SHARE, least(SHARE, bytes - i * SHARE));
+}
+
+/* ---- to the device ---- */
+
 /* The next piece of staging memory, once the device is through with what it held. */
 static struct gpu_stage *next_stage(struct gpu *g) {
     struct gpu_stage *s = &g->stages[g->stage_at];
     g->stage_at = (g->stage_at + 1) % GPU_RING;
     if (!s->buffer.bytes)
-        s->buffer = gpu_buffer_new(g, STAGE, GPU_UPLOAD);
+        s->buffer = gpu_buffer_new(g, GPU_STAGE, GPU_UPLOAD);
     gpu_wait_for(g, s->done_at);
     return s;
 }
 
-static void write_piece(struct gpu *g, uint64_t dst, const void *src, size_t bytes) {
+static void write_staged(struct gpu *g, const struct gpu_buffer *to, uint64_t dst, const void *src,
+                         size_t bytes) {
     struct gpu_stage *s = next_stage(g);
-    const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
     const struct gpu_range range = {dst, bytes};
-    const VkBufferCopy copy = {.dstOffset = offset_in(to, dst), .size = bytes};
-    memcpy(s->buffer.mapped, src, bytes);
+    const VkBufferCopy region = {.dstOffset = offset_in(to, dst), .size = bytes};
+    copy(s->buffer.mapped, src, bytes);
     VkCommandBuffer buffer = gpu_command(g, NULL, 0, &range, 1);
-    vkCmdCopyBuffer(buffer, s->buffer.buffer, to->buffer, 1, &copy);
+    vkCmdCopyBuffer(buffer, s->buffer.buffer, to->buffer, 1, &region);
+    gpu_stamp(g, "(write)");
     gpu_submit(g);
     s->done_at = g->submitted;
 }
 
+static void write_inline(struct gpu *g, const struct gpu_buffer *to, uint64_t dst, const void *src,
+                         size_t bytes) {
+    const struct gpu_range range = {dst, bytes};
+    VkCommandBuffer buffer = gpu_command(g, NULL, 0, &range, 1);
+    vkCmdUpdateBuffer(buffer, to->buffer, offset_in(to, dst), bytes, src);
+    gpu_stamp(g, "(write)");
+}
+
 void gpu_write(struct gpu *g, uint64_t dst, const void *src, size_t bytes) {
+    if (bytes == 0)
+        return;
     only_outside(g, "write");
-    if (bytes <= INLINE && bytes % 4 == 0 && dst % 4 == 0 && bytes > 0) {
-        const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
-        const struct gpu_range range = {dst, bytes};
-        VkCommandBuffer buffer = gpu_command(g, NULL, 0, &range, 1);
-        vkCmdUpdateBuffer(buffer, to->buffer, offset_in(to, dst), bytes, src);
-        bytes = 0;
+    const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
+    if (bytes <= INLINE && bytes % 4 == 0 && dst % 4 == 0) {
+        write_inline(g, to, dst, src, bytes);
+    } else if (to->mapped) {
+        gpu_wait(g);
+        copy((char *)to->mapped + offset_in(to, dst), src, bytes);
+    } else {
+        for (size_t at = 0; at < bytes; at += GPU_STAGE)
+            write_staged(g, to, dst + at, (const char *)src + at, least(GPU_STAGE, bytes - at));
     }
-    for (size_t at = 0; at < bytes; at += STAGE)
-        write_piece(g, dst + at, (const char *)src + at, bytes - at < STAGE ? bytes - at : STAGE);
     /* Kernels need not say that they read weights. */
     gpu_barrier_next(g);
 }
@@ -74,33 +103,62 @@ void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes) {
     const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
     const struct gpu_range range = {dst, bytes};
     vkCmdFillBuffer(gpu_command(g, NULL, 0, &range, 1), to->buffer, offset_in(to, dst), bytes, 0);
+    gpu_stamp(g, "(fill)");
 }
 
-static void read_piece(struct gpu *g, uint64_t src, void *dst, size_t bytes) {
+/* ---- and back ---- */
+
+/* Copies to memory that the host reads; what it reads is there when the commands are done. */
+static void fetch(struct gpu *g, const struct gpu_buffer *into, size_t offset, uint64_t src,
+                  size_t bytes) {
     const struct gpu_buffer *from = gpu_buffer_at(g, src, bytes);
     const struct gpu_range range = {src, bytes};
-    const VkBufferCopy copy = {.srcOffset = offset_in(from, src), .size = bytes};
+    const VkBufferCopy region = {
+        .srcOffset = offset_in(from, src), .dstOffset = offset, .size = bytes};
     const VkMemoryBarrier memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                     .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
                                     .dstAccessMask = VK_ACCESS_HOST_READ_BIT};
     VkCommandBuffer buffer = gpu_command(g, &range, 1, NULL, 0);
-    vkCmdCopyBuffer(buffer, from->buffer, g->readback.buffer, 1, &copy);
+    vkCmdCopyBuffer(buffer, from->buffer, into->buffer, 1, &region);
     vkCmdPipelineBarrier(buffer, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
                          &memory, 0, NULL, 0, NULL);
-    gpu_wait(g);
-    memcpy(dst, g->readback.mapped, bytes);
+    gpu_stamp(g, "(read)");
 }
 
 void gpu_read(struct gpu *g, uint64_t src, void *dst, size_t bytes) {
     only_outside(g, "read");
     if (!g->readback.bytes)
-        g->readback = gpu_buffer_new(g, STAGE, GPU_DOWNLOAD);
-    for (size_t at = 0; at < bytes; at += STAGE)
-        read_piece(g, src + at, (char *)dst + at, bytes - at < STAGE ? bytes - at : STAGE);
+        g->readback = gpu_buffer_new(g, GPU_STAGE, GPU_DOWNLOAD);
+    for (size_t at = 0; at < bytes; at += GPU_STAGE) {
+        size_t n = least(GPU_STAGE, bytes - at);
+        fetch(g, &g->readback, 0, src + at, n);
+        gpu_wait(g);
+        copy((char *)dst + at, g->readback.mapped, n);
+    }
+}
+
+struct gpu_letter gpu_post(struct gpu *g, uint64_t src, size_t bytes) {
+    only_outside(g, "letter");
+    if (bytes > GPU_LETTER)
+        die(ERR_SOFTWARE, "a letter of %zu bytes", bytes);
+    if (!g->letters.bytes)
+        g->letters = gpu_buffer_new(g, GPU_LETTERS * GPU_LETTER, GPU_DOWNLOAD);
+    struct gpu_letter l = {.at = g->letter_at * GPU_LETTER, .bytes = bytes};
+    g->letter_at = (g->letter_at + 1) % GPU_LETTERS;
+    fetch(g, &g->letters, l.at, src, bytes);
+    gpu_submit(g);
+    l.done_at = g->submitted;
+    return l;
+}
+
+void gpu_collect(struct gpu *g, const struct gpu_letter *l, void *dst) {
+    gpu_wait_for(g, l->done_at);
+    memcpy(dst, (const char *)g->letters.mapped + l->at, l->bytes);
 }
 
 void gpu_transfer_close(struct gpu *g) {
     for (size_t i = 0; i < GPU_RING; i++)
         gpu_buffer_free(g, &g->stages[i].buffer);
     gpu_buffer_free(g, &g->readback);
+    gpu_buffer_free(g, &g->letters);
 }

@@ -73,6 +73,20 @@ void run_zero(struct run *run, const struct tensor *dst) {
         memset(dst->data, 0, tensor_bytes(dst));
 }
 
+struct run_letter run_post(struct run *run, const struct tensor *src, void *dst) {
+    struct run_letter l = {.dst = dst};
+    if (run->gpu)
+        l.gpu = gpu_post(run->gpu, run_address(src), tensor_bytes(src));
+    else
+        run_read(run, src, dst);
+    return l;
+}
+
+void run_collect(struct run *run, const struct run_letter *l) {
+    if (run->gpu)
+        gpu_collect(run->gpu, &l->gpu, l->dst);
+}
+
 void run_upload(struct run *run, struct tensor *t) {
     const void *host = t->data;
     if (!run->gpu)

@@ -11,6 +11,8 @@
 #include "common/gpu/gpu.h"
 #include "common/wire/tensor.h"
 
+#include <stdio.h>
+
 /* Lifetimes. MODEL: weights made at load. SESSION: caches and state. STEP: activations, gone at
  * run_step(). */
 enum run_memory { RUN_MODEL, RUN_SESSION, RUN_STEP, RUN_MEMORIES };
@@ -47,6 +49,9 @@ void run_free(struct run *run);
 void run_list_devices(void);
 /* What run works on: the GPU's name, or the CPU's instruction set. */
 const char *run_device(const struct run *run);
+/* From now on keeps the GPU's time by kernel; run_say_times() prints what it was spent on. */
+void run_time(struct run *run);
+void run_say_times(struct run *run, FILE *to);
 /* The most bytes of memory m that were in use. */
 size_t run_peak(const struct run *run, enum run_memory m);
 
@@ -75,6 +80,16 @@ void run_release(struct run *run, enum run_memory m, struct run_mark mark);
 void run_write(struct run *run, const struct tensor *dst, const void *src);
 void run_read(struct run *run, const struct tensor *src, void *dst);
 void run_zero(struct run *run, const struct tensor *dst);
+
+/* run_read() without the waiting, for small tensors: run_post() asks for src as it is at this place
+ * among the ops, dst has it after run_collect(). At most RUN_LETTERS may be on their way. */
+enum { RUN_LETTERS = GPU_LETTERS };
+struct run_letter {
+    struct gpu_letter gpu;
+    void *dst;
+};
+struct run_letter run_post(struct run *run, const struct tensor *src, void *dst);
+void run_collect(struct run *run, const struct run_letter *l);
 
 /* t, a view of host memory that outlives run, becomes a tensor with the same numbers: itself on the
  * CPU, a copy in RUN_MODEL memory on a GPU. */

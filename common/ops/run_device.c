@@ -92,6 +92,23 @@ size_t run_peak(const struct run *run, enum run_memory m) {
     return run->gpu ? run->device[m].peak : run->memory[m].peak;
 }
 
+void run_time(struct run *run) {
+    if (run->gpu)
+        gpu_time(run->gpu);
+}
+
+void run_say_times(struct run *run, FILE *to) {
+    size_t n = 0;
+    double all = 0;
+    const struct gpu_time *times = run->gpu ? gpu_times(run->gpu, &n) : NULL;
+    for (size_t i = 0; i < n; i++)
+        all += times[i].seconds;
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "%s: %9.3f ms %5.1f %%  %8zu x %9.2f us  %s\n", die_program(),
+                1e3 * times[i].seconds, 100 * times[i].seconds / all, times[i].n,
+                1e6 * times[i].seconds / (double)times[i].n, times[i].name);
+}
+
 /* ---- kernels ---- */
 
 uint64_t run_address(const struct tensor *t) {
