@@ -50,6 +50,21 @@ said() {
     fi
 }
 
+@test "device: auto takes a hardware GPU" {
+    no_sanitizer
+    with_fault discrete omni-codepred -d auto -v <"$GOLDEN/stream/tiny-codepred.in" >/dev/null 2>"$BATS_TEST_TMPDIR/err"
+    said ' on llvmpipe'
+}
+
+@test "device: bytes there and back, order, recordings, letters, times" {
+    OMNI_VULKAN_VALIDATE=1 "$BUILD/tests/gpu/core"
+}
+
+@test "device: the same through staging memory" {
+    no_sanitizer
+    OMNI_VULKAN_VALIDATE=1 with_fault discrete "$BUILD/tests/gpu/core"
+}
+
 @test "device: no Vulkan, no device, a device that lacks a feature" {
     no_sanitizer
     dies_with 69 instance vulkan

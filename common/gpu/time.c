@@ -9,6 +9,7 @@
 enum { STAMPS = 8192 /* of one command buffer; commands after that are not timed */ };
 
 void gpu_time(struct gpu *g) {
+    gpu_submit(g); /* what is open has no stamps */
     VkPhysicalDeviceProperties properties;
     vkGetPhysicalDeviceProperties(g->physical, &properties);
     g->stamp_seconds = 1e-9 * (double)properties.limits.timestampPeriod;

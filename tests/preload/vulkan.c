@@ -3,6 +3,7 @@
  *     OMNI_VULKAN_FAULT=instance     there is no Vulkan
  *     OMNI_VULKAN_FAULT=none         there is no device
  *     OMNI_VULKAN_FAULT=feature      devices lack bufferDeviceAddress
+ *     OMNI_VULKAN_FAULT=discrete     a software driver says that it is a graphics card
  *     OMNI_VULKAN_FAULT=order        barriers are forgotten
  *     OMNI_VULKAN_FAULT=memory:N     the N-th allocation of device memory fails
  *     OMNI_VULKAN_FAULT=lost:N       the device is lost at the N-th submission
@@ -43,6 +44,22 @@ VkResult vkEnumeratePhysicalDevices(VkInstance instance, uint32_t *n, VkPhysical
         return real(instance, n, devices);
     *n = 0;
     return VK_SUCCESS;
+}
+
+void vkGetPhysicalDeviceProperties(VkPhysicalDevice device, VkPhysicalDeviceProperties *p) {
+    PFN_vkGetPhysicalDeviceProperties real;
+    *(void **)&real = next("vkGetPhysicalDeviceProperties");
+    real(device, p);
+    if (wanted("discrete"))
+        p->deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+}
+
+void vkGetPhysicalDeviceProperties2(VkPhysicalDevice device, VkPhysicalDeviceProperties2 *p) {
+    PFN_vkGetPhysicalDeviceProperties2 real;
+    *(void **)&real = next("vkGetPhysicalDeviceProperties2");
+    real(device, p);
+    if (wanted("discrete"))
+        p->properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
 }
 
 void vkGetPhysicalDeviceFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *features) {

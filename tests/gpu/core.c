@@ -1,0 +1,187 @@
+/* common/gpu by itself: bytes go to the device and come back, in order, whatever their size and
+ * place. usage: core [N]; prints TAP. */
+#include "common/base/die.h"
+#include "common/gpu/gpu.h"
+#include "shaders/add.h"
+#include "shaders/programs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t n_checks, n_failed;
+
+static void check(bool ok, const char *what) {
+    n_failed += !ok;
+    printf("%sok %zu - %s\n", ok ? "" : "not ", ++n_checks, what);
+}
+
+/* Different at each place, and for each seed. */
+static unsigned char *pattern(size_t bytes, unsigned seed) {
+    unsigned char *p = malloc(bytes);
+    for (size_t i = 0; i < bytes; i++)
+        p[i] = (unsigned char)(i * 31 + i / 251 + seed);
+    return p;
+}
+
+static bool holds(struct gpu *g, uint64_t at, const unsigned char *want, size_t bytes) {
+    unsigned char *got = malloc(bytes);
+    gpu_read(g, at, got, bytes);
+    bool same = memcmp(got, want, bytes) == 0;
+    free(got);
+    return same;
+}
+
+/* Writes and fills of odd sizes at odd places leave their neighbours alone. */
+static void odd_places(struct gpu *g, struct gpu_arena *a) {
+    enum { ROOM = 9000 };
+    unsigned char *want = pattern(ROOM, 1), *other = pattern(ROOM, 99);
+    uint64_t at = gpu_alloc(g, a, ROOM);
+    bool ok = true;
+    gpu_write(g, at, want, ROOM);
+    for (size_t place = 0; place < 5; place++) {
+        for (size_t bytes = 0; bytes < 12; bytes++) {
+            gpu_write(g, at + place, other, bytes);
+            memcpy(want + place, other, bytes);
+            gpu_fill(g, at + 4097 + place, bytes);
+            memset(want + 4097 + place, 0, bytes);
+            ok &= holds(g, at, want, ROOM);
+        }
+    }
+    gpu_fill(g, at + 3, 8191);
+    memset(want + 3, 0, 8191);
+    check(ok, "small writes and fills at odd places");
+    check(holds(g, at, want, ROOM), "a large fill at an odd place");
+    free(want);
+    free(other);
+}
+
+/* More than one piece of staging memory, and more than the ring has. */
+static void large(struct gpu *g, struct gpu_arena *a) {
+    size_t bytes = (72 << 20) + 5;
+    unsigned char *want = pattern(bytes, 7);
+    uint64_t at = gpu_alloc(g, a, bytes);
+    gpu_write(g, at, want, bytes);
+    check(holds(g, at, want, bytes), "72 MiB there and back");
+    free(want);
+}
+
+static void arena(struct gpu *g, struct gpu_arena *a) {
+    struct gpu_arena_mark mark = gpu_mark(a);
+    size_t used = a->used;
+    uint64_t first[3], again[3];
+    for (size_t i = 0; i < 3; i++)
+        first[i] = gpu_alloc(g, a, 20 << 20);
+    gpu_release(a, mark);
+    check(a->used == used && a->peak >= used + (60 << 20), "an arena counts");
+    for (size_t i = 0; i < 3; i++)
+        again[i] = gpu_alloc(g, a, 20 << 20);
+    check(!memcmp(first, again, sizeof first), "after a release addresses repeat");
+    check(first[0] % 256 == 0 && gpu_alloc(g, a, 1) % 256 == 0, "addresses are aligned");
+    gpu_release(a, mark);
+}
+
+static void add(struct gpu *g, uint64_t dst, uint64_t x, uint32_t n) {
+    struct add_args args = {.dst = dst, .x = x, .n = n};
+    gpu_dispatch(g, &(struct gpu_dispatch){.program = &shader_add,
+                                           .args = &args,
+                                           .args_size = sizeof args,
+                                           .groups = {1, 1, 1},
+                                           .reads = {{dst, 4 * n}, {x, 4 * n}},
+                                           .n_reads = 2,
+                                           .writes = {{dst, 4 * n}},
+                                           .n_writes = 1});
+}
+
+/* Each letter has the value of its place among the commands, though later ones change it. */
+static void letters(struct gpu *g, struct gpu_arena *a) {
+    float one = 1, zero = 0, got;
+    uint64_t x = gpu_alloc(g, a, 4), sum = gpu_alloc(g, a, 4);
+    struct gpu_letter on_the_way[GPU_LETTERS];
+    bool ok = true;
+    gpu_write(g, x, &one, 4);
+    gpu_write(g, sum, &zero, 4);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < GPU_LETTERS; i++) {
+            add(g, sum, x, 1);
+            on_the_way[i] = gpu_post(g, sum, 4);
+        }
+        for (int i = 0; i < GPU_LETTERS; i++) {
+            gpu_collect(g, &on_the_way[i], &got);
+            ok &= got == (float)(round * GPU_LETTERS + i + 1);
+        }
+    }
+    check(ok, "letters");
+}
+
+/* More commands than a command buffer takes, each depending on the one before. */
+static void chain(struct gpu *g, struct gpu_arena *a) {
+    enum { LINKS = 3000 };
+    float one = 1, zero = 0, got;
+    uint64_t x = gpu_alloc(g, a, 4), sum = gpu_alloc(g, a, 4);
+    gpu_write(g, x, &one, 4);
+    gpu_write(g, sum, &zero, 4);
+    for (int i = 0; i < LINKS; i++)
+        add(g, sum, x, 1);
+    gpu_read(g, sum, &got, 4);
+    check(got == LINKS, "a long chain of commands");
+}
+
+/* A replay is in order with what is around it; fills are part of it. */
+static void recordings(struct gpu *g, struct gpu_arena *a) {
+    float one = 1, got[2] = {0, 0};
+    uint64_t x = gpu_alloc(g, a, 4), sum = gpu_alloc(g, a, 8);
+    gpu_write(g, x, &one, 4);
+    gpu_write(g, sum, got, 8);
+    gpu_record(g);
+    add(g, sum + 4, sum, 1);
+    gpu_fill(g, sum, 4);
+    struct gpu_recording *r = gpu_recorded(g);
+    for (int i = 0; i < 100; i++) {
+        add(g, sum, x, 1);
+        gpu_replay(g, r);
+        gpu_replay(g, r);
+    }
+    gpu_read(g, sum, got, 8);
+    check(got[0] == 0 && got[1] == 100, "recordings");
+}
+
+static void times(struct gpu *g, struct gpu_arena *a) {
+    float zero = 0;
+    uint64_t x = gpu_alloc(g, a, 4);
+    size_t n, adds = 0;
+    gpu_write(g, x, &zero, 4);
+    gpu_time(g);
+    gpu_record(g);
+    add(g, x, x, 1);
+    struct gpu_recording *r = gpu_recorded(g);
+    for (int i = 0; i < 10; i++) {
+        add(g, x, x, 1);
+        gpu_replay(g, r);
+    }
+    const struct gpu_time *list = gpu_times(g, &n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].name, "add") == 0 && list[i].seconds > 0)
+            adds = list[i].n;
+    check(adds == 20, "times count every kernel");
+}
+
+int main(int argc, char **argv) {
+    struct gpu *g;
+    struct gpu_arena a = {.first = NULL};
+    struct err e = {.code = 0};
+    die_init("core");
+    if (gpu_open(&g, argc > 1 ? atoi(argv[1]) : GPU_BEST, &e))
+        die_err(&e);
+    odd_places(g, &a);
+    large(g, &a);
+    arena(g, &a);
+    letters(g, &a);
+    chain(g, &a);
+    recordings(g, &a);
+    times(g, &a);
+    printf("1..%zu\n", n_checks);
+    gpu_arena_free(g, &a);
+    gpu_close(g);
+    return n_failed != 0;
+}
