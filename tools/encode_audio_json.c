@@ -16,7 +16,8 @@ static void add(struct audio_parts *parts, const char *path, int fd) {
     size_t n = parts->n + 1;
     parts->paths = arena_xrealloc(parts->paths, n, sizeof *parts->paths);
     parts->fds = arena_xrealloc(parts->fds, n, sizeof *parts->fds);
-    parts->paths[parts->n] = strcpy(arena_xrealloc(NULL, strlen(path) + 1, 1), path);
+    size_t length = strlen(path) + 1;
+    parts->paths[parts->n] = memcpy(arena_xrealloc(NULL, length, 1), path, length);
     parts->fds[parts->n] = fd;
     parts->n = n;
 }

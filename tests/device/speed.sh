@@ -1,0 +1,82 @@
+#!/bin/sh
+# The stages at the released sizes, with random bf16 weights, on a device: what each says of its own
+# speed with -v. Needs about 20 GB in $TMPDIR.
+# usage: speed.sh [DEVICE [LAYERS]]      after `make all test-programs`
+# LAYERS: of the thinker (default 12 of 48; all of them make a file of 61 GB).
+set -eu
+cd "$(dirname "$0")/../.."
+build=${OMNI_BUILD:-build}
+device=${1:-vulkan}
+layers=${2:-12}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+
+# model NAME COMPONENT...: a random checkpoint in $tmp/NAME.
+model() {
+    name=$1
+    shift
+    "$build/tests/bench/random_model" "$tmp/$name" "$tmp/config.json" "$@"
+}
+
+python3 - "$layers" >"$tmp/config.json" <<'END'
+import json
+import sys
+
+config = json.load(open("tests/bench/true-size/config.json"))
+config["thinker_config"]["text_config"]["num_hidden_layers"] = int(sys.argv[1])
+config["talker_config"]["accept_hidden_layer"] = min(24, int(sys.argv[1]))
+json.dump(config, sys.stdout)
+END
+
+echo "== talker and code predictor: 50 frames"
+OMNI_BUILD=$build tests/bench/talker.sh -d "$device"
+
+echo "== code2wav: 250 frames"
+model sound code2wav
+python3 - <<'END' | python3 tests/stream.py >"$tmp/codes"
+import json
+import random
+
+print('{"kind":"turn","turn":0}')
+for _ in range(250):
+    codes = [random.randrange(2048) for _ in range(16)]
+    print(json.dumps(dict(kind="tensor", turn=0, name="codes", dtype="i32", shape=[1, 16], values=codes)))
+print('{"kind":"done","turn":0,"reason":"stop"}')
+END
+for chunk in 8 25; do
+    for _ in 1 2; do
+        "$build/omni-code2wav" -m "$tmp/sound" -d "$device" -v --chunk $chunk --raw f32 <"$tmp/codes" >/dev/null
+    done
+done
+
+echo "== audio encoder: 30 s, three times"
+model hearing audio
+python3 - "$tmp/clip.wav" <<'END'
+import array
+import random
+import sys
+import wave
+
+with wave.open(sys.argv[1], "wb") as clip:
+    clip.setnchannels(1)
+    clip.setsampwidth(2)
+    clip.setframerate(16000)
+    clip.writeframes(array.array("h", [random.randrange(-9000, 9000) for _ in range(480000)]).tobytes())
+END
+printf '%s\n' "$tmp/clip.wav" "$tmp/clip.wav" "$tmp/clip.wav" |
+    "$build/omni-encode-audio" -m "$tmp/hearing" -d "$device" -v -l >/dev/null
+
+echo "== thinker, $layers layers: prompts of 512 and 2048 tokens, 64 tokens each, twice"
+model thinker thinker
+python3 - <<'END' | python3 tests/stream.py >"$tmp/prompts"
+import json
+import random
+
+for turn, n in enumerate((512, 512, 2048, 2048)):
+    ids = [random.randrange(150000) for _ in range(n)]
+    print(json.dumps(dict(kind="turn", turn=turn)))
+    print(json.dumps(dict(kind="tensor", turn=turn, name="prompt", dtype="i32", shape=[n], values=ids)))
+    print(json.dumps(dict(kind="done", turn=turn, reason="stop")))
+END
+"$build/omni-thinker" -m "$tmp/thinker" -d "$device" -v -n 64 <"$tmp/prompts" >/dev/null
