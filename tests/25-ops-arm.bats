@@ -1,0 +1,54 @@
+#!/usr/bin/env bats
+# The NEON kernels: the op tests built for 64-bit ARM and run by qemu. Where the machine is ARM,
+# 20-ops.bats has run them already.
+
+setup_file() {
+    load lib
+    cd "$ROOT" || return
+    [ "$(uname -m)" != aarch64 ] || skip "this is ARM"
+    command -v aarch64-linux-gnu-gcc >/dev/null || skip "no aarch64-linux-gnu-gcc"
+    command -v qemu-aarch64 >/dev/null || skip "no qemu-aarch64"
+    ARM=$BUILD/aarch64
+    export ARM
+    room=(common/base/{arena,die,err}.c common/wire/tensor.c common/ops/*.c common/ops/cpu/kernels.c)
+    tests=(tests/ops/{linear,linear_add,conv,dwconv,attention,attention_blocks,moe_add}.c)
+    make -s -j2 B="$ARM" CC=aarch64-linux-gnu-gcc LDFLAGS=-static stage_src= pkg_cflags= \
+        pkg_libs=-lm library_src="${room[*]}" test_src="${tests[*]}" test-programs
+}
+
+setup() {
+    load lib
+}
+
+# The emulator is slow; a program that is stopped before its end fails.
+arm_program() {
+    timeout 600 qemu-aarch64 "$ARM/tests/ops/$1"
+}
+
+@test "op linear on ARM" {
+    arm_program linear
+}
+
+@test "op linear_add on ARM" {
+    arm_program linear_add
+}
+
+@test "op conv on ARM" {
+    arm_program conv
+}
+
+@test "op dwconv on ARM" {
+    arm_program dwconv
+}
+
+@test "op attention on ARM" {
+    arm_program attention
+}
+
+@test "op attention_blocks on ARM" {
+    arm_program attention_blocks
+}
+
+@test "op moe_add on ARM" {
+    arm_program moe_add
+}
