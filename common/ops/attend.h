@@ -1,12 +1,11 @@
-/* attend: one query row over a range of keys. Private to this room. */
+/* attend: who computes what in attention; behind op_attention and op_attention_blocks. Private to
+ * this room. */
 #ifndef OPS_ATTEND_H
 #define OPS_ATTEND_H
 
-#include "common/ops/ops.h"
+#include "common/ops/cpu/kernels.h"
 
-/* dst [head_dim] = softmax(q . k[s] head_dim^-0.5) v[s] over keys lo <= s < hi. The numbers of the
- * kv head start at `offset` in each row of k and v. */
-void attend(const struct run *run, float *dst, const float *q, const struct tensor *k,
-            const struct tensor *v, size_t lo, size_t hi, size_t offset, size_t head_dim);
+/* dst [rows, heads, head_dim]. */
+void attend_run(struct run *run, float *dst, const struct cpu_attend *a, size_t rows);
 
 #endif

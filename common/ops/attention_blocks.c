@@ -27,19 +27,18 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
 
 void op_attention_blocks(struct run *run, const struct tensor *dst, const struct tensor *q,
                          const struct tensor *k, const struct tensor *v, size_t group) {
-    assert(q->rank == 3 && row_match(dst, q) && row_match(q, k) && row_match(q, v));
+    assert(q->rank == 3 && row_match(dst, q) && row_match(q, k) && row_match(q, v) && group > 0);
     if (run->gpu) {
         dispatch(run, dst, q, k, v, group);
         return;
     }
-    size_t rows = q->shape[0], heads = q->shape[1], head_dim = q->shape[2];
-#pragma omp parallel for collapse(2) if (rows * heads * head_dim * group >= ROW_PARALLEL)
-    for (size_t t = 0; t < rows; t++) {
-        for (size_t h = 0; h < heads; h++) {
-            size_t lo = t / group * group, hi = lo + group < rows ? lo + group : rows;
-            size_t i = (t * heads + h) * head_dim;
-            attend(run, tensor_f32(dst) + i, tensor_f32(q) + i, k, v, lo, hi, h * head_dim,
-                   head_dim);
-        }
-    }
+    struct cpu_attend a = {.q = tensor_f32(q),
+                           .k = tensor_f32(k),
+                           .v = tensor_f32(v),
+                           .heads = q->shape[1],
+                           .kv_heads = q->shape[1],
+                           .head_dim = q->shape[2],
+                           .block = group,
+                           .n_keys = q->shape[0]};
+    attend_run(run, tensor_f32(dst), &a, q->shape[0]);
 }

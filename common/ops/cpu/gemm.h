@@ -19,6 +19,7 @@ enum {
      * the rest hold a step's weights and the number they are multiplied with. */
     GEMM_ROWS = VEC_REGISTERS == 32 && VEC == 16 ? 14 : 6,
     GEMM_VECS = VEC_REGISTERS == 32 && VEC == 4 ? 4 : 2,
+    GEMM_LEAST = GEMM_ROWS - 4, /* lower tiles are computed at this height */
     GEMM_OUTS = GEMM_VECS * VEC,
     GEMM_WIDTH = 256, /* numbers of x a step: a panel is 8 to 32 KiB */
     /* Floats between rows of x in a block. Not a power of two: the rows of a tile would fall into
@@ -30,8 +31,8 @@ enum {
 /* Where a task's memory goes. */
 struct gemm_scratch {
     float panel[GEMM_WIDTH * GEMM_OUTS];
-    float tile[GEMM_ROWS * GEMM_OUTS];
-    float x[(GEMM_BLOCK + GEMM_ROWS) * GEMM_STRIDE];
+    float tile[GEMM_BLOCK * GEMM_OUTS];
+    float x[GEMM_BLOCK * GEMM_STRIDE];
 };
 
 /* y[i, n] (+)= sum_{k < width} x[i, k] panel[k, n] for i < stored <= rows, n < GEMM_OUTS. rows is a
@@ -61,7 +62,7 @@ static inline __attribute__((always_inline)) void gemm_tile(float *y, size_t y_s
     }
 }
 
-/* A tile of any height. */
+/* A tile of any height up to GEMM_ROWS. */
 static void gemm_rows(float *y, size_t y_stride, const float *x, const float *panel, size_t width,
                       size_t rows, bool add) {
     switch (GEMM_ROWS - rows) {
@@ -78,27 +79,30 @@ static void gemm_rows(float *y, size_t y_stride, const float *x, const float *pa
         gemm_tile(y, y_stride, x, panel, width, GEMM_ROWS - 3, rows, add);
         break;
     default:
-        gemm_tile(y, y_stride, x, panel, width, GEMM_ROWS - 4, rows, add);
+        gemm_tile(y, y_stride, x, panel, width, GEMM_LEAST, rows, add);
     }
 }
 
-/* The block of x times the panel, in tiles of about equal height. Only `outs` columns of the panel
- * are wanted. */
-static void gemm_panel(struct gemm_scratch *s, float *y, size_t y_stride, size_t rows, size_t outs,
-                       size_t width, bool add) {
+/* Any number of rows times a panel, in tiles of about equal height. x has GEMM_LEAST rows at least;
+ * their numbers are read, whatever they are. */
+static void gemm_panel(float *y, size_t y_stride, const float *x, const float *panel, size_t width,
+                       size_t rows, bool add) {
     size_t tiles = (rows + GEMM_ROWS - 1) / GEMM_ROWS;
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t t = rows * tile / tiles, height = rows * (tile + 1) / tiles - t;
-        const float *x = s->x + t * GEMM_STRIDE;
-        if (outs == GEMM_OUTS) {
-            gemm_rows(y + t * y_stride, y_stride, x, s->panel, width, height, add);
-            continue;
+        gemm_rows(y + t * y_stride, y_stride, x + t * GEMM_STRIDE, panel, width, height, add);
+    }
+}
+
+/* The same where the panel's last columns are not wanted. */
+static void gemm_part(struct gemm_scratch *s, float *y, size_t y_stride, size_t width, size_t rows,
+                      size_t outs, bool add) {
+    gemm_panel(s->tile, GEMM_OUTS, s->x, s->panel, width, rows, false);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < outs; j++) {
+            float *p = y + i * y_stride + j;
+            *p = s->tile[i * GEMM_OUTS + j] + (add ? *p : 0);
         }
-        gemm_rows(s->tile, GEMM_OUTS, x, s->panel, width, height, false);
-        for (size_t i = 0; i < height; i++)
-            for (size_t j = 0; j < outs; j++)
-                y[(t + i) * y_stride + j] =
-                    s->tile[i * GEMM_OUTS + j] + (add ? y[(t + i) * y_stride + j] : 0);
     }
 }
 
@@ -134,13 +138,19 @@ gemm_columns(const struct cpu_gemm *g, struct gemm_scratch *s, size_t t, size_t 
     const float *x = g->x + (t + tap * g->dilation) * g->width + k;
     for (size_t i = 0; i < rows; i++)
         memcpy(s->x + i * GEMM_STRIDE, x + i * g->width, width * sizeof *x);
+    for (size_t i = rows; i < GEMM_LEAST; i++)
+        memset(s->x + i * GEMM_STRIDE, 0, width * sizeof *x);
     size_t stride = g->taps * g->width;
     for (size_t j = 0; j < outs; j += GEMM_OUTS) {
         size_t some = outs - j < GEMM_OUTS ? outs - j : GEMM_OUTS;
         size_t first = (n + j) * stride + tap * g->width + k;
         gemm_pack(s->panel, (const char *)g->w + first * (bf16 ? 2 : 4), stride, some, width, bf16);
-        gemm_panel(s, g->y + t * g->outs + n + j, g->outs, rows, some, width,
-                   g->add || tap > 0 || k > 0);
+        float *y = g->y + t * g->outs + n + j;
+        bool add = g->add || tap > 0 || k > 0;
+        if (some == GEMM_OUTS)
+            gemm_panel(y, g->outs, s->x, s->panel, width, rows, add);
+        else
+            gemm_part(s, y, g->outs, width, rows, some, add);
     }
 }
 

@@ -23,6 +23,8 @@
 #include "common/ops/cpu/gemm.h"
 #include "common/ops/cpu/rows.h"
 
+#include "common/ops/cpu/attend.h"
+
 extern const struct cpu_kernels ISA_TABLE;
 const struct cpu_kernels ISA_TABLE = {
     .name = ISA_NAME,
@@ -38,6 +40,8 @@ const struct cpu_kernels ISA_TABLE = {
     .layer_norm = layer_norm,
     .silu_mul = silu_mul,
     .snake = snake,
+    .attend = attend,
+    .attend_scratch = attend_scratch,
     .ceiling_fma = ceiling_fma,
     .ceiling_read = ceiling_read,
 };

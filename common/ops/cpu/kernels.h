@@ -31,6 +31,37 @@ struct cpu_gemm {
     bool add; /* only without act */
 };
 
+/* softmax(q k^T head_dim^-0.5) v; query row t sees the keys cpu_attend_seen(a, t). */
+struct cpu_attend {
+    const float *q;    /* [rows, heads, head_dim] */
+    const void *k, *v; /* [keys, kv_heads, head_dim] */
+    bool bf16;         /* k and v are; else f32 */
+    size_t heads, kv_heads, head_dim;
+    size_t block; /* > 0: row t sees keys of its own block of this many, n_keys in all, */
+    size_t n_keys;
+    size_t at, window; /* else (at + t - window, at + t], with window 0 from 0 */
+};
+
+struct cpu_attend_keys {
+    size_t lo, hi; /* keys lo <= s < hi */
+};
+
+static inline struct cpu_attend_keys cpu_attend_seen(const struct cpu_attend *a, size_t t) {
+    struct cpu_attend_keys keys = {.hi = a->at + t + 1};
+    if (a->block) {
+        keys.lo = t / a->block * a->block;
+        keys.hi = keys.lo + a->block < a->n_keys ? keys.lo + a->block : a->n_keys;
+    } else if (a->window && keys.hi > a->window) {
+        keys.lo = keys.hi - a->window;
+    }
+    return keys;
+}
+
+/* What attend gives for each query: the largest score, the sum of exp(score - largest), and the
+ * values' sum with these weights. Without keys the largest is CPU_ATTEND_NONE. */
+#define CPU_ATTEND_NONE -1e30F
+enum { CPU_ATTEND_QUERIES = 48 }; /* rows * heads / kv_heads at most */
+
 struct cpu_kernels {
     const char *name; /* portable, avx2, avx512, neon */
 
@@ -58,6 +89,12 @@ struct cpu_kernels {
     /* y = x + magnitude sin(frequency x)^2 */
     void (*snake)(float *y, const float *x, const float *frequency, const float *magnitude,
                   size_t n);
+
+    /* Query rows [t, t + rows) in the heads of kv head `head` over those of keys [lo, hi) they see
+     * (attend.h). sums: [rows, heads / kv_heads, 2 + head_dim]. */
+    void (*attend)(const struct cpu_attend *a, size_t head, size_t t, size_t rows, size_t lo,
+                   size_t hi, float *sums, void *scratch);
+    size_t (*attend_scratch)(size_t head_dim); /* bytes, 64-byte aligned */
 
     /* For `make bench` (ceiling.h). */
     double (*ceiling_fma)(size_t n, float *sink);
