@@ -20,18 +20,27 @@ static inline float dots_weight(const struct cpu_dots *d, size_t i, bool bf16) {
     return bf16 ? bf16_to_f32(((const uint16_t *)d->w)[i]) : ((const float *)d->w)[i];
 }
 
-/* Writes a sum, with what [k, width) adds to it: less than a vector or two. */
-static inline void dots_store(const struct cpu_dots *d, size_t t, size_t n, vec sum, size_t k,
-                              bool bf16) {
-    float y = vec_sum(sum);
+/* Writes the sums of row t and `outs` rows of w, with what [k, width) adds to them: less than a
+ * vector or two. */
+static inline __attribute__((always_inline)) void dots_store(const struct cpu_dots *d, size_t t,
+                                                             size_t n, const vec *sum,
+                                                             const size_t outs, size_t k,
+                                                             bool bf16) {
+    float y[DOTS_OUTS], *p = d->y + t * d->y_stride + n;
+    if (outs == DOTS_OUTS)
+        vec_sum4(y, sum);
+    else
+        y[0] = vec_sum(sum[0]);
     for (; k < d->width; k++)
-        y += d->x[t * d->x_stride + k] * dots_weight(d, n * d->w_stride + k, bf16);
-    float *p = d->y + t * d->y_stride + n;
-    *p = d->add ? *p + y : y;
+        for (size_t j = 0; j < outs; j++)
+            y[j] += d->x[t * d->x_stride + k] * dots_weight(d, (n + j) * d->w_stride + k, bf16);
+    for (size_t j = 0; j < outs; j++)
+        p[j] = d->add ? p[j] + y[j] : y[j];
 }
 
-/* Row t of x times rows [n, n + outs) of w; outs is a constant. Two chains of additions a sum hide
- * their latency; the next tile's weights are asked for while this one's are used. */
+/* Row t of x times rows [n, n + outs) of w; outs is a constant, 1 or DOTS_OUTS. Two chains of
+ * additions a sum hide their latency; the next tile's weights are asked for while this one's are
+ * used. */
 static inline __attribute__((always_inline)) void dots_row(const struct cpu_dots *d, size_t t,
                                                            size_t n, const size_t outs, bool bf16) {
     vec even[DOTS_OUTS], odd[DOTS_OUTS];
@@ -48,7 +57,8 @@ static inline __attribute__((always_inline)) void dots_row(const struct cpu_dots
         }
     }
     for (size_t j = 0; j < outs; j++)
-        dots_store(d, t, n + j, vec_add(even[j], odd[j]), k, bf16);
+        even[j] = vec_add(even[j], odd[j]);
+    dots_store(d, t, n, even, outs, k, bf16);
 }
 
 /* Rows [t, t + rows) of x times rows [n, n + outs) of w; rows and outs are constants. */
@@ -71,12 +81,10 @@ static inline __attribute__((always_inline)) void dots_tile(const struct cpu_dot
         }
     }
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < outs; j++)
-            dots_store(d, t + i, n + j, sum[i][j], k, bf16);
+        dots_store(d, t + i, n, sum[i], outs, k, bf16);
 }
 
-/* All rows of x, in tiles of about equal height, times `outs` rows of w. A row's sums do not depend
- * on `outs`. */
+/* All rows of x, in tiles of about equal height, times `outs` rows of w. */
 static inline __attribute__((always_inline)) void dots_column(const struct cpu_dots *d, size_t n,
                                                               const size_t outs, bool bf16) {
     size_t tiles = (d->rows + DOTS_ROWS - 1) / DOTS_ROWS;

@@ -79,6 +79,10 @@ static inline float vec_sum(vec v) {
     return vaddvq_f32(v);
 }
 
+static inline void vec_sum4(float p[4], const vec v[4]) {
+    vst1q_f32(p, vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3])));
+}
+
 static inline float vec_largest(vec v) {
     return vmaxvq_f32(v);
 }

@@ -98,6 +98,12 @@ static inline float vec_sum(vec v) {
     return (v[0] + v[2]) + (v[1] + v[3]);
 }
 
+/* p[i] = the sum of v[i]. */
+static inline void vec_sum4(float p[4], const vec v[4]) {
+    for (int i = 0; i < 4; i++)
+        p[i] = vec_sum(v[i]);
+}
+
 static inline float vec_largest(vec v) {
     float a = v[0] > v[2] ? v[0] : v[2], b = v[1] > v[3] ? v[1] : v[3];
     return a > b ? a : b;
