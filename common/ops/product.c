@@ -40,16 +40,16 @@ static const float *bias_of(struct run *run, const struct product *p) {
     return bias;
 }
 
-static const void *weights_at(const struct product *p, size_t i) {
-    return (const char *)p->w->data + i * tensor_dtype_size(p->w->dtype);
+/* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */
+static bool is_dense(const struct product *p) {
+    return p->taps == 1 || p->dilation == 1;
 }
 
-/* Rows [t, t + rows) and outputs [n, n + outs). */
-static void few_task(const struct run *run, const struct product *p, const float *bias, size_t t,
-                     size_t rows, size_t n, size_t outs) {
+/* Rows [t, t + rows) and outputs [n, n + outs) of a dense product. */
+static void few(const struct run *run, const struct product *p, const float *bias, size_t t,
+                size_t rows, size_t n, size_t outs) {
     size_t width = p->taps * p->width;
     struct cpu_dots d = {.x = tensor_f32(p->x) + t * p->width,
-                         .w = weights_at(p, n * width),
                          .y = tensor_f32(p->dst) + t * p->outs + n,
                          .x_stride = p->width,
                          .w_stride = width,
@@ -58,6 +58,7 @@ static void few_task(const struct run *run, const struct product *p, const float
                          .outs = outs,
                          .width = width,
                          .add = p->add};
+    d.w = (const char *)p->w->data + n * width * tensor_dtype_size(p->w->dtype);
     if (p->w->dtype == TENSOR_BF16)
         run->cpu->dots_bf16(&d);
     else
@@ -66,28 +67,9 @@ static void few_task(const struct run *run, const struct product *p, const float
         run->cpu->finish(d.y + i * p->outs, bias + n, outs, p->act);
 }
 
-/* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */
-static void few_rows(const struct run *run, const struct product *p, const float *bias) {
-    size_t work = p->rows * p->taps * p->width; /* of one output */
-    size_t outs = at_least(TASK_WORK / at_least(work, 1) / 4 * 4, 4);
-    size_t tasks = divide_up(p->outs, outs);
-#pragma omp parallel for schedule(dynamic) if (work * p->outs >= PARALLEL_WORK)
-    for (size_t i = 0; i < tasks; i++)
-        few_task(run, p, bias, 0, p->rows, i * outs, at_most(outs, p->outs - i * outs));
-}
-
-static void few_outs(const struct run *run, const struct product *p, const float *bias) {
-    size_t work = p->outs * p->taps * p->width; /* of one row */
-    size_t rows = at_least(TASK_WORK / at_least(work, 1) / 6 * 6, 6);
-    size_t tasks = divide_up(p->rows, rows);
-#pragma omp parallel for schedule(dynamic) if (work * p->rows >= PARALLEL_WORK)
-    for (size_t i = 0; i < tasks; i++)
-        few_task(run, p, bias, i * rows, at_most(rows, p->rows - i * rows), 0, p->outs);
-}
-
-/* Blocks of rows and of outputs; a few for each thread where there is enough work. */
-static void many(struct run *run, const struct product *p, const float *bias) {
-    const struct cpu_kernels *cpu = run->cpu;
+/* Rows [t, t + rows) and outputs [n, n + outs); n is a multiple of gemm_outs. */
+static void many(const struct run *run, const struct product *p, const float *bias, size_t t,
+                 size_t rows, size_t n, size_t outs, void *scratch) {
     struct cpu_gemm g = {.x = tensor_f32(p->x),
                          .w = p->w->data,
                          .y = tensor_f32(p->dst),
@@ -98,6 +80,35 @@ static void many(struct run *run, const struct product *p, const float *bias) {
                          .dilation = p->dilation,
                          .act = p->act,
                          .add = p->add};
+    if (p->w->dtype == TENSOR_BF16)
+        run->cpu->gemm_bf16(&g, t, rows, n, outs, scratch);
+    else
+        run->cpu->gemm_f32(&g, t, rows, n, outs, scratch);
+}
+
+/* Threads share the outputs. */
+static void run_few_rows(const struct run *run, const struct product *p, const float *bias) {
+    size_t work = p->rows * p->taps * p->width; /* of one output */
+    size_t outs = at_least(TASK_WORK / at_least(work, 1) / 4 * 4, 4);
+    size_t tasks = divide_up(p->outs, outs);
+#pragma omp parallel for schedule(dynamic) if (work * p->outs >= PARALLEL_WORK)
+    for (size_t i = 0; i < tasks; i++)
+        few(run, p, bias, 0, p->rows, i * outs, at_most(outs, p->outs - i * outs));
+}
+
+/* Threads share the rows. */
+static void run_few_outs(const struct run *run, const struct product *p, const float *bias) {
+    size_t work = p->outs * p->taps * p->width; /* of one row */
+    size_t rows = at_least(TASK_WORK / at_least(work, 1) / 6 * 6, 6);
+    size_t tasks = divide_up(p->rows, rows);
+#pragma omp parallel for schedule(dynamic) if (work * p->rows >= PARALLEL_WORK)
+    for (size_t i = 0; i < tasks; i++)
+        few(run, p, bias, i * rows, at_most(rows, p->rows - i * rows), 0, p->outs);
+}
+
+/* Threads share blocks of rows and outputs, a few for each thread where there is enough work. */
+static void run_many(struct run *run, const struct product *p, const float *bias) {
+    const struct cpu_kernels *cpu = run->cpu;
     size_t threads = (size_t)run->threads, row_blocks = divide_up(p->rows, cpu->gemm_rows);
     size_t panels = divide_up(p->outs, cpu->gemm_outs);
     size_t out_blocks = at_most(divide_up(4 * threads, row_blocks), divide_up(panels, 2));
@@ -110,9 +121,8 @@ static void many(struct run *run, const struct product *p, const float *bias) {
             size_t t = p->rows * i / row_blocks, t_end = p->rows * (i + 1) / row_blocks;
             size_t n = panels * j / out_blocks * cpu->gemm_outs;
             size_t n_end = at_most(panels * (j + 1) / out_blocks * cpu->gemm_outs, p->outs);
-            (p->w->dtype == TENSOR_BF16 ? cpu->gemm_bf16 : cpu->gemm_f32)(
-                &g, t, t_end - t, n, n_end - n,
-                scratch + (size_t)omp_get_thread_num() * cpu->gemm_scratch);
+            many(run, p, bias, t, t_end - t, n, n_end - n,
+                 scratch + (size_t)omp_get_thread_num() * cpu->gemm_scratch);
         }
     }
 }
@@ -127,12 +137,32 @@ void product_run(struct run *run, const struct product *p) {
     }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *bias = bias_of(run, p);
-    bool contiguous = p->taps == 1 || p->dilation == 1;
-    if (contiguous && p->rows <= FEW_ROWS)
-        few_rows(run, p, bias);
-    else if (contiguous && p->outs < FEW_OUTS)
-        few_outs(run, p, bias);
+    if (is_dense(p) && p->rows <= FEW_ROWS)
+        run_few_rows(run, p, bias);
+    else if (is_dense(p) && p->outs < FEW_OUTS)
+        run_few_outs(run, p, bias);
     else
-        many(run, p, bias);
+        run_many(run, p, bias);
     arena_release(&run->memory[RUN_STEP], mark);
+}
+
+void product_part(const struct run *run, const struct product *p, size_t n, size_t outs,
+                  void *scratch) {
+    if (is_dense(p) && p->rows <= FEW_ROWS) {
+        few(run, p, NULL, 0, p->rows, n, outs);
+        return;
+    }
+    size_t blocks = divide_up(p->rows, run->cpu->gemm_rows);
+    for (size_t i = 0; i < blocks; i++) {
+        size_t t = p->rows * i / blocks, t_end = p->rows * (i + 1) / blocks;
+        many(run, p, NULL, t, t_end - t, n, outs, scratch);
+    }
+}
+
+size_t product_step(const struct run *run) {
+    return run->cpu->gemm_outs;
+}
+
+size_t product_scratch(const struct run *run) {
+    return run->cpu->gemm_scratch;
 }

@@ -13,11 +13,19 @@ struct product {
     const struct tensor *scale; /* f32|bf16 [outs] or NULL: of what is added, on a GPU only */
     size_t rows, outs, taps, width, dilation;
     enum op_act act;
-    bool add;
+    bool add; /* only without act */
 };
 
+/* The whole of it, by all threads. */
 void product_run(struct run *run, const struct product *p);
 /* The same on a GPU; product_run() calls it. */
 void product_dispatch(struct run *run, const struct product *p);
+
+/* Outputs [n, n + outs) of a product without b and act, by the calling thread alone. n is a
+ * multiple of product_step(); scratch is product_scratch() bytes, 64-byte aligned. */
+void product_part(const struct run *run, const struct product *p, size_t n, size_t outs,
+                  void *scratch);
+size_t product_step(const struct run *run);
+size_t product_scratch(const struct run *run);
 
 #endif

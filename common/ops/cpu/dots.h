@@ -20,6 +20,11 @@ static inline float dots_weight(const struct cpu_dots *d, size_t i, bool bf16) {
     return bf16 ? bf16_to_f32(((const uint16_t *)d->w)[i]) : ((const float *)d->w)[i];
 }
 
+/* Asks for weights of the next tile while this one's are used: memory is far away. */
+static inline void dots_prefetch(const struct cpu_dots *d, size_t i, bool bf16) {
+    __builtin_prefetch((const char *)d->w + i * (bf16 ? 2 : 4));
+}
+
 /* Writes the sums of row t and `outs` rows of w, with what [k, width) adds to them: less than a
  * vector or two. */
 static inline __attribute__((always_inline)) void dots_store(const struct cpu_dots *d, size_t t,
@@ -53,7 +58,7 @@ static inline __attribute__((always_inline)) void dots_row(const struct cpu_dots
             size_t i = w + j * d->w_stride + k;
             even[j] = vec_fma(dots_load(d, i, bf16), vec_load(x + k), even[j]);
             odd[j] = vec_fma(dots_load(d, i + VEC, bf16), vec_load(x + k + VEC), odd[j]);
-            __builtin_prefetch((const char *)d->w + (i + outs * d->w_stride) * (bf16 ? 2 : 4));
+            dots_prefetch(d, i + outs * d->w_stride, bf16);
         }
     }
     for (size_t j = 0; j < outs; j++)

@@ -40,6 +40,7 @@ const struct cpu_kernels ISA_TABLE = {
     .layer_norm = layer_norm,
     .silu_mul = silu_mul,
     .snake = snake,
+    .add_scaled = add_scaled,
     .attend = attend,
     .attend_scratch = attend_scratch,
     .ceiling_fma = ceiling_fma,

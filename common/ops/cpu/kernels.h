@@ -86,6 +86,8 @@ struct cpu_kernels {
     void (*layer_norm)(float *y, const float *x, const float *w, const float *b, float eps,
                        size_t n);
     void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);
+    /* y += scale x */
+    void (*add_scaled)(float *y, const float *x, float scale, size_t n);
     /* y = x + magnitude sin(frequency x)^2 */
     void (*snake)(float *y, const float *x, const float *frequency, const float *magnitude,
                   size_t n);

@@ -33,6 +33,13 @@ static void silu_mul(float *y, const float *gate, const float *up, size_t n) {
     }
 }
 
+static void add_scaled(float *y, const float *x, float scale, size_t n) {
+    for (size_t i = 0; i < n; i += VEC) {
+        vec sum = vec_fma(vec_set(scale), rows_load(x + i, n - i), rows_load(y + i, n - i));
+        rows_store(y + i, sum, n - i);
+    }
+}
+
 static void rms_norm(float *y, const float *x, const float *w, float eps, size_t n) {
     vec squares = vec_set(0);
     for (size_t i = 0; i < n; i += VEC) {
