@@ -20,11 +20,6 @@ static inline float dots_weight(const struct cpu_dots *d, size_t i, bool bf16) {
     return bf16 ? bf16_to_f32(((const uint16_t *)d->w)[i]) : ((const float *)d->w)[i];
 }
 
-/* Asks for weights of the next tile while this one's are used: memory is far away. */
-static inline void dots_prefetch(const struct cpu_dots *d, size_t i, bool bf16) {
-    __builtin_prefetch((const char *)d->w + i * (bf16 ? 2 : 4));
-}
-
 /* Writes the sums of row t and `outs` rows of w, with what [k, width) adds to them: less than a
  * vector or two. */
 static inline __attribute__((always_inline)) void dots_store(const struct cpu_dots *d, size_t t,
@@ -43,30 +38,24 @@ static inline __attribute__((always_inline)) void dots_store(const struct cpu_do
         p[j] = d->add ? p[j] + y[j] : y[j];
 }
 
-/* Row t of x times rows [n, n + outs) of w; outs is a constant, 1 or DOTS_OUTS. Two chains of
- * additions a sum hide their latency; the next tile's weights are asked for while this one's are
- * used. */
-static inline __attribute__((always_inline)) void dots_row(const struct cpu_dots *d, size_t t,
-                                                           size_t n, const size_t outs, bool bf16) {
-    vec even[DOTS_OUTS], odd[DOTS_OUTS];
+/* Row t of x times row n of w. One row after the other is one stream, which the processor's own
+ * prefetching follows best. Two chains of additions hide their latency. */
+static inline void dots_row(const struct cpu_dots *d, size_t t, size_t n, bool bf16) {
+    vec even = vec_set(0), odd = vec_set(0);
     const float *x = d->x + t * d->x_stride;
     size_t w = n * d->w_stride, k = 0;
-    for (size_t j = 0; j < outs; j++)
-        even[j] = odd[j] = vec_set(0);
     for (; k + 2 * VEC <= d->width; k += 2 * VEC) {
-        for (size_t j = 0; j < outs; j++) {
-            size_t i = w + j * d->w_stride + k;
-            even[j] = vec_fma(dots_load(d, i, bf16), vec_load(x + k), even[j]);
-            odd[j] = vec_fma(dots_load(d, i + VEC, bf16), vec_load(x + k + VEC), odd[j]);
-            dots_prefetch(d, i + outs * d->w_stride, bf16);
-        }
+        even = vec_fma(dots_load(d, w + k, bf16), vec_load(x + k), even);
+        odd = vec_fma(dots_load(d, w + k + VEC, bf16), vec_load(x + k + VEC), odd);
     }
-    for (size_t j = 0; j < outs; j++)
-        even[j] = vec_add(even[j], odd[j]);
-    dots_store(d, t, n, even, outs, k, bf16);
+    even = vec_add(even, odd);
+    dots_store(d, t, n, &even, 1, k, bf16);
 }
 
-/* Rows [t, t + rows) of x times rows [n, n + outs) of w; rows and outs are constants. */
+/* Rows [t, t + rows) of x times rows [n, n + outs) of w; rows and outs are constants, outs 1 or
+ * DOTS_OUTS. Several streams at once outrun the processor's prefetching: the next tile's weights
+ * are asked for (into L2) while this one's are used. Measured on Zen 4, rows = 2: 12 GB/s without,
+ * 29 with, of 29. */
 static inline __attribute__((always_inline)) void dots_tile(const struct cpu_dots *d, size_t t,
                                                             size_t n, const size_t rows,
                                                             const size_t outs, bool bf16) {
@@ -97,7 +86,8 @@ static inline __attribute__((always_inline)) void dots_column(const struct cpu_d
         size_t t = d->rows * tile / tiles, rows = d->rows * (tile + 1) / tiles - t;
         switch (rows) {
         case 1:
-            dots_row(d, t, n, outs, bf16);
+            for (size_t j = 0; j < outs; j++)
+                dots_row(d, t, n + j, bf16);
             break;
         case 2:
             dots_tile(d, t, n, 2, outs, bf16);
