@@ -27,10 +27,10 @@ static inline __attribute__((always_inline)) void dots_store(const struct cpu_do
                                                              const size_t outs, size_t k,
                                                              bool bf16) {
     float y[DOTS_OUTS], *p = d->y + t * d->y_stride + n;
-    if (outs == DOTS_OUTS)
-        vec_sum4(y, sum);
-    else
-        y[0] = vec_sum(sum[0]);
+    vec sums[DOTS_OUTS]; /* always four, so that a sum does not depend on its neighbours */
+    for (size_t j = 0; j < DOTS_OUTS; j++)
+        sums[j] = sum[j % outs];
+    vec_sum4(y, sums);
     for (; k < d->width; k++)
         for (size_t j = 0; j < outs; j++)
             y[j] += d->x[t * d->x_stride + k] * dots_weight(d, (n + j) * d->w_stride + k, bf16);
