@@ -9,6 +9,8 @@ const uint THREADS = 256, QUERIES = ATTENTION_SPLIT_QUERIES, KEYS = ATTENTION_SP
 layout(local_size_x = THREADS) in;
 layout(constant_id = 0) const uint HEAD_DIM = 128;
 layout(constant_id = 1) const bool KV_BF16 = false;
+layout(constant_id = 2) const bool FRESH = false;
+layout(constant_id = 3) const bool NORM_BF16 = false;
 layout(push_constant, scalar) uniform push {
     attention_split_args a;
 };
@@ -35,7 +37,10 @@ shared vec4 mass[KEYS * QUERIES / 4];         /* [key, query]: exp(score - large
 shared float keep[QUERIES];                   /* what the sums so far are worth now */
 shared vec2 group_sum[QUERIES * THREADS];
 shared float largest[QUERIES], total[QUERIES];
-shared bool last;
+/* FRESH: as the cache has them; zeros beyond HEAD_DIM. */
+shared vec4 fresh_key[PARTS * PART];
+shared vec2 fresh_value[PAIRS];
+shared bool is_last;
 
 /* A query, in each of the KEYS threads of its number. */
 struct online {
@@ -48,6 +53,13 @@ struct online {
 
 uint first_query() {
     return gl_WorkGroupID.x * QUERIES;
+}
+
+/* A pair of numbers of head `number` of q goes to its place. */
+void put_query(uint number, uint pair, vec2 x) {
+    uint first = number * 4 * PARTS * PART + pair, second = first + PAIRS;
+    query[first / 4][first % 4] = x.x;
+    query[second / 4][second % 4] = x.y;
 }
 
 void load_queries() {
@@ -64,9 +76,16 @@ uint64_t address(uint64_t tensor, uint key) {
     return tensor + causal_key(key) * HEAD_DIM * (KV_BF16 ? 2 : 4);
 }
 
+#include "shaders/lib/fresh.glsl"
+
 /* This thread's part of `key`, zeros beyond HEAD_DIM. */
 void load_key(out vec4 x[4], uint key) {
     uint from = gl_LocalInvocationIndex / KEYS * PART;
+    if (FRESH && key == uint(ints(a.at).at[0])) {
+        for (uint i = 0; i < PART; i++)
+            x[i] = fresh_key[from + i];
+        return;
+    }
     uint64_t row = address(a.k, key);
     for (uint i = 0; i < PART; i++)
         x[i] = weight4(row, 4 * (from + i), HEAD_DIM, KV_BF16, HEAD_DIM % 4 == 0);
@@ -116,7 +135,9 @@ void load_values(out vec2 v[8], uint base, uint end) {
         v[i] = vec2(0);
         if (key >= end)
             continue;
-        if (KV_BF16)
+        if (FRESH && key == uint(ints(a.at).at[0]))
+            v[i] = fresh_value[pair];
+        else if (KV_BF16)
             v[i] = widen2(uints(address(a.v, key)).at[pair]);
         else
             v[i] = uintBitsToFloat(duos(address(a.v, key)).at[pair]);
@@ -207,13 +228,13 @@ bool hand_in(uint splits) {
     memoryBarrierBuffer();
     barrier();
     if (gl_LocalInvocationIndex == 0) {
-        last = atomicAdd(uints(a.done).at[tile()], 1) == splits - 1;
-        if (last)
+        is_last = atomicAdd(uints(a.done).at[tile()], 1) == splits - 1;
+        if (is_last)
             uints(a.done).at[tile()] = 0;
     }
     barrier();
     memoryBarrierBuffer();
-    return last;
+    return is_last;
 }
 
 /* The share of one split in a query's result, into part_score[split, query]. */
@@ -249,7 +270,10 @@ void main() {
     if (gl_WorkGroupID.z >= splits)
         return;
     uint first = keys.x + gl_WorkGroupID.z * each * KEYS;
-    load_queries();
+    if (FRESH)
+        make_fresh(gl_WorkGroupID.z == splits - 1);
+    else
+        load_queries();
     barrier();
     attend(first, min(first + each * KEYS, keys.y));
     if (splits == 1)

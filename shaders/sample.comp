@@ -5,6 +5,8 @@
 
 layout(constant_id = 0) const uint THREADS = 256;
 layout(constant_id = 1) const bool LISTS = false;
+layout(constant_id = 2) const bool EMBED = false;
+layout(constant_id = 3) const bool TABLE_BF16 = false;
 layout(local_size_x_id = 0) in;
 layout(push_constant, scalar) uniform push {
     sample_args a;
@@ -120,17 +122,31 @@ uint pick(samplers s) {
     return item;
 }
 
+shared int drawn;
+
+/* In the one thread that has drawn. */
+void keep(samplers s, int id) {
+    drawn = ints(a.token).at[0] = id;
+    if (a.seen != 0)
+        ints(a.seen).at[id] = 1;
+    if (int(a.codebook) == s.last_codebook)
+        s.step++;
+}
+
+void embed() {
+    uint64_t row = a.table + uint64_t(drawn) * a.embed_width * (TABLE_BF16 ? 2 : 4);
+    for (uint d = gl_LocalInvocationIndex; d < a.embed_width; d += THREADS)
+        floats(a.dst).at[d] = weight(row, d, TABLE_BF16);
+}
+
 void main() {
     samplers s = samplers(a.state);
     share_items();
     uint item = pick(s);
     barrier(); /* all have read what changes now */
-    if (item == NONE)
-        return;
-    int id = id_at(item);
-    ints(a.token).at[0] = id;
-    if (a.seen != 0)
-        ints(a.seen).at[id] = 1;
-    if (int(a.codebook) == s.last_codebook)
-        s.step++;
+    if (item != NONE)
+        keep(s, id_at(item));
+    barrier();
+    if (EMBED)
+        embed();
 }

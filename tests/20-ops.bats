@@ -110,6 +110,10 @@ ops_program() {
     ops_program attention
 }
 
+@test "op self_attention" {
+    ops_program self_attention
+}
+
 @test "op attention_blocks" {
     ops_program attention_blocks
 }
@@ -128,4 +132,8 @@ ops_program() {
 
 @test "op sample" {
     ops_program sample
+}
+
+@test "op sample_embed" {
+    ops_program sample_embed
 }

@@ -110,6 +110,10 @@ vulkan_program() {
     vulkan_program attention
 }
 
+@test "op self_attention on vulkan" {
+    vulkan_program self_attention
+}
+
 @test "op attention_blocks on vulkan" {
     vulkan_program attention_blocks
 }
@@ -128,4 +132,8 @@ vulkan_program() {
 
 @test "op sample on vulkan" {
     vulkan_program sample
+}
+
+@test "op sample_embed on vulkan" {
+    vulkan_program sample_embed
 }

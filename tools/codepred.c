@@ -64,37 +64,39 @@ void codepred_sampler(struct codepred *p, struct run *run, struct op_sampler sam
     run_write(run, &p->sampler, &sampler);
 }
 
-/* Draws codes[j + 1] from x f32 [T, Dt], the rows from `row` of the cache on. x is used up. */
+/* Draws codes[j + 1] from x f32 [T, Dt], the rows from `row` of the cache on. Then the last row of
+ * x is the embedding of that code, the next step's input, if there is a next step. */
 static void draw(struct codepred *p, struct run *run, const struct tensor *x, size_t row, size_t j,
                  const struct tensor *codes) {
     size_t n = x->shape[0];
+    uint32_t codebook = (uint32_t)(j + 1);
     struct tensor rope = tensor_rows(&p->rope, row, n);
     p->cache.at = tensor_rows(&p->rows, row, 1);
     nn_decoder_layers(&p->decoder, run, &p->cache, x, &rope, 0, p->config->predictor.n_layers);
     struct tensor last = tensor_rows(x, n - 1, 1);
-    struct tensor h = nn_decoder_norm(&p->decoder, run, &last);
     struct tensor logits = run_new_2d(run, RUN_STEP, TENSOR_F32, 1, p->heads[j].shape[0]);
-    op_linear(run, &logits, &h, &p->heads[j], NULL, OP_NONE);
+    struct op_projection head = {&logits, &p->heads[j]};
+    op_norm_linears(run, &head, 1, &last, &p->decoder.norm, p->decoder.config->eps);
     run_trace(run, &logits, "codepred.logits");
-    struct tensor code = tensor_rows(codes, j + 1, 1);
-    op_sample(run, &code, &logits, &p->sampler, NULL, (uint32_t)(j + 1));
+    struct tensor code = tensor_rows(codes, codebook, 1);
+    if (codebook + 1 < p->config->n_groups)
+        op_sample_embed(run, &code, &logits, &p->sampler, NULL, codebook, &last,
+                        &p->embed[codebook]);
+    else
+        op_sample(run, &code, &logits, &p->sampler, NULL, codebook);
 }
 
 void codepred_frame(struct codepred *p, struct run *run, const struct tensor *hidden,
                     const struct tensor *codes, const struct tensor *sum) {
     size_t n_groups = p->config->n_groups, width = tensor_row(hidden);
     struct tensor list = tensor_1d(TENSOR_I32, codes->data, n_groups);
+    struct tensor code0 = tensor_rows(&list, 0, 1);
     struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, 2, width);
     struct tensor first = tensor_rows(&x, 0, 1), second = tensor_rows(&x, 1, 1);
-    for (size_t j = 0; j + 1 < n_groups; j++) {
-        struct tensor code = tensor_rows(&list, j, 1);
-        op_embed(run, &second, &p->embed[j], &code);
-        if (j == 0) {
-            op_copy(run, &first, hidden);
-            draw(p, run, &x, 0, j, &list);
-        } else {
-            draw(p, run, &second, j + 1, j, &list);
-        }
-    }
+    op_copy(run, &first, hidden);
+    op_embed(run, &second, &p->embed[0], &code0);
+    draw(p, run, &x, 0, 0, &list);
+    for (size_t j = 1; j + 1 < n_groups; j++)
+        draw(p, run, &second, j + 1, j, &list);
     op_embed_sum(run, sum, p->embed, codes, 1);
 }

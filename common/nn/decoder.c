@@ -102,14 +102,6 @@ static struct tensor new_heads(struct run *run, const struct config_decoder *c, 
     return run_new_3d(run, RUN_STEP, TENSOR_F32, rows, w->shape[0] / c->head_dim, c->head_dim);
 }
 
-/* In place, where the layer says so. */
-static void norm_heads(struct run *run, const struct config_decoder *c, const struct tensor *x,
-                       const struct tensor *norm) {
-    struct tensor flat = tensor_reshape_2d(x, x->shape[0] * x->shape[1], c->head_dim);
-    if (nn_present(norm))
-        op_rms_norm(run, &flat, &flat, norm, c->eps);
-}
-
 /* NULL for an absent tensor, as ops want it. */
 static const struct tensor *optional(const struct tensor *t) {
     return nn_present(t) ? t : NULL;
@@ -124,13 +116,18 @@ static void attention(struct nn_decoder *d, struct run *run, struct nn_cache *ca
     struct tensor v = new_heads(run, c, rows, &l->v), o = new_heads(run, c, rows, &l->q);
     struct op_projection qkv[] = {{&q, &l->q}, {&k, &l->k}, {&v, &l->v}};
     op_norm_linears(run, qkv, 3, x, &l->input_norm, c->eps);
-    norm_heads(run, c, &q, &l->q_norm);
-    norm_heads(run, c, &k, &l->k_norm);
-    op_rope(run, &q, rope);
-    op_rope(run, &k, rope);
-    op_kv_write(run, &cache->k[layer], &k, &cache->at);
-    op_kv_write(run, &cache->v[layer], &v, &cache->at);
-    op_attention(run, &o, &q, &cache->k[layer], &cache->v[layer], &cache->at, c->window);
+    op_self_attention(run, &(struct op_self_attention){.dst = &o,
+                                                       .q = &q,
+                                                       .k = &k,
+                                                       .v = &v,
+                                                       .q_norm = optional(&l->q_norm),
+                                                       .k_norm = optional(&l->k_norm),
+                                                       .eps = c->eps,
+                                                       .rope = rope,
+                                                       .k_cache = &cache->k[layer],
+                                                       .v_cache = &cache->v[layer],
+                                                       .at = &cache->at,
+                                                       .window = c->window});
     op_linear_add(run, x, &o, &l->o, NULL, optional(&l->attention_scale));
 }
 

@@ -123,6 +123,20 @@ void op_kv_write(struct run *run, const struct tensor *cache, const struct tenso
 void op_attention(struct run *run, const struct tensor *dst, const struct tensor *q,
                   const struct tensor *k, const struct tensor *v, const struct tensor *at,
                   size_t window);
+/* All that lies between the projections of an attention layer and its output:
+ *   q = rope(rms(q; q_norm));  k_cache[at[0] + t] = rope(rms(k[t]; k_norm));  v_cache likewise = v
+ *   dst = op_attention(q, k_cache, v_cache, at, window)
+ * per head; without rms where the norms are NULL. q and k are used up. */
+struct op_self_attention {
+    const struct tensor *dst, *q;                /* f32 [T, H, hd] */
+    const struct tensor *k, *v;                  /* f32 [T, KV, hd] */
+    const struct tensor *q_norm, *k_norm;        /* f32|bf16 [hd], both or none */
+    float eps;                                   /* of the norms */
+    const struct tensor *rope;                   /* f32 [T, hd], of op_rope_table() */
+    const struct tensor *k_cache, *v_cache, *at; /* as op_kv_write() has them */
+    size_t window;
+};
+void op_self_attention(struct run *run, const struct op_self_attention *s);
 /* Full attention inside consecutive groups of `group` rows, none across (audio encoder).
  * dst, q, k, v f32 [T, H, hd]. */
 void op_attention_blocks(struct run *run, const struct tensor *dst, const struct tensor *q,
@@ -188,5 +202,10 @@ enum op_stage { OP_STAGE_THINKER, OP_STAGE_TALKER, OP_STAGE_CODEPRED };
  * seen i32 [V] or NULL: 1 for ids drawn so far; the op marks the token. token i32 [1]. */
 void op_sample(struct run *run, const struct tensor *token, const struct tensor *logits,
                const struct tensor *sampler, const struct tensor *seen, uint32_t codebook);
+
+/* op_sample(), then dst = table[token[0]]: dst f32 [1, D], table f32|bf16 [V, D]. */
+void op_sample_embed(struct run *run, const struct tensor *token, const struct tensor *logits,
+                     const struct tensor *sampler, const struct tensor *seen, uint32_t codebook,
+                     const struct tensor *dst, const struct tensor *table);
 
 #endif

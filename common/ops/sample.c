@@ -1,8 +1,5 @@
-#include "shaders/sample.h"
-#include "common/ops/ops.h"
 #include "common/ops/row.h"
-#include "shaders/programs.h"
-#include "shaders/sample_narrow.h"
+#include "common/ops/sample_gpu.h"
 
 #include <float.h>
 #include <math.h>
@@ -168,66 +165,6 @@ static int32_t sample(struct run *run, const float *logit, size_t n, const int32
     return id;
 }
 
-/* ---- GPU ---- */
-
-/* Beyond so many logits many workgroups narrow the choice first. */
-enum { MANY = 8192, LISTS = 64, LIST_THREADS = 256 };
-
-static void dispatch_few(struct run *run, const struct tensor *token, const struct tensor *logits,
-                         const struct tensor *sampler, const struct tensor *seen,
-                         const struct sample_args *a) {
-    run_dispatch(run, &(struct run_kernel){.program = &shader_sample,
-                                           .constants = {256, false},
-                                           .args = a,
-                                           .args_size = sizeof *a,
-                                           .groups = {1},
-                                           .reads = {logits, sampler, seen},
-                                           .writes = {token, sampler, seen}});
-}
-
-static void dispatch_many(struct run *run, const struct tensor *token, const struct tensor *logits,
-                          const struct tensor *sampler, const struct tensor *seen,
-                          struct sample_args *a) {
-    struct run_mark mark = run_mark(run, RUN_STEP);
-    a->n_lists = LISTS;
-    a->width = (a->n + LISTS - 1) / LISTS;
-    struct tensor scores = run_new_2d(run, RUN_STEP, TENSOR_F32, LISTS, a->width);
-    struct tensor ids = run_new_2d(run, RUN_STEP, TENSOR_I32, LISTS, a->width);
-    struct tensor counts = run_new_1d(run, RUN_STEP, TENSOR_I32, LISTS);
-    a->scores = run_address(&scores);
-    a->ids = run_address(&ids);
-    a->counts = run_address(&counts);
-    run_dispatch(run, &(struct run_kernel){.program = &shader_sample_narrow,
-                                           .constants = {LIST_THREADS},
-                                           .args = a,
-                                           .args_size = sizeof *a,
-                                           .groups = {LISTS},
-                                           .reads = {logits, sampler, seen},
-                                           .writes = {&scores, &ids, &counts}});
-    run_dispatch(run, &(struct run_kernel){.program = &shader_sample,
-                                           .constants = {512, true},
-                                           .args = a,
-                                           .args_size = sizeof *a,
-                                           .groups = {1},
-                                           .reads = {sampler, &scores, &ids, &counts},
-                                           .writes = {token, sampler, seen}});
-    run_release(run, RUN_STEP, mark);
-}
-
-static void dispatch(struct run *run, const struct tensor *token, const struct tensor *logits,
-                     const struct tensor *sampler, const struct tensor *seen, uint32_t codebook) {
-    struct sample_args a = {.token = run_address(token),
-                            .logits = run_address(logits),
-                            .state = run_address(sampler),
-                            .seen = run_address(seen),
-                            .n = (uint32_t)tensor_count(logits),
-                            .codebook = codebook};
-    if (a.n <= MANY)
-        dispatch_few(run, token, logits, sampler, seen, &a);
-    else
-        dispatch_many(run, token, logits, sampler, seen, &a);
-}
-
 void op_sample(struct run *run, const struct tensor *token, const struct tensor *logits,
                const struct tensor *sampler, const struct tensor *seen, uint32_t codebook) {
     size_t n = tensor_count(logits);
@@ -235,7 +172,12 @@ void op_sample(struct run *run, const struct tensor *token, const struct tensor 
     assert(tensor_bytes(sampler) == sizeof(struct op_sampler));
     assert(!seen || (seen->dtype == TENSOR_I32 && tensor_count(seen) == n));
     if (run->gpu) {
-        dispatch(run, token, logits, sampler, seen, codebook);
+        struct sample_job j = {.token = token,
+                               .logits = logits,
+                               .sampler = sampler,
+                               .seen = seen,
+                               .codebook = codebook};
+        sample_gpu(run, &j);
         return;
     }
     struct op_sampler *s = sampler->data;

@@ -1,0 +1,115 @@
+#include "common/ops/attention_gpu.h"
+#include "common/ops/row.h"
+#include "shaders/attention.h"
+#include "shaders/attention_split.h"
+#include "shaders/programs.h"
+
+enum {
+    MANY = 256,     /* queries of a kv head from which tiles of them fill a GPU without splits */
+    GROUPS = 512,   /* workgroups that are enough to fill it */
+    SPLIT_KEYS = 64 /* fewer are not worth another workgroup */
+};
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- few rows ---- */
+
+bool attention_takes_fresh(const struct op_self_attention *s) {
+    return s->q->shape[0] == 1 && s->q->shape[1] / s->k->shape[1] <= ATTENTION_SPLIT_QUERIES;
+}
+
+/* Into how many parts the keys are split; how many there are is known to the device only. */
+static size_t choose_splits(const struct attention_job *j, size_t tiles) {
+    size_t rows = j->q->shape[0], capacity = j->k->shape[0];
+    size_t most = j->window ? least(j->window + rows, capacity) : capacity;
+    size_t splits = least((most + SPLIT_KEYS - 1) / SPLIT_KEYS, GROUPS / tiles);
+    return splits ? least(splits, ATTENTION_SPLIT_MAX) : 1;
+}
+
+static struct attention_split_args split_args(struct run *run, const struct attention_job *j) {
+    return (struct attention_split_args){.dst = run_address(j->dst),
+                                         .q = run_address(j->q),
+                                         .k = run_address(j->k),
+                                         .v = run_address(j->v),
+                                         .at = run_address(j->at),
+                                         .done = run_address(&run->counters),
+                                         .rows = (uint32_t)j->q->shape[0],
+                                         .heads = (uint32_t)j->q->shape[1],
+                                         .kv_heads = (uint32_t)j->k->shape[1],
+                                         .window = (uint32_t)j->window};
+}
+
+static void add_fresh(struct attention_split_args *a, const struct op_self_attention *s) {
+    a->new_k = run_address(s->k);
+    a->new_v = run_address(s->v);
+    a->rope = run_address(s->rope);
+    a->q_norm = run_address(s->q_norm);
+    a->k_norm = run_address(s->k_norm);
+    a->eps = s->eps;
+}
+
+static void few(struct run *run, const struct attention_job *j) {
+    const struct op_self_attention *s = j->fresh;
+    size_t kv_heads = j->k->shape[1], head_dim = j->q->shape[2];
+    size_t queries = j->q->shape[0] * j->q->shape[1] / kv_heads;
+    size_t tiles = (queries + ATTENTION_SPLIT_QUERIES - 1) / ATTENTION_SPLIT_QUERIES;
+    size_t splits = choose_splits(j, tiles * kv_heads);
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    struct tensor found = run_new_2d(run, RUN_STEP, TENSOR_F32, tiles * kv_heads * splits,
+                                     ATTENTION_SPLIT_QUERIES * (head_dim + 2));
+    struct attention_split_args a = split_args(run, j);
+    bool norm_bf16 = s && s->q_norm && s->q_norm->dtype == TENSOR_BF16;
+    struct run_kernel kernel = {
+        .program = &shader_attention_split,
+        .constants = {(uint32_t)head_dim, j->k->dtype == TENSOR_BF16, s != NULL, norm_bf16},
+        .args = &a,
+        .args_size = sizeof a,
+        .groups = {tiles, kv_heads, splits},
+        .reads = {j->q, j->k, j->v, j->at},
+        .writes = {j->dst, &found, &run->counters}};
+    assert(tiles * kv_heads <= RUN_COUNTERS);
+    a.found = run_address(&found);
+    if (s) {
+        add_fresh(&a, s);
+        kernel.reads[4] = s->k;
+        kernel.reads[5] = s->v;
+        kernel.reads[6] = s->rope;
+        kernel.writes[3] = j->k;
+        kernel.writes[4] = j->v;
+    }
+    run_dispatch(run, &kernel);
+    run_release(run, RUN_STEP, mark);
+}
+
+/* ---- many rows ---- */
+
+static void many(struct run *run, const struct attention_job *j) {
+    size_t kv_heads = j->k->shape[1], queries = j->q->shape[0] * j->q->shape[1] / kv_heads;
+    size_t tiles = (queries + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES;
+    struct attention_args a = {.dst = run_address(j->dst),
+                               .q = run_address(j->q),
+                               .k = run_address(j->k),
+                               .v = run_address(j->v),
+                               .at = run_address(j->at),
+                               .rows = (uint32_t)j->q->shape[0],
+                               .heads = (uint32_t)j->q->shape[1],
+                               .kv_heads = (uint32_t)kv_heads,
+                               .window = (uint32_t)j->window};
+    assert(tiles <= RUN_MAX_GROUPS);
+    run_dispatch(run, &(struct run_kernel){
+                          .program = &shader_attention,
+                          .constants = {(uint32_t)j->q->shape[2], j->k->dtype == TENSOR_BF16},
+                          .args = &a,
+                          .args_size = sizeof a,
+                          .groups = {tiles, kv_heads},
+                          .reads = {j->q, j->k, j->v, j->at},
+                          .writes = {j->dst}});
+}
+
+void attention_gpu(struct run *run, const struct attention_job *j) {
+    size_t queries = j->q->shape[0] * j->q->shape[1] / j->k->shape[1], head_dim = j->q->shape[2];
+    assert(head_dim <= 128 && head_dim % 2 == 0 && j->k->dtype == j->v->dtype);
+    (queries < MANY ? few : many)(run, j);
+}

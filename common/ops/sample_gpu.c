@@ -1,0 +1,69 @@
+#include "common/ops/sample_gpu.h"
+#include "common/ops/row.h"
+#include "shaders/programs.h"
+#include "shaders/sample.h"
+#include "shaders/sample_narrow.h"
+
+enum {
+    MANY = 8192, /* beyond so many logits many workgroups narrow the choice first */
+    LISTS = 64,  /* they */
+    THREADS = 256,
+    LISTS_THREADS = 512 /* of the workgroup that draws from lists */
+};
+
+static void draw(struct run *run, const struct sample_job *j, const struct sample_args *a,
+                 const struct tensor *scores, const struct tensor *ids,
+                 const struct tensor *counts) {
+    bool embed = j->dst != NULL, table_bf16 = embed && j->table->dtype == TENSOR_BF16;
+    struct run_kernel k = {
+        .program = &shader_sample,
+        .constants = {scores ? LISTS_THREADS : THREADS, scores != NULL, embed, table_bf16},
+        .args = a,
+        .args_size = sizeof *a,
+        .groups = {1},
+        .reads = {j->logits, j->sampler, scores, ids, counts},
+        .writes = {j->token, j->sampler}};
+    size_t n = 2;
+    if (j->seen)
+        k.writes[n++] = j->seen;
+    if (j->dst)
+        k.writes[n++] = j->dst;
+    run_dispatch(run, &k);
+}
+
+static void draw_from_many(struct run *run, const struct sample_job *j, struct sample_args *a) {
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    a->n_lists = LISTS;
+    a->width = (a->n + LISTS - 1) / LISTS;
+    struct tensor scores = run_new_2d(run, RUN_STEP, TENSOR_F32, LISTS, a->width);
+    struct tensor ids = run_new_2d(run, RUN_STEP, TENSOR_I32, LISTS, a->width);
+    struct tensor counts = run_new_1d(run, RUN_STEP, TENSOR_I32, LISTS);
+    a->scores = run_address(&scores);
+    a->ids = run_address(&ids);
+    a->counts = run_address(&counts);
+    run_dispatch(run, &(struct run_kernel){.program = &shader_sample_narrow,
+                                           .constants = {THREADS},
+                                           .args = a,
+                                           .args_size = sizeof *a,
+                                           .groups = {LISTS},
+                                           .reads = {j->logits, j->sampler, j->seen},
+                                           .writes = {&scores, &ids, &counts}});
+    draw(run, j, a, &scores, &ids, &counts);
+    run_release(run, RUN_STEP, mark);
+}
+
+void sample_gpu(struct run *run, const struct sample_job *j) {
+    struct sample_args a = {.token = run_address(j->token),
+                            .logits = run_address(j->logits),
+                            .state = run_address(j->sampler),
+                            .seen = run_address(j->seen),
+                            .dst = run_address(j->dst),
+                            .table = run_address(j->table),
+                            .n = (uint32_t)tensor_count(j->logits),
+                            .codebook = j->codebook,
+                            .embed_width = j->dst ? (uint32_t)tensor_count(j->dst) : 0};
+    if (a.n > MANY)
+        draw_from_many(run, j, &a);
+    else
+        draw(run, j, &a, NULL, NULL, NULL);
+}
