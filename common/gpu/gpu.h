@@ -111,8 +111,8 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d);
 void gpu_submit(struct gpu *g);
 void gpu_wait(struct gpu *g);
 
-/* Between gpu_record() and gpu_recorded() dispatches and fills are kept instead of submitted;
- * gpu_replay() submits them, as often as wanted. A recording lives until gpu_close(). */
+/* Between gpu_record() and gpu_recorded() dispatches and fills are kept apart; gpu_replay() puts
+ * them among the commands, as often as wanted. A recording lives until gpu_close(). */
 struct gpu_recording;
 void gpu_record(struct gpu *g);
 struct gpu_recording *gpu_recorded(struct gpu *g);

@@ -9,6 +9,7 @@
 enum {
     GPU_RING = 4,        /* command buffers in flight */
     GPU_STAGE = 8 << 20, /* bytes of one piece of staging memory */
+    GPU_BATCH = 16,      /* command buffers submitted at once, at most */
     GPU_PENDING = 64,    /* ranges remembered since the last barrier */
     GPU_DEVICES = 16,    /* more are not looked at */
     GPU_PIPELINES = 1024 /* slots of the table; more than the catalogue can have */
@@ -90,7 +91,9 @@ struct gpu {
     struct gpu_pipeline pipelines[GPU_PIPELINES];
 
     VkSemaphore timeline;
-    uint64_t submitted; /* the timeline's value when all that was submitted is done */
+    uint64_t submitted;               /* the timeline's value when all that was submitted is done */
+    VkCommandBuffer ready[GPU_BATCH]; /* complete and not submitted, in order */
+    size_t n_ready;
     struct gpu_commands ring[GPU_RING];
     size_t ring_at;
     size_t n_commands; /* collected and not submitted */

@@ -55,16 +55,11 @@ void gpu_record_close(struct gpu *g) {
 
 /* ---- submitting ---- */
 
-void gpu_wait_for(struct gpu *g, uint64_t value) {
-    const VkSemaphoreWaitInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
-                                      .semaphoreCount = 1,
-                                      .pSemaphores = &g->timeline,
-                                      .pValues = &value};
-    gpu_check(vkWaitSemaphores(g->device, &info, UINT64_MAX), "vkWaitSemaphores");
-}
-
-/* Hands one command buffer to the queue; it is through when the timeline reaches g->submitted. */
-static void submit(struct gpu *g, VkCommandBuffer buffer) {
+/* All command buffers that are ready, in one batch. They are through when the timeline reaches
+ * g->submitted. */
+static void submit_ready(struct gpu *g) {
+    if (g->n_ready == 0)
+        return;
     uint64_t value = ++g->submitted;
     const VkTimelineSemaphoreSubmitInfo times = {
         .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
@@ -72,11 +67,30 @@ static void submit(struct gpu *g, VkCommandBuffer buffer) {
         .pSignalSemaphoreValues = &value};
     const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
                                .pNext = &times,
-                               .commandBufferCount = 1,
-                               .pCommandBuffers = &buffer,
+                               .commandBufferCount = (uint32_t)g->n_ready,
+                               .pCommandBuffers = g->ready,
                                .signalSemaphoreCount = 1,
                                .pSignalSemaphores = &g->timeline};
     gpu_check(vkQueueSubmit(g->queue, 1, &info, VK_NULL_HANDLE), "vkQueueSubmit");
+    g->n_ready = 0;
+}
+
+void gpu_wait_for(struct gpu *g, uint64_t value) {
+    if (value > g->submitted)
+        submit_ready(g);
+    const VkSemaphoreWaitInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+                                      .semaphoreCount = 1,
+                                      .pSemaphores = &g->timeline,
+                                      .pValues = &value};
+    gpu_check(vkWaitSemaphores(g->device, &info, UINT64_MAX), "vkWaitSemaphores");
+}
+
+/* Adds a command buffer to the next batch; gives the timeline's value when it is through. */
+static uint64_t make_ready(struct gpu *g, VkCommandBuffer buffer) {
+    if (g->n_ready == GPU_BATCH)
+        submit_ready(g);
+    g->ready[g->n_ready++] = buffer;
+    return g->submitted + 1;
 }
 
 /* The ring's command buffer that takes commands now. */
@@ -93,17 +107,22 @@ static VkCommandBuffer collecting(struct gpu *g) {
     return c->buffer;
 }
 
-void gpu_submit(struct gpu *g) {
+/* What is being collected is complete. */
+static void close_open(struct gpu *g) {
     if (!g->open)
         return;
     struct gpu_commands *c = &g->ring[g->ring_at];
     gpu_check(vkEndCommandBuffer(c->buffer), "vkEndCommandBuffer");
-    submit(g, c->buffer);
-    c->done_at = g->submitted;
+    c->done_at = make_ready(g, c->buffer);
     c->stamps.running = c->stamps.n > 0;
     g->ring_at = (g->ring_at + 1) % GPU_RING;
     g->n_commands = 0;
     g->open = false;
+}
+
+void gpu_submit(struct gpu *g) {
+    close_open(g);
+    submit_ready(g);
 }
 
 void gpu_wait(struct gpu *g) {
@@ -214,13 +233,12 @@ struct gpu_recording *gpu_recorded(struct gpu *g) {
 }
 
 void gpu_replay(struct gpu *g, struct gpu_recording *r) {
-    gpu_submit(g);
+    close_open(g);
     if (r->stamps.running) {
         gpu_wait_for(g, r->done_at);
         gpu_stamps_collect(g, &r->stamps);
     }
-    submit(g, r->buffer);
-    r->done_at = g->submitted;
+    r->done_at = make_ready(g, r->buffer);
     r->stamps.running = r->stamps.n > 0;
     gpu_barrier_next(g);
 }
