@@ -80,14 +80,12 @@ struct gpu {
     uint32_t family;
     VkPhysicalDeviceMemoryProperties memory;
     struct gpu_info info;
-    bool unified; /* the device's memory is the host's */
 
     struct gpu_buffer **buffers; /* device memory in use, sorted by address */
     size_t n_buffers;
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
-    bool compiled; /* something that may not be in the file */
     struct gpu_pipeline pipelines[GPU_PIPELINES];
 
     VkSemaphore timeline;
@@ -97,7 +95,6 @@ struct gpu {
     struct gpu_commands ring[GPU_RING];
     size_t ring_at;
     size_t n_commands; /* collected and not submitted */
-    bool open;         /* ring[ring_at] is being filled */
     struct gpu_pending pending;
 
     struct gpu_recording *recordings; /* all that are kept */
@@ -109,10 +106,14 @@ struct gpu {
     struct gpu_buffer readback, letters;
     size_t letter_at;
 
-    bool timed;
     double stamp_seconds; /* of one tick */
     struct gpu_time *times;
     size_t n_times;
+
+    bool unified;  /* the device's memory is the host's */
+    bool compiled; /* a kernel that may not be in the cache's file */
+    bool open;     /* ring[ring_at] is being filled */
+    bool timed;
 };
 
 /* Dies if r is an error: 71 out of memory, 69 device lost, else 70. */
