@@ -3,8 +3,6 @@
 #include "common/base/clock.h"
 #include "common/gpu/impl.h"
 
-#include <stdlib.h>
-
 /* ---- command buffers ---- */
 
 void gpu_commands_new(struct gpu *g, struct gpu_commands *c) {
@@ -106,20 +104,15 @@ void gpu_submit(struct gpu *g) {
 
 /* ---- waiting ---- */
 
-static bool is_done(struct gpu *g, uint64_t value) {
-    if (g->done < value)
+/* Sleeping and waking up takes longer than a short step, so at first the host looks again and
+ * again; not where it is the device itself. True if the value was reached. */
+static bool spin(struct gpu *g, uint64_t value) {
+    const double most = 1e-3;
+    double until = clock_now() + most;
+    while (g->info.hardware && g->done < value && clock_now() < until)
         gpu_check(vkGetSemaphoreCounterValue(g->device, g->timeline, &g->done),
                   "vkGetSemaphoreCounterValue");
     return g->done >= value;
-}
-
-/* Sleeping and waking up takes longer than a short step, so at first it looks again and again;
- * where the CPU is the device, that would take the device's time. */
-static void spin(struct gpu *g, uint64_t value) {
-    const double most = 1e-3;
-    double until = g->info.hardware ? clock_now() + most : 0;
-    while (!is_done(g, value) && clock_now() < until)
-        ;
 }
 
 void gpu_wait_for(struct gpu *g, uint64_t value) {
@@ -129,9 +122,10 @@ void gpu_wait_for(struct gpu *g, uint64_t value) {
                                       .pValues = &value};
     if (value > g->submitted)
         gpu_submit(g);
-    spin(g, value);
-    if (!is_done(g, value))
-        gpu_check(vkWaitSemaphores(g->device, &info, UINT64_MAX), "vkWaitSemaphores");
+    if (g->done >= value || spin(g, value))
+        return;
+    gpu_check(vkWaitSemaphores(g->device, &info, UINT64_MAX), "vkWaitSemaphores");
+    g->done = value;
 }
 
 void gpu_wait(struct gpu *g) {
