@@ -3,6 +3,7 @@
 # and submitted again and again, then pipes whose stages are on different devices.
 
 load golden
+load talker
 
 setup() {
     export OMNI_DEVICE=vulkan
@@ -38,11 +39,11 @@ setup() {
 # same_values NAME CASE COMMAND...: COMMAND, fed with what the case is fed with, writes the tensor NAME as the golden
 # has it. The validation layer watches.
 same_values() {
-    local name=$1 golden=$GOLDEN/stream/$2
+    local name=$1 stored=$GOLDEN/stream/$2
     OMNI_MODEL=$GOLDEN/${2%%-*} OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} \
-        timeout 120 "${@:3}" <"$golden.in" >out
+        timeout 120 "${@:3}" <"$stored.in" >out
     omni-inspect -x "$name" out >got.npy
-    omni-inspect -x "$name" "$golden.out" | cmp - got.npy
+    omni-inspect -x "$name" "$stored.out" | cmp - got.npy
 }
 
 @test "recorded steps: a thinker's tokens" {
@@ -86,12 +87,21 @@ END
     omni-inspect -c want --tol 1e-4 got
 }
 
-@test "recorded steps: draws are the same in one process and with a co-process, on one seed" {
-    local in=$GOLDEN/stream/tiny-talker-verbatim.in
-    omni-talker --precise -s 7 -n 12 <"$in" >inside
-    omni-talker --precise -s 7 -n 12 --codepred "omni-codepred --precise" <"$in" >outside
-    omni-inspect -x codes inside >inside.npy
-    omni-inspect -x codes outside | cmp - inside.npy
+# The first turn stops by itself, at a frame behind which another was on its way.
+@test "recorded steps: the same codes with a frame ahead, without (--emit-hidden), and with a co-process" {
+    { turn 0 && turn 1 && turn 2; } >lines
+    mapfile -t lines <lines
+    stream "${lines[@]}" >in
+    local talker=(omni-talker --precise -s 5 --top-k 0 -n 10)
+    "${talker[@]}" <in >ahead
+    "${talker[@]}" --emit-hidden <in >alone
+    "${talker[@]}" --codepred "omni-codepred --precise" <in >outside
+    has ahead '"kind":"done".*"turn":0.*"reason":"stop"'
+    local run
+    for run in alone outside; do
+        omni-inspect -x codes ahead >want.npy
+        omni-inspect -x codes "$run" | cmp - want.npy
+    done
 }
 
 # mixed ENCODER THINKER TALKER PREDICTOR CODE2WAV: the devices of a pipe, whose tokens and codes must be the
