@@ -45,10 +45,22 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(cflags) -MMD -MP $(pkg_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-# Shaders: GLSL to SPIR-V to a C array with the name shader_<file>, see common/gpu/gpu.h.
+# Shaders: GLSL to SPIR-V to a C array with the name shader_<file>, see common/gpu/gpu.h. Those for
+# matrix units (*_matrix) need a glslang that knows GL_EXT_bfloat16; without one they are empty.
+GLSLANG ?= glslangValidator
+matrix_probe := '\#version 460\n\#extension GL_EXT_bfloat16 : require\nvoid main() {}\n'
+has_matrix   := $(shell printf $(matrix_probe) | $(GLSLANG) --stdin -S comp >/dev/null 2>&1 && echo yes)
+
+ifneq ($(has_matrix),yes)
+$(patsubst shaders/%.comp,$(B)/shaders/%.c,$(wildcard shaders/*_matrix.comp)):
+	@mkdir -p $(@D)
+	@{ echo '#include "shaders/programs.h"'; \
+		echo 'const struct gpu_program shader_$(@F:.c=) = {"$(@F:.c=)", NULL, 0};'; } >$@
+endif
+
 $(B)/shaders/%.c: shaders/%.comp
 	@mkdir -p $(@D)
-	@glslangValidator --quiet -V --target-env vulkan1.2 -I. --depfile $(@:.c=.d) -x -o $(@:.c=.hex) $<
+	@$(GLSLANG) --quiet -V --target-env vulkan1.2 -I. --depfile $(@:.c=.d) -x -o $(@:.c=.hex) $<
 	@sed -i 's,^[^:]*:,$@:,' $(@:.c=.d)
 	@{ echo '#include "shaders/programs.h"'; echo 'static const uint32_t words[] = {'; cat $(@:.c=.hex); \
 		echo '};'; echo 'const struct gpu_program shader_$* = {"$*", words, sizeof words};'; } >$@

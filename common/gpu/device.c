@@ -34,12 +34,13 @@ static int rank(VkPhysicalDevice p) {
 }
 
 /* The number of the best usable device, or -1. */
-static int find_best(const VkPhysicalDevice *devices, size_t n, bool hardware) {
+static int find_best(VkInstance instance, const VkPhysicalDevice *devices, size_t n,
+                     bool hardware) {
     int best = -1, best_rank = hardware ? 0 : -1;
     for (size_t i = 0; i < n; i++) {
         struct gpu_info info;
         uint32_t family;
-        gpu_describe(devices[i], &info, &family);
+        gpu_describe(instance, devices[i], &info, &family);
         if (rank(devices[i]) <= best_rank || info.lacks[0])
             continue;
         best = (int)i;
@@ -54,13 +55,13 @@ static int choose(struct gpu *g, int number, struct err *e) {
     if (n == 0)
         return err_set(e, ERR_UNAVAILABLE, "there is no Vulkan device");
     if (number < 0)
-        number = find_best(devices, n, number == GPU_HARDWARE);
+        number = find_best(g->instance.instance, devices, n, number == GPU_HARDWARE);
     if (number >= (int)n)
         return err_set(e, ERR_UNAVAILABLE, "there is no device vulkan:%d; the last is vulkan:%zu",
                        number, n - 1);
     /* With none usable, the first says what it lacks. */
     g->physical = devices[number < 0 ? 0 : number];
-    gpu_describe(g->physical, &g->info, &g->family);
+    gpu_describe(g->instance.instance, g->physical, &g->info, &g->family);
     if (g->info.lacks[0])
         return err_set(e, ERR_UNAVAILABLE, "%s: the device lacks %s", g->info.name, g->info.lacks);
     if (number < 0)
@@ -70,15 +71,18 @@ static int choose(struct gpu *g, int number, struct err *e) {
 
 static int open_device(struct gpu *g, struct err *e) {
     struct gpu_features features;
+    struct gpu_matrix_features matrix;
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = g->family,
                                            .queueCount = 1,
                                            .pQueuePriorities = &priority};
-    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                     .pNext = gpu_features_needed(&features),
-                                     .queueCreateInfoCount = 1,
-                                     .pQueueCreateInfos = &queue};
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                               .pNext = gpu_features_needed(&features),
+                               .queueCreateInfoCount = 1,
+                               .pQueueCreateInfos = &queue};
+    if (g->info.matrix.rows)
+        gpu_matrix_enable(&matrix, &features, &info);
     VkResult r = vkCreateDevice(g->physical, &info, NULL, &g->device);
     if (r)
         return err_set(e, ERR_UNAVAILABLE, "%s: cannot open the device (Vulkan error %d)",
@@ -109,15 +113,14 @@ int gpu_open(struct gpu **opened, int n, struct err *e) {
         return e->code;
     }
     gpu_programs_open(g);
-    gpu_submit_open(g);
+    gpu_record_open(g);
     *opened = g;
     return 0;
 }
 
 void gpu_close(struct gpu *g) {
     gpu_wait(g);
-    gpu_recordings_close(g);
-    gpu_submit_close(g);
+    gpu_record_close(g);
     gpu_transfer_close(g);
     gpu_programs_close(g);
     free(g->buffers);

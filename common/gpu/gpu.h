@@ -20,12 +20,19 @@ struct gpu;
 
 /* ---- devices ---- */
 
+/* Matrix units: a subgroup of so many threads multiplies bf16 matrices, [rows, sums] with [sums,
+ * outs], and adds the result to f32. All 0: there are none that omni can use. */
+struct gpu_matrix {
+    uint32_t subgroup, rows, outs, sums;
+};
+
 struct gpu_info {
     char name[256];   /* "NVIDIA H100 80GB HBM3" */
     char driver[520]; /* name and version of the driver */
     bool hardware;    /* false: a CPU plays the GPU */
     size_t memory;    /* bytes of the largest device-local heap */
-    char lacks[128];  /* what omni needs and the device has not; empty: usable */
+    struct gpu_matrix matrix;
+    char lacks[128]; /* what omni needs and the device has not; empty: usable */
 };
 
 /* Up to `room` devices in the order that numbers them, and how many there are. */
@@ -81,7 +88,7 @@ void gpu_collect(struct gpu *g, const struct gpu_letter *l, void *dst);
  * generated "shaders/programs.h". */
 struct gpu_program {
     const char *name;
-    const uint32_t *words;
+    const uint32_t *words; /* NULL: the compiler does not know what it needs, see Makefile */
     size_t bytes;
 };
 
@@ -107,15 +114,12 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d);
 
 /* ---- order ---- */
 
-/* Sends what is collected to the device, without waiting; waits until all of it is done. Reads and
- * letters submit by themselves, and every 256 commands are submitted too: gpu_submit() is for when
- * the host has something else to do meanwhile. */
+/* Sends what is collected to the device, without waiting; waits until all of it is done. */
 void gpu_submit(struct gpu *g);
 void gpu_wait(struct gpu *g);
 
 /* Between gpu_record() and gpu_recorded() dispatches and fills are kept instead of submitted;
- * gpu_replay() puts them among the commands, as often as wanted. A recording lives until
- * gpu_close(). */
+ * gpu_replay() submits them, as often as wanted. A recording lives until gpu_close(). */
 struct gpu_recording;
 void gpu_record(struct gpu *g);
 struct gpu_recording *gpu_recorded(struct gpu *g);

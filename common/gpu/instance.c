@@ -63,7 +63,8 @@ static const char *lacking(VkPhysicalDevice p, const VkPhysicalDeviceProperties 
     return gpu_features_lacking(&have);
 }
 
-void gpu_describe(VkPhysicalDevice p, struct gpu_info *info, uint32_t *family) {
+void gpu_describe(VkInstance instance, VkPhysicalDevice p, struct gpu_info *info,
+                  uint32_t *family) {
     VkPhysicalDeviceDriverProperties driver = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
     VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
@@ -71,7 +72,8 @@ void gpu_describe(VkPhysicalDevice p, struct gpu_info *info, uint32_t *family) {
     const VkPhysicalDeviceProperties *core = &all.properties;
     vkGetPhysicalDeviceProperties2(p, &all);
     *info = (struct gpu_info){.hardware = core->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU,
-                              .memory = largest_heap(p)};
+                              .memory = largest_heap(p),
+                              .matrix = gpu_matrix_find(instance, p)};
     snprintf(info->name, sizeof info->name, "%s", core->deviceName);
     snprintf(info->driver, sizeof info->driver, "%.255s %.255s", driver.driverName,
              driver.driverInfo);
@@ -96,7 +98,7 @@ size_t gpu_list(struct gpu_info *list, size_t room) {
         return 0;
     size_t n = gpu_devices(&instance, devices);
     for (size_t i = 0; i < n && i < room; i++)
-        gpu_describe(devices[i], &list[i], &family);
+        gpu_describe(instance.instance, devices[i], &list[i], &family);
     gpu_instance_close(&instance);
     return n;
 }

@@ -1,19 +1,23 @@
 /* Experts for many rows on a GPU: matrix products of tiles of rows that chose the same one. */
 #include "common/ops/few.h"
+#include "common/ops/matrix.h"
 #include "common/ops/moe_gpu.h"
 #include "shaders/moe.h"
 #include "shaders/programs.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { SIDE = 16 }; /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
 
-/* What the kernels touch and their arguments. */
+/* What the kernels touch, their arguments, and which do the two products. */
 struct moe {
     const struct tensor *dst, *x, *experts, *weights;
     struct tensor hidden, results, plan;
     struct moe_args args;
-    uint32_t constants[GPU_CONSTANTS];
+    uint32_t outs; /* of a tile */
+    const struct gpu_program *hidden_program, *down_program;
+    uint32_t hidden_constants[GPU_CONSTANTS], down_constants[GPU_CONSTANTS];
 };
 
 static size_t divide_up(size_t n, size_t by) {
@@ -31,41 +35,67 @@ uint64_t moe_apart(const struct op_experts *w) {
 }
 
 static void dispatch(struct run *run, const struct moe *m, const struct gpu_program *program,
-                     size_t groups_x, size_t groups_y, const struct tensor *const reads[4],
-                     const struct tensor *writes) {
-    run_dispatch(run, &(struct run_kernel){.program = program,
-                                           .constants = {m->constants[0], m->constants[1],
-                                                         m->constants[2], m->constants[3]},
-                                           .args = &m->args,
-                                           .args_size = sizeof m->args,
-                                           .groups = {groups_x, groups_y},
-                                           .reads = {reads[0], reads[1], reads[2], reads[3]},
-                                           .writes = {writes}});
+                     const uint32_t *constants, size_t groups_x, size_t groups_y,
+                     const struct tensor *const reads[4], const struct tensor *writes) {
+    struct run_kernel k = {.program = program,
+                           .args = &m->args,
+                           .args_size = sizeof m->args,
+                           .groups = {groups_x, groups_y},
+                           .reads = {reads[0], reads[1], reads[2], reads[3]},
+                           .writes = {writes}};
+    if (constants)
+        memcpy(k.constants, constants, sizeof k.constants);
+    run_dispatch(run, &k);
 }
 
-/* Rows and outs of a thread: the tile should not be much larger than what an expert has to do. */
-static void choose_tile(struct moe *m) {
-    size_t each = (size_t)m->args.rows * m->args.chosen / m->args.n_experts;
-    m->constants[2] = each >= 96 ? 8 : each >= 24 ? 4 : 2;
-    m->constants[3] = each >= 96 ? 8 : 4;
-    m->args.tile = SIDE * m->constants[2];
+/* The tile should not be much larger than what an expert has to do. */
+static size_t rows_each(const struct moe *m) {
+    return (size_t)m->args.rows * m->args.chosen / m->args.n_experts;
+}
+
+static void plan_plain(struct moe *m, bool bf16, bool eights) {
+    size_t each = rows_each(m);
+    const uint32_t constants[GPU_CONSTANTS] = {bf16, eights,
+                                               each >= 96   ? 8
+                                               : each >= 24 ? 4
+                                                            : 2,
+                                               each >= 96 ? 8 : 4};
+    m->args.tile = SIDE * constants[2];
+    m->outs = SIDE * constants[3];
+    m->hidden_program = &shader_moe_hidden_many;
+    m->down_program = &shader_moe_down_many;
+    memcpy(m->hidden_constants, constants, sizeof constants);
+    memcpy(m->down_constants, constants, sizeof constants);
+}
+
+/* With matrix units, if they can do it. */
+static bool plan_matrix(const struct run *run, struct moe *m, bool bf16, bool eights) {
+    size_t each = rows_each(m);
+    if (!matrix_usable(run, &shader_moe_hidden_matrix) || !bf16 || !eights)
+        return false;
+    const struct gpu_matrix *device = &gpu_info(run->gpu)->matrix;
+    m->args.tile = each >= 96 ? 128 : each >= 32 ? 64 : 32;
+    m->outs = 128;
+    m->hidden_program = &shader_moe_hidden_matrix;
+    m->down_program = &shader_moe_down_matrix;
+    return matrix_constants(m->hidden_constants, device, m->args.tile, m->outs, 2) &&
+           matrix_constants(m->down_constants, device, m->args.tile, m->outs, 1);
 }
 
 static void dispatch_all(struct run *run, struct moe *m) {
     struct moe_args *a = &m->args;
-    choose_tile(m);
-    size_t pairs = (size_t)a->rows * a->chosen, outs = SIDE * m->constants[3];
-    size_t tiles = MOE_TILES(pairs, a->n_experts, a->tile);
+    size_t pairs = (size_t)a->rows * a->chosen, tiles = MOE_TILES(pairs, a->n_experts, a->tile);
     m->results = run_new_2d(run, RUN_STEP, TENSOR_F32, pairs, a->width);
     m->plan = run_new_1d(run, RUN_STEP, TENSOR_I32, 1 + tiles * MOE_TILE_WORDS + pairs);
     a->results = run_address(&m->results);
     a->plan = run_address(&m->plan);
-    dispatch(run, m, &shader_moe_plan, 1, 1, (const struct tensor *[4]){m->experts}, &m->plan);
-    dispatch(run, m, &shader_moe_hidden_many, divide_up(a->inner, outs / 2), tiles,
-             (const struct tensor *[4]){m->x, &m->plan}, &m->hidden);
-    dispatch(run, m, &shader_moe_down_many, divide_up(a->width, outs), tiles,
+    dispatch(run, m, &shader_moe_plan, NULL, 1, 1, (const struct tensor *[4]){m->experts},
+             &m->plan);
+    dispatch(run, m, m->hidden_program, m->hidden_constants, divide_up(a->inner, m->outs / 2),
+             tiles, (const struct tensor *[4]){m->x, &m->plan}, &m->hidden);
+    dispatch(run, m, m->down_program, m->down_constants, divide_up(a->width, m->outs), tiles,
              (const struct tensor *[4]){&m->hidden, &m->plan}, &m->results);
-    dispatch(run, m, &shader_moe_combine, run_groups((size_t)a->rows * a->width, 256), 1,
+    dispatch(run, m, &shader_moe_combine, NULL, run_groups((size_t)a->rows * a->width, 256), 1,
              (const struct tensor *[4]){&m->results, m->weights, m->dst}, m->dst);
 }
 
@@ -91,10 +121,12 @@ void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
                                .width = (uint32_t)width,
                                .inner = (uint32_t)inner,
                                .n_experts = (uint32_t)w->n};
-    m.constants[0] = w->gate[0].dtype == TENSOR_BF16;
-    m.constants[1] =
+    bool bf16 = w->gate[0].dtype == TENSOR_BF16;
+    bool eights =
         few_eights(width | inner, m.args.x | m.args.gate | m.args.up | m.args.down | m.args.apart);
     assert(w->n <= MOE_MAX_EXPERTS);
+    if (!plan_matrix(run, &m, bf16, eights))
+        plan_plain(&m, bf16, eights);
     dispatch_all(run, &m);
     run_release(run, RUN_STEP, mark);
 }

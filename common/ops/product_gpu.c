@@ -1,25 +1,21 @@
 /* Which kernel makes a product on a GPU, and how it is cut into workgroups. */
 #include "common/ops/few.h"
+#include "common/ops/matrix.h"
 #include "common/ops/product.h"
 #include "shaders/product.h"
 #include "shaders/programs.h"
 
-#include <assert.h>
+#include <string.h>
 
 enum {
     SIDE = 16,           /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
-    SLICE = 16,          /* the same: summed numbers at a time */
     FEW_OUTS = 8,        /* with less, a tile is mostly empty */
     ENOUGH_GROUPS = 256, /* about two for each core of a large GPU */
-    LEAST_SLICES = 8,    /* a part of a sum worth a workgroup */
+    LEAST_PART = 128,    /* summed numbers that are worth a workgroup */
 };
 
 static size_t divide_up(size_t n, size_t by) {
     return (n + by - 1) / by;
-}
-
-static size_t at_most(size_t n, size_t most) {
-    return n < most ? n : most;
 }
 
 static bool eights(const struct product *p) {
@@ -58,26 +54,58 @@ static void few(struct run *run, const struct product *p) {
                           .writes = {p->dst}});
 }
 
-/* Rows and outs of a thread: large tiles read less, small ones give more workgroups. */
+/* ---- many rows ---- */
+
+/* Rows and outs of a workgroup: large tiles read less, small ones give more workgroups. */
 struct tile {
     uint32_t rows, outs;
 };
 
 static size_t tiles(const struct product *p, struct tile t) {
-    return divide_up(p->rows, SIDE * t.rows) * divide_up(p->outs, SIDE * t.outs);
+    return divide_up(p->rows, t.rows) * divide_up(p->outs, t.outs);
 }
 
-static struct tile choose_tile(const struct product *p) {
-    struct tile large = {8, 8}, middle = {4, 4}, low = {2, 4};
-    if (tiles(p, large) >= ENOUGH_GROUPS)
-        return large;
-    return p->rows <= SIDE * low.rows ? low : middle;
+/* The first that gives enough workgroups, else the last; from large to small. */
+static struct tile choose_tile(const struct product *p, const struct tile *list, size_t n) {
+    size_t i = 0;
+    while (i + 1 < n && tiles(p, list[i]) < ENOUGH_GROUPS)
+        i++;
+    return list[i];
 }
 
-static size_t count_parts(const struct product *p, struct tile t) {
-    size_t most = divide_up(p->taps * p->width, SLICE * LEAST_SLICES);
-    size_t wanted = divide_up(ENOUGH_GROUPS, tiles(p, t));
-    return tiles(p, t) >= ENOUGH_GROUPS / 2 ? 1 : at_most(wanted, most);
+/* How the work is cut, and which kernel does it. */
+struct plan {
+    const struct gpu_program *program;
+    uint32_t constants[GPU_CONSTANTS];
+    struct tile tile;
+};
+
+static struct plan plan_plain(const struct product *p) {
+    const struct tile list[] = {{128, 128}, {64, 64}, {32, 64}};
+    struct plan plan = {.program = &shader_product_many,
+                        .constants = {p->w->dtype == TENSOR_BF16, eights(p)},
+                        .tile = choose_tile(p, list, p->rows <= 32 ? 3 : 2)};
+    plan.constants[2] = plan.tile.rows / SIDE;
+    plan.constants[3] = plan.tile.outs / SIDE;
+    return plan;
+}
+
+/* With matrix units, if they can do it. */
+static bool plan_matrix(const struct run *run, const struct product *p, struct plan *plan) {
+    const struct tile list[] = {{128, 128}, {64, 128}, {64, 64}, {32, 64}};
+    if (!matrix_usable(run, &shader_product_matrix) || p->w->dtype != TENSOR_BF16 || !eights(p))
+        return false;
+    plan->program = &shader_product_matrix;
+    plan->tile = choose_tile(p, list, p->rows <= 32 ? 4 : 3);
+    return matrix_constants(plan->constants, &gpu_info(run->gpu)->matrix, plan->tile.rows,
+                            plan->tile.outs, 1);
+}
+
+/* With too few tiles for all of the GPU, the sums are cut into parts. */
+static uint32_t count_parts(const struct product *p, struct tile t) {
+    size_t n = tiles(p, t), most = divide_up(p->taps * p->width, LEAST_PART);
+    size_t wanted = divide_up(ENOUGH_GROUPS, n);
+    return n >= ENOUGH_GROUPS / 2 ? 1 : (uint32_t)(wanted < most ? wanted : most);
 }
 
 static void add_parts(struct run *run, const struct product *p, const struct product_args *a,
@@ -91,23 +119,25 @@ static void add_parts(struct run *run, const struct product *p, const struct pro
 }
 
 static void many(struct run *run, const struct product *p) {
-    struct tile t = choose_tile(p);
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct product_args a = arguments(p);
     struct tensor parts = {.rank = 0};
-    a.n_parts = (uint32_t)count_parts(p, t);
+    struct plan plan;
+    if (!plan_matrix(run, p, &plan))
+        plan = plan_plain(p);
+    a.n_parts = count_parts(p, plan.tile);
     if (a.n_parts > 1)
         parts = run_new_3d(run, RUN_STEP, TENSOR_F32, a.n_parts, p->rows, p->outs);
     a.parts = run_address(&parts);
-    run_dispatch(run, &(struct run_kernel){
-                          .program = &shader_product_many,
-                          .constants = {p->w->dtype == TENSOR_BF16, eights(p), t.rows, t.outs},
-                          .args = &a,
-                          .args_size = sizeof a,
-                          .groups = {divide_up(p->outs, SIDE * t.outs),
-                                     divide_up(p->rows, SIDE * t.rows), a.n_parts},
-                          .reads = {p->x, p->dst},
-                          .writes = {a.n_parts > 1 ? &parts : p->dst}});
+    struct run_kernel k = {.program = plan.program,
+                           .args = &a,
+                           .args_size = sizeof a,
+                           .groups = {divide_up(p->outs, plan.tile.outs),
+                                      divide_up(p->rows, plan.tile.rows), a.n_parts},
+                           .reads = {p->x, p->dst},
+                           .writes = {a.n_parts > 1 ? &parts : p->dst}};
+    memcpy(k.constants, plan.constants, sizeof k.constants);
+    run_dispatch(run, &k);
     if (a.n_parts > 1)
         add_parts(run, p, &a, &parts);
     run_release(run, RUN_STEP, mark);

@@ -78,6 +78,9 @@ void run_list_devices(void) {
         printf("vulkan:%zu  %s, %.1f GiB, %s%s", i, list[i].name,
                (double)list[i].memory / (1 << 30), list[i].driver,
                list[i].hardware ? "" : ", a software driver");
+        if (list[i].matrix.rows)
+            printf(", bf16 matrices of %u x %u x %u", list[i].matrix.rows, list[i].matrix.outs,
+                   list[i].matrix.sums);
         if (list[i].lacks[0])
             printf("; lacks %s", list[i].lacks);
         putchar('\n');

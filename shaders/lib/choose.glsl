@@ -59,9 +59,10 @@ void read_experts(uint t) {
 /* Weights: softmax of the chosen, or of all experts. */
 void write_choice(uint t) {
     floats logit = floats(a.logits + uint64_t(t) * a.n_experts * 4);
-    float top = logit.at[choose_expert[0]], sum = 0;
-    for (uint i = 1; i < a.chosen; i++)
-        top = max(top, logit.at[choose_expert[i]]);
+    uint first = 0; /* in order: its expert is chosen */
+    for (uint e = 0; e < a.n_experts; e++)
+        first = max(first, choose_key[e]);
+    float top = of_order(first), sum = 0;
     for (uint e = gl_LocalInvocationIndex; e < a.n_experts; e += THREADS)
         choose_mass[e] = a.normalise == 0 || is_chosen(e) ? expf(logit.at[e] - top) : 0;
     barrier();
