@@ -1,6 +1,6 @@
 /* moe: experts for many rows. Pair p = t * chosen + i is row t with the i-th of its experts.
- * moe_plan sorts the pairs by expert into tiles; moe_hidden_many makes hidden[p] = silu(gate x[t]) *
- * (up x[t]) and moe_down_many results[p] = down hidden[p], as matrix products of such tiles;
+ * moe_plan sorts the pairs by expert into tiles; moe_hidden_many makes hidden[p] = silu(gate x[t])
+ * * (up x[t]) and moe_down_many results[p] = down hidden[p], as matrix products of such tiles;
  * moe_combine adds the weighted results to dst. */
 #ifndef SHADERS_MOE_H
 #define SHADERS_MOE_H
@@ -27,6 +27,6 @@ struct moe_args {
 /* The plan: n_tiles; for each of MOE_TILES tiles its expert, its first place and the places it
  * has; then the pair at each place. */
 #define MOE_TILES(pairs, n_experts, tile) ((pairs) / (tile) + (n_experts))
-#define MOE_TILE_WORDS 3
+#define MOE_TILE_WORDS                    3
 
 #endif

@@ -8,7 +8,7 @@
 #include "shaders/lib/types.h"
 
 #define MOE_FEW_EXPERTS 512
-#define MOE_FEW_CHOSEN 64
+#define MOE_FEW_CHOSEN  64
 
 /* Constants of both. 0: the matrices are bf16; 1: eight weights of a row always lie together at a
  * multiple of 16 bytes, as do their activations. moe_hidden, 2: it chooses the experts itself; 3:

@@ -7,10 +7,10 @@
 /* Constants: 0: threads, a power of two from 64 to 1024; 1: draw from lists; 2: then dst = the
  * token's row of table; 3: table is bf16. */
 struct sample_args {
-    uint64_t token;   /* i32 [1] */
-    uint64_t logits;  /* f32 [n] */
-    uint64_t state;   /* struct op_sampler of ops.h */
-    uint64_t seen;    /* i32 [n] or 0 */
+    uint64_t token;  /* i32 [1] */
+    uint64_t logits; /* f32 [n] */
+    uint64_t state;  /* struct op_sampler of ops.h */
+    uint64_t seen;   /* i32 [n] or 0 */
     /* n_lists rows of `width`, and how much of each is filled; all together ascending ids. */
     uint64_t scores; /* f32 [n_lists, width] */
     uint64_t ids;    /* i32 [n_lists, width] */

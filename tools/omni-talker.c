@@ -48,6 +48,9 @@ static void load(struct speech *s, struct run *run, struct weights *w, const str
     if (talker_create(&s->talker, run, s->config, w, context_rows(f, s->config), &e) ||
         predictor_open(&s->predictor, s->stage, run, s->config, w, f->codepred, &e))
         die_err(&e);
+    for (size_t i = 0; i < SPEECH_AHEAD; i++)
+        s->begun[i].codes = arena_alloc(&run->memory[RUN_SESSION],
+                                        s->config->talker.n_groups * sizeof *s->begun[i].codes);
 }
 
 static void summary(const struct speech *s) {

@@ -1,4 +1,4 @@
-#include "tools/speech.h"
+#include "tools/speech_frames.h"
 
 #include "common/base/clock.h"
 #include "common/base/die.h"
@@ -7,154 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- frames out ---- */
-
-static void end_speech(struct speech *s, const char *reason) {
-    s->state = SPEECH_SPOKEN;
-    s->reason = reason;
-}
-
-/* True if there must be no further frame, which would put `rows` rows into the cache. */
-static bool stop_before_frame(struct speech *s, size_t rows) {
-    if (stage_interrupted())
-        end_speech(s, "interrupt");
-    else if ((int64_t)s->n_frames >= s->options.talker.limit ||
-             s->talker.cache.length + rows > s->talker.cache.capacity)
-        end_speech(s, "length");
-    return s->state == SPEECH_SPOKEN;
-}
-
-static void send_frame(struct speech *s, const int32_t *codes) {
-    const struct config_talker *c = &s->config->talker;
-    if (s->emit_hidden) {
-        float *hidden = arena_alloc(&s->run->memory[RUN_STEP], tensor_bytes(&s->talker.hidden));
-        struct tensor h = tensor_2d(TENSOR_F32, hidden, 1, c->text.hidden);
-        struct tensor code0 = tensor_1d(TENSOR_I32, (void *)codes, 1);
-        run_read(s->run, &s->talker.hidden, hidden);
-        stage_tensor(s->stage, "talker_hidden", &h);
-        stage_tensor(s->stage, "code0", &code0);
-    }
-    struct tensor t = tensor_2d(TENSOR_I32, (void *)codes, 1, c->n_groups);
-    stage_tensor(s->stage, "codes", &t);
-    if (s->n_frames++ == 0)
-        s->first_frame = clock_now();
-}
-
-static int32_t read_code0(struct speech *s) {
-    struct tensor code0 = tensor_1d(TENSOR_I32, s->talker.codes.data, 1);
-    int32_t code;
-    run_read(s->run, &code0, &code);
-    return code;
-}
-
-/* Inside this process, talker step and predictor are one fixed sequence of ops: a GPU records it
- * once, and what the predictor makes of the end of speech is thrown away. A co-process is not asked
- * for that, and a trace does not show it: then code 0 is looked at first. */
-static bool is_one_piece(const struct speech *s) {
-    return !s->predictor.is_outside && !s->run->trace;
-}
-
-/* The talker's step, and in one piece with it the predictor. */
-static int begin_frame(struct speech *s, struct err *e) {
-    int code = 0;
-    run_step(s->run);
-    if (run_replay(s->run, &s->step)) {
-        talker_replayed(&s->talker);
-        return 0;
-    }
-    run_record(s->run, &s->step);
-    talker_step(&s->talker, s->run);
-    if (is_one_piece(s))
-        code = predictor_frame(&s->predictor, &s->talker, e);
-    run_recorded(s->run, &s->step);
-    return code;
-}
-
-/* Completes the frame whose code 0 the talker has drawn. */
-static int complete_frame(struct speech *s, bool dropped, int32_t *codes, struct err *e) {
-    if (!is_one_piece(s)) {
-        codes[0] = read_code0(s);
-        if (dropped || codes[0] == s->config->talker.codec_eos)
-            return 0;
-        if (predictor_frame(&s->predictor, &s->talker, e))
-            return e->code;
-    }
-    run_read(s->run, &s->talker.codes, codes);
-    return 0;
-}
-
-/* Sends the frame that has been begun, unless it ends the speech. */
-static int finish_frame(struct speech *s, double started, struct err *e) {
-    const struct config_talker *c = &s->config->talker;
-    int32_t *codes = arena_alloc(&s->run->memory[RUN_STEP], c->n_groups * sizeof *codes);
-    bool dropped = s->compat && (int64_t)s->n_frames + 1 >= s->options.talker.limit;
-    if (complete_frame(s, dropped, codes, e))
-        return e->code;
-    if (codes[0] == c->codec_eos)
-        end_speech(s, "stop");
-    else if (dropped)
-        end_speech(s, "length");
-    else
-        send_frame(s, codes);
-    run_step(s->run);
-    s->working += clock_now() - started;
-    return 0;
-}
-
-/* ---- speaking ---- */
-
-static bool user_is_complete(const struct speech *s) {
-    return s->prompt.n_rows > 0 && s->prompt.user_here == s->prompt.n_user;
-}
-
-/* Text rows that may be used. The reference does not speak the last token if the thinker was cut by
- * its limit; to do so too, the newest generated row waits until there is another. */
-static size_t rows_ready(const struct speech *s) {
-    bool hold = s->compat && s->n_generated > 0 && !s->text_ended;
-    return rowqueue_length(&s->answer) - (hold && rowqueue_length(&s->answer) > 0);
-}
-
-static int start_answer(struct speech *s, struct err *e) {
-    double started = clock_now();
-    if (stop_before_frame(s, TALKER_START))
-        return 0;
-    const float *rows = rowqueue_take(&s->answer, TALKER_HEADER + 1);
-    talker_start(&s->talker, s->run, rows, rows + TALKER_HEADER * s->answer.width,
-                 s->options.speaker);
-    s->state = SPEECH_SPEAKING;
-    if (is_one_piece(s) && predictor_frame(&s->predictor, &s->talker, e))
-        return e->code;
-    return finish_frame(s, started, e);
-}
-
-static int next_frame(struct speech *s, struct err *e) {
-    double started = clock_now();
-    if (stop_before_frame(s, 1))
-        return 0;
-    if (rows_ready(s) > 0)
-        talker_say(&s->talker, s->run, rowqueue_take(&s->answer, 1));
-    else
-        talker_say_special(&s->talker, s->run, s->eos_said ? TALKER_PAD : TALKER_EOS);
-    s->eos_said = s->text_ended && rowqueue_length(&s->answer) == 0;
-    return begin_frame(s, e) ? e->code : finish_frame(s, started, e);
-}
-
-/* Does all that the rows which are here allow. */
-static int speak(struct speech *s, struct err *e) {
-    bool complete = user_is_complete(s);
-    if (!s->deaf)
-        talker_prefill(&s->talker, s->run, s->history + s->prompt.user_here, complete);
-    if (s->state == SPEECH_WAITING && complete && rows_ready(s) > TALKER_HEADER &&
-        start_answer(s, e))
-        return e->code;
-    while (s->state == SPEECH_SPEAKING && (rows_ready(s) > 0 || s->text_ended))
-        if (next_frame(s, e))
-            return e->code;
-    if (s->state == SPEECH_SPOKEN) /* nobody will say these */
-        rowqueue_take(&s->answer, rowqueue_length(&s->answer));
-    return 0;
-}
 
 /* ---- tensors in ---- */
 
@@ -191,7 +43,7 @@ static int take_prompt(struct speech *s, const struct frame *f, struct err *e) {
         return e->code;
     s->deaf = s->history + s->prompt.n_user + TALKER_START > s->talker.cache.capacity;
     if (s->deaf)
-        end_speech(s, "length");
+        speech_end(s, "length");
     return 0;
 }
 
@@ -263,7 +115,7 @@ static int take_prompt_rows(struct speech *s, const struct frame *f, bool media,
             return e->code;
     }
     s->n_rows = 0;
-    return speak(s, e);
+    return speech_speak(s, e);
 }
 
 /* thinker_embed without `rows`: generated tokens. */
@@ -274,7 +126,7 @@ static int take_generated(struct speech *s, const struct frame *f, struct err *e
             return err_set(e, ERR_DATA, "a generated row comes before the prompt's");
         rowqueue_put(&s->answer, rows + i * s->answer.width);
         s->n_generated++;
-        if (speak(s, e))
+        if (speech_speak(s, e))
             return e->code;
     }
     return 0;
@@ -286,7 +138,7 @@ static int take_generated(struct speech *s, const struct frame *f, struct err *e
 static void drop_turn(struct speech *s) {
     prompt_free(&s->prompt);
     rowqueue_clear(&s->answer);
-    s->n_rows = 0;
+    s->n_rows = s->n_begun = 0;
     nn_cache_truncate(&s->talker.cache, s->run, s->history);
     s->state = SPEECH_IDLE;
 }
@@ -352,19 +204,19 @@ static int speak_to_the_end(struct speech *s, const char *reason, struct err *e)
         return err_set(e, ERR_DATA, "a turn without a prompt");
     if (stage_interrupted() || strcmp(reason, "interrupt") == 0) {
         if (s->state != SPEECH_SPOKEN)
-            end_speech(s, "interrupt");
+            speech_end(s, "interrupt");
         return 0;
     }
     s->text_ended = true;
     if (s->compat && s->n_generated > 0 && strcmp(reason, "length") == 0 &&
         rowqueue_length(&s->answer) > 0)
         rowqueue_unput(&s->answer);
-    if (!s->deaf && (!user_is_complete(s) || s->answer.n_put < TALKER_HEADER))
+    if (!s->deaf && (!speech_heard_all(s) || s->answer.n_put < TALKER_HEADER))
         return err_set(e, ERR_DATA, "the stream lacks rows of the prompt");
-    if (speak(s, e))
+    if (speech_speak(s, e))
         return e->code;
     if (s->state == SPEECH_WAITING)
-        end_speech(s, "stop"); /* nothing to say */
+        speech_end(s, "stop"); /* nothing to say */
     return 0;
 }
 
@@ -378,7 +230,7 @@ static int end_turn(struct speech *s, const struct frame *f, struct err *e) {
     stage_done_head(s->stage, &h, s->reason, f);
     frame_head_int(&h, "frames", (int64_t)s->n_frames);
     stage_send(s->stage, &h, NULL, 0);
-    if (user_is_complete(s) && !s->deaf)
+    if (speech_heard_all(s) && !s->deaf)
         s->history += s->prompt.n_user;
     drop_turn(s);
     return 0;

@@ -18,6 +18,14 @@ enum speech_state {
     SPEECH_SPOKEN    /* the talker has ended; the rest of the turn is let through */
 };
 
+enum { SPEECH_AHEAD = 2 };
+
+/* A frame on its way from the device. */
+struct speech_frame {
+    int32_t *codes; /* [G] */
+    struct run_letter letter;
+};
+
 struct speech {
     struct stage *stage;
     struct run *run;
@@ -41,7 +49,9 @@ struct speech {
     size_t n_generated;
     bool text_ended, eos_said; /* no more text will come; tts_eos has been said */
     const char *reason;        /* of our done, once SPOKEN */
-    size_t n_frames;
+    size_t n_frames;           /* sent */
+    struct speech_frame begun[SPEECH_AHEAD];
+    size_t n_begun;                       /* and not sent, the oldest first */
     double started, first_frame, working; /* clock at the turn, at frame 0; seconds in frames */
 
     /* for the summary */

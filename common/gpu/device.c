@@ -113,14 +113,15 @@ int gpu_open(struct gpu **opened, int n, struct err *e) {
         return e->code;
     }
     gpu_programs_open(g);
-    gpu_record_open(g);
+    gpu_submit_open(g);
     *opened = g;
     return 0;
 }
 
 void gpu_close(struct gpu *g) {
     gpu_wait(g);
-    gpu_record_close(g);
+    gpu_recordings_close(g);
+    gpu_submit_close(g);
     gpu_transfer_close(g);
     gpu_programs_close(g);
     free(g->buffers);

@@ -114,12 +114,15 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d);
 
 /* ---- order ---- */
 
-/* Sends what is collected to the device, without waiting; waits until all of it is done. */
+/* Sends what is collected to the device, without waiting; waits until all of it is done. Reads and
+ * letters submit by themselves, and every 256 commands are submitted too: gpu_submit() is for when
+ * the host has something else to do meanwhile. */
 void gpu_submit(struct gpu *g);
 void gpu_wait(struct gpu *g);
 
 /* Between gpu_record() and gpu_recorded() dispatches and fills are kept instead of submitted;
- * gpu_replay() submits them, as often as wanted. A recording lives until gpu_close(). */
+ * gpu_replay() puts them among the commands, as often as wanted. A recording lives until
+ * gpu_close(). */
 struct gpu_recording;
 void gpu_record(struct gpu *g);
 struct gpu_recording *gpu_recorded(struct gpu *g);

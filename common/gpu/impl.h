@@ -7,6 +7,7 @@
 #include <vulkan/vulkan.h>
 
 enum {
+    GPU_BATCH = 16,      /* command buffers that are submitted together */
     GPU_RING = 4,        /* command buffers in flight */
     GPU_STAGE = 8 << 20, /* bytes of one piece of staging memory */
     GPU_PENDING = 64,    /* ranges remembered since the last barrier */
@@ -43,7 +44,7 @@ struct gpu_stamps {
     bool running; /* submitted and not yet collected */
 };
 
-/* A command buffer of the ring. */
+/* A command buffer of the ring, or of a recording. */
 struct gpu_commands {
     VkCommandPool pool;
     VkCommandBuffer buffer;
@@ -65,10 +66,7 @@ struct gpu_pipeline {
 
 struct gpu_recording {
     struct gpu_recording *next;
-    VkCommandPool pool;
-    VkCommandBuffer buffer;
-    uint64_t done_at;
-    struct gpu_stamps stamps;
+    struct gpu_commands commands;
 };
 
 struct gpu {
@@ -79,22 +77,22 @@ struct gpu {
     uint32_t family;
     VkPhysicalDeviceMemoryProperties memory;
     struct gpu_info info;
-    bool unified; /* the device's memory is the host's */
 
     struct gpu_buffer **buffers; /* device memory in use, sorted by address */
     size_t n_buffers;
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
-    bool compiled; /* something that may not be in the file */
     struct gpu_pipeline pipelines[GPU_PIPELINES];
 
     VkSemaphore timeline;
-    uint64_t submitted; /* the timeline's value when all that was submitted is done */
+    uint64_t submitted;               /* the timeline's value when all that was submitted is done */
+    uint64_t done;                    /* the value it had when we last looked */
+    VkCommandBuffer batch[GPU_BATCH]; /* ended and not yet submitted */
+    size_t n_batch;
     struct gpu_commands ring[GPU_RING];
     size_t ring_at;
     size_t n_commands; /* collected and not submitted */
-    bool open;         /* ring[ring_at] is being filled */
     struct gpu_pending pending;
 
     struct gpu_recording *recordings; /* all that are kept */
@@ -106,10 +104,14 @@ struct gpu {
     struct gpu_buffer readback, letters;
     size_t letter_at;
 
-    bool timed;
     double stamp_seconds; /* of one tick */
     struct gpu_time *times;
     size_t n_times;
+
+    bool unified;  /* the device's memory is the host's */
+    bool compiled; /* a kernel that may not be in the cache's file */
+    bool open;     /* ring[ring_at] is being filled */
+    bool timed;
 };
 
 /* Dies if r is an error: 71 out of memory, 69 device lost, else 70. */
@@ -176,15 +178,26 @@ void gpu_programs_close(struct gpu *g);
 void gpu_cache_open(struct gpu *g);
 void gpu_cache_close(struct gpu *g);
 
+/* submit.c */
+void gpu_submit_open(struct gpu *g);
+void gpu_submit_close(struct gpu *g);
+void gpu_commands_new(struct gpu *g, struct gpu_commands *c);
+void gpu_commands_begin(struct gpu *g, struct gpu_commands *c, VkCommandBufferUsageFlags usage);
+void gpu_commands_free(struct gpu *g, struct gpu_commands *c);
+/* The command buffer of the ring that takes commands now. */
+VkCommandBuffer gpu_collecting(struct gpu *g);
+/* Adds an ended command buffer, or the one that takes commands, to what is submitted next. */
+void gpu_join(struct gpu *g, struct gpu_commands *c);
+void gpu_join_open(struct gpu *g);
+void gpu_wait_for(struct gpu *g, uint64_t value);
+
 /* record.c */
-void gpu_record_open(struct gpu *g);
-void gpu_record_close(struct gpu *g);
+void gpu_recordings_close(struct gpu *g);
 /* The command buffer that takes the next command, after a barrier if the ranges ask for one. */
 VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t n_reads,
                             const struct gpu_range *writes, size_t n_writes);
 /* The next command waits for all before it. */
 void gpu_barrier_next(struct gpu *g);
-void gpu_wait_for(struct gpu *g, uint64_t value);
 
 /* time.c: all do nothing unless times are kept. */
 void gpu_stamps_begin(struct gpu *g, VkCommandBuffer buffer, struct gpu_stamps *s);

@@ -1,4 +1,4 @@
-/* Commands in order: the ring of command buffers, barriers, submitting, recordings. */
+/* Commands in order: barriers, dispatches, recordings. */
 #include "common/base/arena.h"
 #include "common/base/die.h"
 #include "common/gpu/impl.h"
@@ -8,108 +8,6 @@
 
 /* The device begins with so many commands while the host goes on collecting. */
 enum { COMMANDS = 256 };
-
-/* ---- command buffers ---- */
-
-static void commands_new(struct gpu *g, VkCommandPool *pool, VkCommandBuffer *buffer) {
-    const VkCommandPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                          .queueFamilyIndex = g->family};
-    gpu_check(vkCreateCommandPool(g->device, &info, NULL, pool), "vkCreateCommandPool");
-    const VkCommandBufferAllocateInfo one = {.sType =
-                                                 VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                             .commandPool = *pool,
-                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                             .commandBufferCount = 1};
-    gpu_check(vkAllocateCommandBuffers(g->device, &one, buffer), "vkAllocateCommandBuffers");
-}
-
-static void begin(VkCommandBuffer buffer, VkCommandBufferUsageFlags usage) {
-    const VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
-                                           .flags = usage};
-    gpu_check(vkBeginCommandBuffer(buffer, &info), "vkBeginCommandBuffer");
-}
-
-void gpu_record_open(struct gpu *g) {
-    const VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-                                            .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
-    const VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
-                                        .pNext = &type};
-    gpu_check(vkCreateSemaphore(g->device, &info, NULL, &g->timeline), "vkCreateSemaphore");
-    for (size_t i = 0; i < GPU_RING; i++)
-        commands_new(g, &g->ring[i].pool, &g->ring[i].buffer);
-}
-
-void gpu_record_close(struct gpu *g) {
-    for (size_t i = 0; i < GPU_RING; i++) {
-        vkDestroyCommandPool(g->device, g->ring[i].pool, NULL);
-        gpu_stamps_free(g, &g->ring[i].stamps);
-    }
-    for (struct gpu_recording *r = g->recordings, *next; r; r = next) {
-        next = r->next;
-        vkDestroyCommandPool(g->device, r->pool, NULL);
-        gpu_stamps_free(g, &r->stamps);
-        free(r);
-    }
-    vkDestroySemaphore(g->device, g->timeline, NULL);
-}
-
-/* ---- submitting ---- */
-
-void gpu_wait_for(struct gpu *g, uint64_t value) {
-    const VkSemaphoreWaitInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
-                                      .semaphoreCount = 1,
-                                      .pSemaphores = &g->timeline,
-                                      .pValues = &value};
-    gpu_check(vkWaitSemaphores(g->device, &info, UINT64_MAX), "vkWaitSemaphores");
-}
-
-/* Hands one command buffer to the queue; it is through when the timeline reaches g->submitted. */
-static void submit(struct gpu *g, VkCommandBuffer buffer) {
-    uint64_t value = ++g->submitted;
-    const VkTimelineSemaphoreSubmitInfo times = {
-        .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
-        .signalSemaphoreValueCount = 1,
-        .pSignalSemaphoreValues = &value};
-    const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                               .pNext = &times,
-                               .commandBufferCount = 1,
-                               .pCommandBuffers = &buffer,
-                               .signalSemaphoreCount = 1,
-                               .pSignalSemaphores = &g->timeline};
-    gpu_check(vkQueueSubmit(g->queue, 1, &info, VK_NULL_HANDLE), "vkQueueSubmit");
-}
-
-/* The ring's command buffer that takes commands now. */
-static VkCommandBuffer collecting(struct gpu *g) {
-    struct gpu_commands *c = &g->ring[g->ring_at];
-    if (g->open)
-        return c->buffer;
-    gpu_wait_for(g, c->done_at);
-    gpu_stamps_collect(g, &c->stamps);
-    gpu_check(vkResetCommandPool(g->device, c->pool, 0), "vkResetCommandPool");
-    begin(c->buffer, VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT);
-    gpu_stamps_begin(g, c->buffer, &c->stamps);
-    g->open = true;
-    return c->buffer;
-}
-
-void gpu_submit(struct gpu *g) {
-    if (!g->open)
-        return;
-    struct gpu_commands *c = &g->ring[g->ring_at];
-    gpu_check(vkEndCommandBuffer(c->buffer), "vkEndCommandBuffer");
-    submit(g, c->buffer);
-    c->done_at = g->submitted;
-    c->stamps.running = c->stamps.n > 0;
-    g->ring_at = (g->ring_at + 1) % GPU_RING;
-    g->n_commands = 0;
-    g->open = false;
-}
-
-void gpu_wait(struct gpu *g) {
-    gpu_submit(g);
-    gpu_wait_for(g, g->submitted);
-}
 
 /* ---- barriers ---- */
 
@@ -167,7 +65,7 @@ VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t
                             const struct gpu_range *writes, size_t n_writes) {
     if (!g->recording && g->n_commands >= COMMANDS)
         gpu_submit(g);
-    VkCommandBuffer buffer = g->recording ? g->recording->buffer : collecting(g);
+    VkCommandBuffer buffer = g->recording ? g->recording->commands.buffer : gpu_collecting(g);
     if (must_wait(&g->pending, reads, n_reads, writes, n_writes)) {
         barrier(buffer);
         g->pending = (struct gpu_pending){.all = false};
@@ -196,9 +94,8 @@ void gpu_record(struct gpu *g) {
         die(ERR_SOFTWARE, "a recording inside a recording");
     struct gpu_recording *r = arena_xrealloc(NULL, 1, sizeof *r);
     *r = (struct gpu_recording){.next = g->recordings};
-    commands_new(g, &r->pool, &r->buffer);
-    begin(r->buffer, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
-    gpu_stamps_begin(g, r->buffer, &r->stamps);
+    gpu_commands_new(g, &r->commands);
+    gpu_commands_begin(g, &r->commands, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
     g->recordings = g->recording = r;
     /* It may follow anything, itself too. */
     g->before = g->pending;
@@ -207,20 +104,26 @@ void gpu_record(struct gpu *g) {
 
 struct gpu_recording *gpu_recorded(struct gpu *g) {
     struct gpu_recording *r = g->recording;
-    gpu_check(vkEndCommandBuffer(r->buffer), "vkEndCommandBuffer");
+    gpu_check(vkEndCommandBuffer(r->commands.buffer), "vkEndCommandBuffer");
     g->pending = g->before;
     g->recording = NULL;
     return r;
 }
 
 void gpu_replay(struct gpu *g, struct gpu_recording *r) {
-    gpu_submit(g);
-    if (r->stamps.running) {
-        gpu_wait_for(g, r->done_at);
-        gpu_stamps_collect(g, &r->stamps);
+    gpu_join_open(g);
+    if (r->commands.stamps.running) {
+        gpu_wait_for(g, r->commands.done_at);
+        gpu_stamps_collect(g, &r->commands.stamps);
     }
-    submit(g, r->buffer);
-    r->done_at = g->submitted;
-    r->stamps.running = r->stamps.n > 0;
+    gpu_join(g, &r->commands);
     gpu_barrier_next(g);
+}
+
+void gpu_recordings_close(struct gpu *g) {
+    for (struct gpu_recording *r = g->recordings, *next; r; r = next) {
+        next = r->next;
+        gpu_commands_free(g, &r->commands);
+        free(r);
+    }
 }

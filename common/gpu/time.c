@@ -45,7 +45,7 @@ void gpu_stamp(struct gpu *g, const char *name) {
     if (!g->timed)
         return;
     if (g->recording)
-        stamp(g->recording->buffer, &g->recording->stamps, name);
+        stamp(g->recording->commands.buffer, &g->recording->commands.stamps, name);
     else
         stamp(g->ring[g->ring_at].buffer, &g->ring[g->ring_at].stamps, name);
 }
@@ -89,7 +89,7 @@ const struct gpu_time *gpu_times(struct gpu *g, size_t *n) {
     for (size_t i = 0; i < GPU_RING; i++)
         gpu_stamps_collect(g, &g->ring[i].stamps);
     for (struct gpu_recording *r = g->recordings; r; r = r->next)
-        gpu_stamps_collect(g, &r->stamps);
+        gpu_stamps_collect(g, &r->commands.stamps);
     *n = g->n_times;
     if (g->n_times)
         qsort(g->times, g->n_times, sizeof *g->times, by_seconds);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    INLINE = 4096,   /* so few bytes travel inside the command buffer */
-    SHARE = 1 << 20, /* what a thread copies at a time; less is not worth waking one */
+    INLINE = 1 << 16, /* so few bytes travel inside the command buffer; Vulkan's limit */
+    SHARE = 1 << 20,  /* what a thread copies at a time; less is not worth waking one */
 };
 
 static void only_outside(const struct gpu *g, const char *what) {

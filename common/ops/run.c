@@ -73,6 +73,11 @@ void run_zero(struct run *run, const struct tensor *dst) {
         memset(dst->data, 0, tensor_bytes(dst));
 }
 
+void run_submit(struct run *run) {
+    if (run->gpu)
+        gpu_submit(run->gpu);
+}
+
 struct run_letter run_post(struct run *run, const struct tensor *src, void *dst) {
     struct run_letter l = {.dst = dst};
     if (run->gpu)

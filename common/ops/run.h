@@ -81,6 +81,9 @@ void run_write(struct run *run, const struct tensor *dst, const void *src);
 void run_read(struct run *run, const struct tensor *src, void *dst);
 void run_zero(struct run *run, const struct tensor *dst);
 
+/* The GPU begins with what is recorded so far; otherwise it does at the next read or letter. */
+void run_submit(struct run *run);
+
 /* run_read() without the waiting, for small tensors: run_post() asks for src as it is at this place
  * among the ops, dst has it after run_collect(). At most RUN_LETTERS may be on their way. */
 enum { RUN_LETTERS = GPU_LETTERS };

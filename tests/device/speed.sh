@@ -29,8 +29,9 @@ config["talker_config"]["accept_hidden_layer"] = min(24, int(sys.argv[1]))
 json.dump(config, sys.stdout)
 END
 
-echo "== talker and code predictor: 50 frames"
+echo "== talker and code predictor: 50 frames, drawn; greedy"
 OMNI_BUILD=$build tests/bench/talker.sh -d "$device"
+OMNI_BUILD=$build tests/bench/talker.sh -d "$device" --temp 0
 
 echo "== code2wav: 250 frames"
 model sound code2wav
@@ -69,6 +70,9 @@ printf '%s\n' "$tmp/clip.wav" "$tmp/clip.wav" "$tmp/clip.wav" |
 
 echo "== thinker, $layers layers: prompts of 512 and 2048 tokens, 64 tokens each, twice"
 model thinker thinker
+# Any tokenizer will do.
+cp tests/golden/tiny/vocab.json tests/golden/tiny/merges.txt tests/golden/tiny/tokenizer_config.json \
+    "$tmp/thinker"
 python3 - <<'END' | python3 tests/stream.py >"$tmp/prompts"
 import json
 import random
