@@ -21,6 +21,9 @@ layout(push_constant, scalar) uniform push {
 layout(buffer_reference, scalar, buffer_reference_align = 4) coherent buffer findings {
     float at[];
 };
+layout(buffer_reference, scalar, buffer_reference_align = 16) coherent buffer quad_findings {
+    vec4 at[];
+};
 
 /* For scores a thread has one key and one of eight parts of the dimensions, in vec4. */
 const uint PARTS = THREADS / KEYS, PART = (HEAD_DIM + 4 * PARTS - 1) / (4 * PARTS);
@@ -81,11 +84,6 @@ uint64_t address(uint64_t tensor, uint key) {
 /* This thread's part of `key`, zeros beyond HEAD_DIM. */
 void load_key(out vec4 x[4], uint key) {
     uint from = gl_LocalInvocationIndex / KEYS * PART;
-    if (FRESH && key == uint(ints(a.at).at[0])) {
-        for (uint i = 0; i < PART; i++)
-            x[i] = fresh_key[from + i];
-        return;
-    }
     uint64_t row = address(a.k, key);
     for (uint i = 0; i < PART; i++)
         x[i] = weight4(row, 4 * (from + i), HEAD_DIM, KV_BF16, HEAD_DIM % 4 == 0);
@@ -135,9 +133,7 @@ void load_values(out vec2 v[8], uint base, uint end) {
         v[i] = vec2(0);
         if (key >= end)
             continue;
-        if (FRESH && key == uint(ints(a.at).at[0]))
-            v[i] = fresh_value[pair];
-        else if (KV_BF16)
+        if (KV_BF16)
             v[i] = widen2(uints(address(a.v, key)).at[pair]);
         else
             v[i] = uintBitsToFloat(duos(address(a.v, key)).at[pair]);
@@ -153,19 +149,50 @@ void add_values(inout vec2 sum[QUERIES], vec2 v[8]) {
             sum[j] += mass[key * (QUERIES / 4) + j / 4][j % 4] * v[i];
 }
 
-/* The keys from first to end - 1. */
-void attend(uint first, uint end) {
+/* A tile of keys and values in registers. */
+struct key_tile {
+    vec4 key[4];
+    vec2 value[8];
+};
+
+void load_tile(out key_tile t, uint base, uint end) {
+    load_key(t.key, min(base + gl_LocalInvocationIndex % KEYS, end - 1));
+    load_values(t.value, base, end);
+}
+
+/* What the cache did not have yet. */
+void put_fresh(inout key_tile t, uint base) {
+    uint thread = gl_LocalInvocationIndex, newest = uint(ints(a.at).at[0]);
+    if (base + thread % KEYS == newest)
+        for (uint i = 0; i < PART; i++)
+            t.key[i] = fresh_key[thread / KEYS * PART + i];
+    for (uint i = 0, key = base + thread / PAIRS; i < EACH; i++, key += GROUPS)
+        if (key == newest)
+            t.value[i] = fresh_value[thread % PAIRS];
+}
+
+/* The keys from first to end - 1. keeps_key: the newest is among them. */
+void attend(uint first, uint end, bool keeps_key) {
     uint thread = gl_LocalInvocationIndex, number = thread / KEYS;
     online o = {causal_visible(first_query() + number), -1e30, 0};
-    vec2 sum[QUERIES], v[8];
-    vec4 x[4];
+    vec2 sum[QUERIES];
+    key_tile now, next;
+    load_tile(now, first, end); /* is on its way while the queries are made */
+    if (FRESH)
+        make_fresh(keeps_key);
+    else
+        load_queries();
+    barrier();
     for (uint i = 0; i < QUERIES; i++)
         sum[i] = vec2(0);
     for (uint base = first; base < end; base += KEYS) {
-        load_key(x, min(base + thread % KEYS, end - 1));
-        load_values(v, base, end);
-        soften(o, make_score(x), base);
-        add_values(sum, v);
+        if (base + KEYS < end)
+            load_tile(next, base + KEYS, end);
+        if (FRESH && keeps_key)
+            put_fresh(now, base);
+        soften(o, make_score(now.key), base);
+        add_values(sum, now.value);
+        now = next;
     }
     for (uint i = 0; i < QUERIES; i++)
         group_sum[i * THREADS + thread] = sum[i];
@@ -237,28 +264,50 @@ bool hand_in(uint splits) {
     return is_last;
 }
 
-/* The share of one split in a query's result, into part_score[split, query]. */
+/* The share of each split in a query's result, into part_score[SHARES + split, query]. */
+const uint SHARES = 2 * ATTENTION_SPLIT_MAX * QUERIES;
+
 void make_shares(uint splits) {
-    const uint at = QUERIES * HEAD_DIM;
-    for (uint i = gl_LocalInvocationIndex; i < splits * QUERIES; i += THREADS) {
-        uint number = i % QUERIES;
-        float most = -1e30, sum = 0;
-        for (uint j = 0; j < splits; j++)
-            most = max(most, found(j).at[at + number]);
-        for (uint j = 0; j < splits; j++)
-            sum += expf(found(j).at[at + number] - most) * found(j).at[at + QUERIES + number];
-        part_score[i] = expf(found(i / QUERIES).at[at + number] - most) / sum;
+    const uint at = QUERIES * HEAD_DIM, sums = ATTENTION_SPLIT_MAX * QUERIES;
+    uint n = splits * QUERIES;
+    for (uint i = gl_LocalInvocationIndex; i < n; i += THREADS) {
+        part_score[i] = found(i / QUERIES).at[at + i % QUERIES];
+        part_score[sums + i] = found(i / QUERIES).at[at + QUERIES + i % QUERIES];
+    }
+    barrier();
+    for (uint i = gl_LocalInvocationIndex; i < n; i += THREADS) {
+        float most = part_score[i];
+        for (uint j = i % QUERIES; j < n; j += QUERIES)
+            most = max(most, part_score[j]);
+        part_score[SHARES + i] = expf(part_score[i] - most);
+        part_score[sums + i] *= part_score[SHARES + i];
+    }
+    barrier();
+    for (uint i = gl_LocalInvocationIndex; i < n; i += THREADS) {
+        float sum = 0;
+        for (uint j = i % QUERIES; j < n; j += QUERIES)
+            sum += part_score[sums + j];
+        part_score[SHARES + i] /= sum;
     }
     barrier();
 }
 
+/* Four numbers of the result; many splits are asked for theirs before the first is looked at. */
 void merge(uint splits) {
+    const uint ahead = 16;
+    vec4 x[ahead];
     make_shares(splits);
-    for (uint i = gl_LocalInvocationIndex; i < QUERIES * HEAD_DIM; i += THREADS) {
-        float y = 0;
-        for (uint j = 0; j < splits; j++)
-            y += part_score[j * QUERIES + i / HEAD_DIM] * found(j).at[i];
-        store(i / HEAD_DIM, i % HEAD_DIM, y);
+    for (uint i = gl_LocalInvocationIndex; i < QUERIES * HEAD_DIM / 4; i += THREADS) {
+        vec4 y = vec4(0);
+        for (uint j = 0; j < splits; j += ahead) {
+            for (uint n = 0; n < ahead; n++)
+                x[n] = quad_findings(found(min(j + n, splits - 1))).at[i];
+            for (uint n = 0; n < ahead && j + n < splits; n++)
+                for (uint c = 0; c < 4; c++)
+                    y[c] += part_score[SHARES + (j + n) * QUERIES + (4 * i + c) / HEAD_DIM] * x[n][c];
+        }
+        for (uint c = 0; c < 4; c++)
+            store((4 * i + c) / HEAD_DIM, (4 * i + c) % HEAD_DIM, y[c]);
     }
 }
 
@@ -270,12 +319,7 @@ void main() {
     if (gl_WorkGroupID.z >= splits)
         return;
     uint first = keys.x + gl_WorkGroupID.z * each * KEYS;
-    if (FRESH)
-        make_fresh(gl_WorkGroupID.z == splits - 1);
-    else
-        load_queries();
-    barrier();
-    attend(first, min(first + each * KEYS, keys.y));
+    attend(first, min(first + each * KEYS, keys.y), gl_WorkGroupID.z == splits - 1);
     if (splits == 1)
         store_all();
     else if (hand_in(splits))

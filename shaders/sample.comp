@@ -3,11 +3,10 @@
 #include "shaders/sample.h"
 #include "shaders/lib/sampler.glsl"
 
-layout(constant_id = 0) const uint THREADS = 256;
-layout(constant_id = 1) const bool LISTS = false;
-layout(constant_id = 2) const bool EMBED = false;
-layout(constant_id = 3) const bool TABLE_BF16 = false;
-layout(local_size_x_id = 0) in;
+layout(local_size_x = SELECT_THREADS) in;
+layout(constant_id = 0) const bool LISTS = false;
+layout(constant_id = 1) const bool EMBED = false;
+layout(constant_id = 2) const bool TABLE_BF16 = false;
 layout(push_constant, scalar) uniform push {
     sample_args a;
 };
@@ -46,6 +45,21 @@ uint philox(uvec4 counter, uvec2 key) {
     return counter.x;
 }
 
+/* x * part / 2^32 rounded down, or up; part is at most 2^32. */
+uint64_t portion(uint64_t x, uint64_t part, bool up) {
+    uint64_t low = uint64_t(uint(x)) * part;
+    uint64_t y = (x >> 32) * part + (low >> 32);
+    return up && uint(low) != 0 ? y + 1 : y;
+}
+
+/* The mass that the set for top_p must reach. top_p is a multiple of 2^-32, or so small that only
+ * the largest stays. */
+uint64_t target_of(uint64_t total, float top_p) {
+    return max(MASS_ONE, portion(total, uint64_t(top_p * 4294967296.0), true));
+}
+
+/* ---- any number of items ---- */
+
 const uint NONE = 0xffffffff, ALL = 0xffffffff;
 
 /* What may be drawn: items above the cut, and of those at the cut the first `ties`. */
@@ -53,41 +67,34 @@ struct choice {
     uint cut, ties;
 };
 
-/* x * part / 2^32, where part is at most 2^32; plus `round` / 2^32 before the fraction is dropped. */
-uint64_t portion(uint64_t x, uint64_t part, uint round) {
-    return (x >> 32) * part + (uint64_t(uint(x)) * part + round >> 32);
-}
-
 /* The smallest set of items from the cut up that holds top_p of their mass; at least one. */
 choice top_p_of(uint cut, float top_p) {
     uint64_t own_mass = 0, total, above;
     for (uint item = own_first; item < own_end; item++) {
         uint key = key_at(item);
-        own_mass += key >= cut ? mass_of(key) : 0;
+        own_mass += key >= cut ? mass_of(key) : 0ul;
     }
     scan(own_mass, total);
-    /* top_p is a multiple of 2^-32, or so small that only the largest stays. target rounds up. */
-    uint64_t p = uint64_t(top_p * 4294967296.0);
-    uint64_t target = max(MASS_ONE, portion(total, p, ALL));
+    uint64_t target = target_of(total, top_p);
     cut = find_cut(true, cut, target, above);
-    uint64_t each = max(mass_of(cut), 1);
+    uint64_t each = max(mass_of(cut), 1ul);
     return choice(cut, uint((target - above + each - 1) / each));
 }
 
 /* The item where the running sum of masses passes random * 2^-32 of the total. */
-void draw(choice c, uint random, inout uint item_drawn) {
+uint draw(choice c, uint random) {
     uint64_t each = mass_of(c.cut), own_mass = 0, own_ties = 0, total;
     for (uint item = own_first; item < own_end; item++) {
         uint key = key_at(item);
-        own_mass += key > c.cut ? mass_of(key) : 0;
-        own_ties += uint(key == c.cut);
+        own_mass += key > c.cut ? mass_of(key) : 0ul;
+        own_ties += key == c.cut ? 1ul : 0ul;
     }
     uint64_t ties = scan(own_ties, total);
-    uint64_t left = ties < c.ties ? c.ties - ties : 0; /* for this thread's run */
+    uint64_t left = ties < c.ties ? uint64_t(c.ties) - ties : 0ul; /* for this thread's run */
     uint64_t before = scan(own_mass + each * min(left, own_ties), total);
-    uint64_t end = portion(total, random, 0);
+    uint64_t end = portion(total, uint64_t(random), false);
     if (end < before || end >= before + own_mass + each * min(left, own_ties))
-        return;
+        return NONE;
     for (uint item = own_first; item < own_end; item++) {
         uint key = key_at(item);
         if (key == c.cut && left > 0) {
@@ -96,30 +103,33 @@ void draw(choice c, uint random, inout uint item_drawn) {
         } else if (key > c.cut) {
             before += mass_of(key);
         }
-        if (before > end) {
-            item_drawn = item;
-            return;
-        }
+        if (before > end)
+            return item;
     }
+    return NONE;
 }
+
+#include "shaders/lib/quick.glsl"
 
 /* The item drawn, in one thread; NONE in the others. */
 uint pick(samplers s) {
     uint64_t best = largest(), above;
-    uint best_key = uint(best >> 32), best_item = ~uint(best), item = NONE;
-    const uint lowest = 0x00800000, infinity = 0xff800000; /* keys of -FLT_MAX and infinity */
-    if (!(s.temp > 0) || best_key < lowest || best_key >= infinity)
+    uint best_key = uint(best >> 32), best_item = ~uint(best);
+    const uint infinity = 0xff800000; /* its key */
+    if (!(s.temp > 0) || best_key < KEY_LOWEST || best_key >= infinity)
         return gl_LocalInvocationIndex == 0 ? best_item : NONE;
     mass_largest = of_order(best_key);
     mass_temp = s.temp;
-    choice c = {lowest, ALL};
-    if (s.top_k > 0 && uint(s.top_k) < a.n)
-        c.cut = max(lowest, find_cut(false, 0, s.top_k, above));
+    uint random = philox(uvec4(s.stage, s.turn, s.step, a.codebook), uvec2(s.seed_low, s.seed_high));
+    uint k = s.top_k > 0 ? min(uint(s.top_k), a.n) : a.n;
+    if (k <= GROUPS && quick_gather(floor_of(k)))
+        return quick_draw(k, s.top_p, random);
+    choice c = {KEY_LOWEST, ALL};
+    if (k < a.n)
+        c.cut = max(KEY_LOWEST, find_cut(false, 0, uint64_t(k), above));
     if (s.top_p < 1)
         c = top_p_of(c.cut, s.top_p);
-    uvec4 counter = uvec4(s.stage, s.turn, s.step, a.codebook);
-    draw(c, philox(counter, uvec2(s.seed_low, s.seed_high)), item);
-    return item;
+    return draw(c, random);
 }
 
 shared int drawn;

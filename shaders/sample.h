@@ -4,8 +4,9 @@
 
 #include "shaders/lib/types.h"
 
-/* Constants: 0: threads, a power of two from 64 to 1024; 1: draw from lists; 2: then dst = the
- * token's row of table; 3: table is bf16. */
+#define SELECT_THREADS 512
+
+/* Constants: 0: draw from lists; 1: then dst = the token's row of table; 2: table is bf16. */
 struct sample_args {
     uint64_t token;  /* i32 [1] */
     uint64_t logits; /* f32 [n] */
@@ -18,7 +19,7 @@ struct sample_args {
     uint64_t dst;    /* f32 [embed_width] */
     uint64_t table;  /* f32|bf16 [n, embed_width] */
     uint32_t n, codebook;
-    uint32_t n_lists, width; /* n_lists: a power of two, at most as many as threads */
+    uint32_t n_lists, width; /* n_lists: a power of two, at most SELECT_THREADS */
     uint32_t embed_width;
 };
 

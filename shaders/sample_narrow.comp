@@ -3,8 +3,7 @@
 #include "shaders/sample_narrow.h"
 #include "shaders/lib/sampler.glsl"
 
-layout(constant_id = 0) const uint THREADS = 256;
-layout(local_size_x_id = 0) in;
+layout(local_size_x = SELECT_THREADS) in;
 layout(push_constant, scalar) uniform push {
     sample_narrow_args a;
 };
@@ -20,19 +19,10 @@ void keep(uint to, uint item) {
     ints(a.ids).at[to] = int(item);
 }
 
-/* Only the largest can be drawn. */
-void keep_best(uint list) {
-    uint item = ~uint(largest());
-    if (gl_LocalInvocationIndex == 0) {
-        keep(list * a.width, item);
-        ints(a.counts).at[list] = 1;
-    }
-}
-
 void keep_from(uint list, uint cut) {
     uint64_t mine = 0, all;
     for (uint item = own_first; item < own_end; item++)
-        mine += uint(key_at(item) >= cut);
+        mine += key_at(item) >= cut ? 1ul : 0ul;
     uint to = list * a.width + uint(scan(mine, all));
     for (uint item = own_first; item < own_end; item++)
         if (key_at(item) >= cut)
@@ -41,18 +31,21 @@ void keep_from(uint list, uint cut) {
         ints(a.counts).at[list] = int(all);
 }
 
+/* The key that at least the k largest of this list reach, in any case the largest. */
+uint cut_of(uint k) {
+    uint64_t best = largest(), above;
+    if (k <= 1)
+        return uint(best >> 32);
+    return k <= GROUPS ? floor_of(k) : find_cut(false, 0, uint64_t(k), above);
+}
+
 /* The k largest of all logits are among the k largest of each list. */
 void main() {
     samplers s = samplers(a.state);
     uint list = gl_WorkGroupID.x, first = list * a.width;
-    uint n = first < a.n ? min(a.width, a.n - first) : 0, cut = 0;
-    uint64_t above;
+    uint n = first < a.n ? min(a.width, a.n - first) : 0, k = 1;
     own(first, n, gl_LocalInvocationIndex, THREADS);
-    if (!(s.temp > 0) && n > 0) {
-        keep_best(list);
-        return;
-    }
-    if (s.top_k > 0 && uint(s.top_k) < n)
-        cut = find_cut(false, 0, s.top_k, above);
-    keep_from(list, cut);
+    if (s.temp > 0)
+        k = s.top_k > 0 ? min(uint(s.top_k), n) : n;
+    keep_from(list, k < n ? cut_of(k) : 0);
 }

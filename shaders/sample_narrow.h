@@ -5,7 +5,6 @@
 
 #include "shaders/sample.h"
 
-/* Constants: 0: threads, a power of two from 64 to 1024. */
 #define sample_narrow_args sample_args
 
 #endif

@@ -5,7 +5,7 @@
 #include "shaders/lib/types.h"
 
 #define SNAKEBETA_COLUMNS 32 /* that a workgroup has, */
-#define SNAKEBETA_ROWS    64 /* and rows */
+#define SNAKEBETA_ROWS    16 /* and rows */
 
 /* Constants: 0: alpha is bf16; 1: beta is bf16. */
 struct snakebeta_args {

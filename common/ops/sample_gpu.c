@@ -6,23 +6,20 @@
 
 enum {
     MANY = 8192, /* beyond so many logits many workgroups narrow the choice first */
-    LISTS = 64,  /* they */
-    THREADS = 256,
-    LISTS_THREADS = 512 /* of the workgroup that draws from lists */
+    LISTS = 64   /* they are so many */
 };
 
 static void draw(struct run *run, const struct sample_job *j, const struct sample_args *a,
                  const struct tensor *scores, const struct tensor *ids,
                  const struct tensor *counts) {
     bool embed = j->dst != NULL, table_bf16 = embed && j->table->dtype == TENSOR_BF16;
-    struct run_kernel k = {
-        .program = &shader_sample,
-        .constants = {scores ? LISTS_THREADS : THREADS, scores != NULL, embed, table_bf16},
-        .args = a,
-        .args_size = sizeof *a,
-        .groups = {1},
-        .reads = {j->logits, j->sampler, scores, ids, counts},
-        .writes = {j->token, j->sampler}};
+    struct run_kernel k = {.program = &shader_sample,
+                           .constants = {scores != NULL, embed, table_bf16},
+                           .args = a,
+                           .args_size = sizeof *a,
+                           .groups = {1},
+                           .reads = {j->logits, j->sampler, scores, ids, counts},
+                           .writes = {j->token, j->sampler}};
     size_t n = 2;
     if (j->seen)
         k.writes[n++] = j->seen;
@@ -42,7 +39,6 @@ static void draw_from_many(struct run *run, const struct sample_job *j, struct s
     a->ids = run_address(&ids);
     a->counts = run_address(&counts);
     run_dispatch(run, &(struct run_kernel){.program = &shader_sample_narrow,
-                                           .constants = {THREADS},
                                            .args = a,
                                            .args_size = sizeof *a,
                                            .groups = {LISTS},

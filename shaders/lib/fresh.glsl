@@ -2,27 +2,35 @@
 #ifndef SHADERS_FRESH
 #define SHADERS_FRESH
 
-/* The thread's pairs of numbers of a head at `x`, normed and turned. KEYS threads share a head; all
- * threads of the workgroup call it. Pair i is numbers (p, p + PAIRS), p = thread % KEYS + KEYS i. */
-void fresh_head(out vec2 y[2], uint64_t x, uint64_t norm) {
+/* A head in the registers of KEYS threads: pair i of a thread is numbers (p, p + PAIRS) with
+ * p = thread % KEYS + KEYS i. */
+struct fresh_head {
+    vec2 y[2];
+    float squares; /* of this thread's numbers */
+};
+
+fresh_head fresh_load(uint64_t x) {
+    fresh_head h;
+    h.squares = 0;
+    for (uint i = 0, p = gl_LocalInvocationIndex % KEYS; p < PAIRS; i++, p += KEYS) {
+        h.y[i] = vec2(floats(x).at[p], floats(x).at[p + PAIRS]);
+        h.squares += dot(h.y[i], h.y[i]);
+    }
+    return h;
+}
+
+/* Norm and rope; the sums of squares are in part_score from `sums` on. */
+void fresh_turn(inout fresh_head h, uint64_t norm, uint sums) {
     uint thread = gl_LocalInvocationIndex, lane = thread % KEYS;
     float squares = 0;
-    for (uint i = 0, p = lane; p < PAIRS; i++, p += KEYS) {
-        y[i] = vec2(floats(x).at[p], floats(x).at[p + PAIRS]);
-        squares += dot(y[i], y[i]);
-    }
-    barrier();
-    part_score[thread] = squares;
-    barrier();
-    squares = 0;
     for (uint i = 0; i < KEYS; i++)
-        squares += part_score[thread - lane + i];
+        squares += part_score[sums + thread - lane + i];
     float scale = 1 / sqrt(squares / HEAD_DIM + a.eps);
     for (uint i = 0, p = lane; p < PAIRS; i++, p += KEYS) {
         float cosine = floats(a.rope).at[p], sine = floats(a.rope).at[p + PAIRS];
         if (norm != 0)
-            y[i] *= scale * vec2(weight(norm, p, NORM_BF16), weight(norm, p + PAIRS, NORM_BF16));
-        y[i] = vec2(y[i].x * cosine - y[i].y * sine, y[i].y * cosine + y[i].x * sine);
+            h.y[i] *= scale * vec2(weight(norm, p, NORM_BF16), weight(norm, p + PAIRS, NORM_BF16));
+        h.y[i] = vec2(h.y[i].x * cosine - h.y[i].y * sine, h.y[i].y * cosine + h.y[i].x * sine);
     }
 }
 
@@ -37,40 +45,40 @@ float fresh_store(uint64_t to, uint d, float x) {
     return x;
 }
 
-void put_key(uint64_t to, uint d, float x) {
-    fresh_key[d / 4][d % 4] = fresh_store(to, d, x);
-}
-
 /* The new key and value of this kv head, for the cache and for this workgroup. */
-void make_key(uint64_t k, uint64_t v) {
-    uint thread = gl_LocalInvocationIndex;
-    uint64_t from = uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4;
-    vec2 y[2];
-    fresh_head(y, a.new_k + from, a.k_norm);
-    if (thread < 4 * PARTS * PART && thread >= HEAD_DIM)
-        fresh_key[thread / 4][thread % 4] = 0;
+void fresh_keep(fresh_head k, float value) {
+    uint thread = gl_LocalInvocationIndex, key = uint(ints(a.at).at[0]);
+    uint64_t k_row = address(a.k, key), v_row = address(a.v, key);
     for (uint i = 0, p = thread; thread < KEYS && p < PAIRS; i++, p += KEYS) {
-        put_key(k, p, y[i].x);
-        put_key(k, p + PAIRS, y[i].y);
+        fresh_key[p / 4][p % 4] = fresh_store(k_row, p, k.y[i].x);
+        fresh_key[(p + PAIRS) / 4][(p + PAIRS) % 4] = fresh_store(k_row, p + PAIRS, k.y[i].y);
     }
     if (thread < HEAD_DIM)
-        fresh_value[thread / 2][thread % 2] = fresh_store(v, thread, floats(a.new_v + from).at[thread]);
+        fresh_value[thread / 2][thread % 2] = fresh_store(v_row, thread, value);
 }
 
-/* All of the row that this workgroup needs; `last` is the one that sees the new key. */
-void make_fresh(bool last) {
+/* All of the row that this workgroup needs; only the one that sees the new key keeps it. */
+void make_fresh(bool keeps_key) {
     uint thread = gl_LocalInvocationIndex, number = thread / KEYS;
     bool exists = number < causal_sharing();
     float scale = exists ? 1 / sqrt(float(HEAD_DIM)) : 0;
-    uint key = uint(ints(a.at).at[0]);
-    vec2 y[2];
+    uint64_t kv = uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4;
+    fresh_head q = fresh_load(a.q + causal_row(exists ? number : 0)), k = fresh_load(a.new_k + kv);
+    float value = thread < HEAD_DIM ? floats(a.new_v + kv).at[thread] : 0;
+    part_score[thread] = q.squares;
+    part_score[THREADS + thread] = k.squares;
     for (uint i = thread; i < QUERIES * PARTS * PART; i += THREADS)
         query[i] = vec4(0);
-    fresh_head(y, a.q + causal_row(exists ? number : 0), a.q_norm);
+    if (thread < PARTS * PART)
+        fresh_key[thread] = vec4(0);
+    barrier();
+    fresh_turn(q, a.q_norm, 0);
     for (uint i = 0, p = thread % KEYS; p < PAIRS; i++, p += KEYS)
-        put_query(number, p, y[i] * scale);
-    if (last)
-        make_key(address(a.k, key), address(a.v, key));
+        put_query(number, p, q.y[i] * scale);
+    if (keeps_key) {
+        fresh_turn(k, a.k_norm, THREADS);
+        fresh_keep(k, value);
+    }
 }
 
 #endif

@@ -10,6 +10,8 @@ uint order(float f) {
     return (u & 0x80000000) != 0 ? ~u : u | 0x80000000;
 }
 
+const uint KEY_LOWEST = 0x00800000; /* of -FLT_MAX */
+
 float of_order(uint u) {
     return uintBitsToFloat((u & 0x80000000) != 0 ? u & 0x7fffffff : ~u);
 }

@@ -1,6 +1,6 @@
-/* select: what sample and sample_narrow do with scores. A workgroup of THREADS threads has items of
+/* select: what sample and sample_narrow do with scores. A workgroup of SELECT_THREADS has items of
  * ascending ids; each thread owns the run of them from own_first to own_end, one after another in
- * the order of threads. Before it is included: THREADS, and `float score_at(uint item)`, never NaN. */
+ * the order of threads. Before it is included: `float score_at(uint item)`, never NaN. */
 #ifndef SHADERS_SELECT
 #define SHADERS_SELECT
 
@@ -23,41 +23,81 @@ uint key_at(uint item) {
 
 /* ---- sums ---- */
 
-shared uint64_t select_part[2][THREADS];
+/* Sums and maxima are made in three levels: a barrier costs more than a few additions. */
+const uint THREADS = SELECT_THREADS, GROUPS = THREADS / 4, PARTS = GROUPS / 8;
+shared uint64_t select_thread[THREADS], select_group[GROUPS], select_part[PARTS];
 
 /* The sum of x over all threads before this one, and over all. */
 uint64_t scan(uint64_t x, out uint64_t total) {
-    uint i = gl_LocalInvocationIndex, now = 0;
+    uint i = gl_LocalInvocationIndex;
+    uint64_t sum = 0, before = 0;
     barrier(); /* the last call's results have been read */
-    select_part[0][i] = x;
-    for (uint reach = 1; reach < THREADS; reach *= 2) {
-        barrier();
-        uint64_t sum = select_part[now][i];
-        if (i >= reach)
-            sum += select_part[now][i - reach];
-        now = 1 - now;
-        select_part[now][i] = sum;
-    }
+    select_thread[i] = x;
     barrier();
-    total = select_part[now][THREADS - 1];
-    return select_part[now][i] - x;
+    for (uint j = 4 * i; j < 4 * i + 4 && i < GROUPS; j++)
+        sum += select_thread[j];
+    if (i < GROUPS)
+        select_group[i] = sum;
+    barrier();
+    sum = 0;
+    for (uint j = 8 * i; j < 8 * i + 8 && i < PARTS; j++)
+        sum += select_group[j];
+    if (i < PARTS)
+        select_part[i] = sum;
+    barrier();
+    total = 0;
+    for (uint j = 0; j < PARTS; j++) {
+        before += j < i / 32 ? select_part[j] : 0;
+        total += select_part[j];
+    }
+    for (uint j = i / 32 * 8; j < i / 4; j++)
+        before += select_group[j];
+    for (uint j = i / 4 * 4; j < i; j++)
+        before += select_thread[j];
+    return before;
 }
 
-/* The largest item's key in the upper half, ~item in the lower: the first of equal ones. */
+/* The largest item's key in the upper half, ~item in the lower: the first of equal ones. Then
+ * select_group has the same for each four threads. */
 uint64_t largest() {
-    uint64_t best = 0;
     uint i = gl_LocalInvocationIndex;
+    uint64_t best = 0;
     for (uint item = own_first; item < own_end; item++)
-        best = max(best, uint64_t(key_at(item)) << 32 | ~item);
+        best = max(best, uint64_t(key_at(item)) << 32 | uint64_t(~item));
     barrier();
-    select_part[0][i] = best;
-    for (uint half_way = THREADS / 2; half_way > 0; half_way /= 2) {
-        barrier();
-        if (i < half_way)
-            select_part[0][i] = max(select_part[0][i], select_part[0][i + half_way]);
+    select_thread[i] = best;
+    barrier();
+    best = 0;
+    for (uint j = 4 * i; j < 4 * i + 4 && i < GROUPS; j++)
+        best = max(best, select_thread[j]);
+    if (i < GROUPS)
+        select_group[i] = best;
+    barrier();
+    for (uint j = 8 * i; j < 8 * i + 8 && i < PARTS; j++)
+        best = max(best, select_group[j]);
+    if (i < PARTS)
+        select_part[i] = best;
+    barrier();
+    for (uint j = 0; j < PARTS; j++)
+        best = max(best, select_part[j]);
+    return best;
+}
+
+shared uint select_floor;
+
+/* A key that at least k <= GROUPS items reach and not many more: k groups of threads have an item
+ * that does. After largest(). */
+uint floor_of(uint k) {
+    uint i = gl_LocalInvocationIndex, rank = 0;
+    if (i < GROUPS) {
+        uint64_t mine = select_group[i];
+        for (uint j = 0; j < GROUPS; j++)
+            rank += uint(select_group[j] > mine || select_group[j] == mine && j < i);
+        if (rank == k - 1)
+            select_floor = uint(mine >> 32);
     }
     barrier();
-    return select_part[0][0];
+    return select_floor;
 }
 
 /* ---- masses ---- */
@@ -99,7 +139,7 @@ void fill_bins(bool by_mass, uint from, uint prefix, uint shift, uint width) {
     for (uint item = own_first; item < own_end; item++) {
         uint key = key_at(item);
         if (key >= from && (shift + width == 32 || key >> (shift + width) == prefix))
-            bin_add(key >> shift & ((1u << width) - 1), by_mass ? mass_of(key) : 1);
+            bin_add(key >> shift & ((1u << width) - 1), by_mass ? mass_of(key) : 1ul);
     }
     barrier();
 }

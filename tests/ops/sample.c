@@ -1,6 +1,7 @@
 #include "tests/ops/check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,11 +79,11 @@ static void test_suppression(struct check *c) {
     check_true(c, draw(c, &s, logit, NULL, 6) == 1, "none is kept");
 }
 
-/* Which of n <= 32 ids 1000 draws give, as bits. */
+/* Which of n <= 32 ids 300 draws give, as bits. */
 static uint32_t support(struct check *c, struct op_sampler s, const float *logit, size_t n) {
     uint32_t drawn = 0;
-    const int32_t *id = draws(c, &s, logit, NULL, n, 1000);
-    for (int i = 0; i < 1000; i++)
+    const int32_t *id = draws(c, &s, logit, NULL, n, 300);
+    for (int i = 0; i < 300; i++)
         drawn |= 1U << id[i];
     return drawn;
 }
@@ -234,8 +235,12 @@ static void test_reference(struct check *c, struct op_sampler s, size_t n, int d
         size_t id = (size_t)draw(c, &s, tensor_f32(&logits), tensor_i32(&marks), n);
         for (size_t i = 0; i < id; i++)
             below += probability[i];
-        wrong += probability[id] == 0 || u + 0x1p-16 < below - 1e-6 ||
-                 u > below + probability[id] + 1e-6;
+        bool right = probability[id] > 0 && u + 0x1p-16 >= below - 1e-6 &&
+                     u <= below + probability[id] + 1e-6;
+        if (!right)
+            printf("# id %zu has %.9f to %.9f, random number %.9f to %.9f\n", id, below,
+                   below + probability[id], u, u + 0x1p-16);
+        wrong += !right;
     }
     check_true(c, wrong == 0,
                "%d draws of %zu: temp %g, top-k %d, top-p %g, penalty %g, suppressed from %d: "
@@ -249,7 +254,7 @@ static void test_reference(struct check *c, struct op_sampler s, size_t n, int d
 /* Pearson's statistic over 12 ids; 31.3 is passed once in a thousand seeds, and the seed is fixed.
  */
 static void test_distribution(struct check *c) {
-    enum { N = 12, DRAWS = 20000 };
+    enum { N = 12, DRAWS = 6000 };
     float logit[N];
     double probability[N], statistic = 0;
     int count[N] = {0};
