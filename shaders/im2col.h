@@ -1,10 +1,11 @@
-/* im2col: dst[(n, y, x), (dy, dx, c)] = src[n, 2y + dy - 1, 2x + dx - 1, c], zero outside; a thread
- * a number. */
+/* im2col: dst[(n, y, x), (dy, dx, c)] = src[n, 2y + dy - 1, 2x + dx - 1, c], zero outside; a thread a
+ * number, or four of them next to each other. */
 #ifndef SHADERS_IM2COL_H
 #define SHADERS_IM2COL_H
 
 #include "shaders/lib/types.h"
 
+/* Constant 0: so many numbers; channels are a multiple of it. */
 struct im2col_args {
     uint64_t dst; /* f32 [images, out_height, out_width, 3, 3, channels] */
     uint64_t src; /* f32 [images, height, width, channels] */

@@ -11,11 +11,10 @@ const uint SUMS = 1;
 layout(local_size_x = TEAM * TEAMS) in;
 layout(constant_id = 0) const bool W_BF16 = false;
 layout(constant_id = 1) const bool EIGHTS = false;
+layout(constant_id = 2) const uint BATCH = 8;
 layout(push_constant, scalar) uniform push {
     moe_down_args a;
 };
-
-const uint BATCH = 8; /* loads of 8 weights under way at once */
 
 /* Row d of the pairs' matrices is summed as if it were one long row; it begins with the experts'. */
 shared uint64_t matrix[MOE_FEW_CHOSEN + 1]; /* the last one is the shared expert's */

@@ -16,10 +16,12 @@ static inline uint32_t few_rows(size_t rows) {
     return rows > 4 ? 8 : rows > 2 ? 4 : rows > 1 ? 2 : 1;
 }
 
-/* Loads of eight weights that are under way at once: all of a row, if registers allow. */
-static inline uint32_t few_batch(size_t width, size_t rows) {
-    size_t loads = (width / 8 + FEW_TEAM - 1) / FEW_TEAM, most = rows > 2 ? 4 : 8;
-    return (uint32_t)(loads < 1 ? 1 : loads < most ? loads : most);
+/* Loads of eight weights that a thread has under way at once, from each of one or two rows of
+ * weights: all that it needs, or a half, a third, .. of it, as far as registers go. */
+static inline uint32_t few_batch(size_t width, size_t matrices, size_t rows) {
+    size_t loads = (width / 8 + FEW_TEAM - 1) / FEW_TEAM, most = (rows > 2 ? 4 : 8) / matrices;
+    size_t times = (loads + most - 1) / most;
+    return times ? (uint32_t)((loads + times - 1) / times) : 1;
 }
 
 /* Whether rows of `width` numbers can be read eight at a time; ored: all addresses, with |. */

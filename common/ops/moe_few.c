@@ -43,7 +43,7 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
     run_dispatch(run,
                  &(struct run_kernel){.program = &shader_moe_hidden,
                                       .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
-                                                    few_batch(a.width, 4), few_norm(f->norm)},
+                                                    few_batch(a.width, 2, 1), few_norm(f->norm)},
                                       .args = &a,
                                       .args_size = sizeof a,
                                       .groups = {groups + choose, rows},
@@ -68,7 +68,8 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
                               .chosen = (uint32_t)(tensor_count(f->chosen) / rows)};
     run_dispatch(run,
                  &(struct run_kernel){.program = &shader_moe_down,
-                                      .constants = {w->down[0].dtype == TENSOR_BF16, eights},
+                                      .constants = {w->down[0].dtype == TENSOR_BF16, eights,
+                                                    few_batch(tensor_count(h) / rows, 1, 1)},
                                       .args = &a,
                                       .args_size = sizeof a,
                                       .groups = {run_groups(a.width, FEW_TEAMS), rows},

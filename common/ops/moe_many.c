@@ -74,7 +74,7 @@ static bool plan_matrix(const struct run *run, struct moe *m, bool bf16, bool ei
     if (!matrix_usable(run, &shader_moe_hidden_matrix) || !bf16 || !eights)
         return false;
     const struct gpu_matrix *device = &gpu_info(run->gpu)->matrix;
-    m->args.tile = each >= 96 ? 128 : each >= 32 ? 64 : 32;
+    m->args.tile = each >= 256 ? 128 : each >= 24 ? 64 : 32;
     m->outs = 128;
     m->hidden_program = &shader_moe_hidden_matrix;
     m->down_program = &shader_moe_down_matrix;

@@ -20,7 +20,7 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                           .program = &shader_norm_gated,
                           .constants = {gate->dtype == TENSOR_BF16,
                                         few_eights(width, a.x | a.norm | a.gate | a.up),
-                                        few_rows(rows), few_batch(width, 2 * rows), few_norm(norm)},
+                                        few_rows(rows), few_batch(width, 2, rows), few_norm(norm)},
                           .args = &a,
                           .args_size = sizeof a,
                           .groups = {run_groups(a.outs, FEW_TEAMS)},

@@ -25,7 +25,7 @@ static void dispatch(struct run *run, const struct op_projection *p, size_t n,
     k.constants[0] = p[0].w->dtype == TENSOR_BF16;
     k.constants[1] = few_eights(width, addresses);
     k.constants[2] = few_rows(rows);
-    k.constants[3] = few_batch(width, rows);
+    k.constants[3] = few_batch(width, 1, rows);
     k.constants[4] = few_norm(norm);
     k.groups[0] = run_groups(outs, FEW_TEAMS);
     run_dispatch(run, &k);

@@ -46,7 +46,7 @@ static void few(struct run *run, const struct product *p) {
     run_dispatch(run, &(struct run_kernel){
                           .program = &shader_product_few,
                           .constants = {p->w->dtype == TENSOR_BF16, eights(p), rows,
-                                        few_batch(p->taps * p->width, rows)},
+                                        few_batch(p->taps * p->width, 1, rows)},
                           .args = &a,
                           .args_size = sizeof a,
                           .groups = {run_groups(divide_up(p->rows, rows) * p->outs, FEW_TEAMS)},

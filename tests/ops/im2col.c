@@ -31,6 +31,7 @@ static void test(struct check *c) {
     one(c, 1, 2, 2, 3);
     one(c, 2, 5, 4, 2);
     one(c, 3, 16, 13, 8);
+    one(c, 2, 7, 10, 12);
     one(c, 1, 128, 37, 1);
 }
 
