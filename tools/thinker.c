@@ -41,6 +41,9 @@ int thinker_wake(struct thinker *t, struct err *e) {
     t->sampler =
         run_new_1d(t->run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / sizeof(int32_t));
     t->seen = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, c->vocab);
+    for (size_t i = 0; i < THINKER_AHEAD; i++)
+        t->asked[i].drawn =
+            arena_alloc(&t->run->memory[RUN_SESSION], (c->hidden + 1) * sizeof(float));
     t->awake = true;
     return 0;
 }
@@ -219,27 +222,24 @@ static void draw(struct thinker *t) {
     op_embed(t->run, &t->x, &t->table, &t->token);
 }
 
-static int32_t read_drawn(struct thinker *t, float *row) {
-    int32_t token;
-    size_t width = t->config->thinker.hidden;
-    float *drawn = arena_alloc(&t->run->memory[RUN_STEP], tensor_bytes(&t->drawn));
-    run_read(t->run, &t->drawn, drawn);
-    memcpy(row, drawn, width * sizeof *row);
-    memcpy(&token, drawn + width, sizeof token);
-    return token;
+/* ---- tokens ---- */
+
+size_t thinker_ahead(const struct thinker *t) {
+    return t->run->gpu && !t->run->trace ? THINKER_AHEAD : 1;
 }
 
-int32_t thinker_draw(struct thinker *t, float *row) {
+static void ask(struct thinker *t) {
+    struct thinker_letter *l = &t->asked[t->n_asked++];
+    l->letter = run_post(t->run, &t->drawn, l->drawn);
+}
+
+void thinker_draw(struct thinker *t) {
     run_step(t->run);
     draw(t);
-    return read_drawn(t, row);
+    ask(t);
 }
 
-void thinker_keep(struct thinker *t, int32_t token) {
-    thinker_history_append_one(&t->history, token);
-}
-
-int32_t thinker_step(struct thinker *t, float *row) {
+void thinker_step(struct thinker *t) {
     run_step(t->run);
     if (run_replay(t->run, &t->step)) {
         nn_cache_replayed(&t->cache, 1);
@@ -249,5 +249,29 @@ int32_t thinker_step(struct thinker *t, float *row) {
         draw(t);
         run_recorded(t->run, &t->step);
     }
-    return read_drawn(t, row);
+    ask(t);
+}
+
+int32_t thinker_take(struct thinker *t, float *embed) {
+    int32_t token;
+    size_t width = t->config->thinker.hidden;
+    struct thinker_letter first = t->asked[0];
+    run_collect(t->run, &first.letter);
+    memcpy(embed, first.drawn, width * sizeof *embed);
+    memcpy(&token, first.drawn + width, sizeof token);
+    t->n_asked--;
+    for (size_t i = 0; i < t->n_asked; i++)
+        t->asked[i] = t->asked[i + 1];
+    t->asked[t->n_asked] = first; /* its room is used again */
+    return token;
+}
+
+void thinker_keep(struct thinker *t, int32_t token) {
+    thinker_history_append_one(&t->history, token);
+}
+
+void thinker_forget(struct thinker *t) {
+    t->n_asked = 0;
+    if (t->cache.length > t->history.n) /* the stop token has run */
+        nn_cache_truncate(&t->cache, t->run, t->history.n);
 }

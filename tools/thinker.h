@@ -2,7 +2,8 @@
  * run through the layers, and draws tokens. Qwen3OmniMoeThinkerForConditionalGeneration.
  *
  * A turn:  thinker_hear, thinker_start,  thinker_prefill ... until all rows are in,
- *          then  thinker_draw, thinker_step, thinker_step, ...
+ *          then  thinker_draw, thinker_take, thinker_step, thinker_take, ..., thinker_forget.
+ * On a GPU a step may be asked for before the token it starts from has been taken.
  * Only thinker_prefill, _draw and _step need more of the model than the embedding table. */
 #ifndef TOOLS_THINKER_H
 #define TOOLS_THINKER_H
@@ -13,6 +14,13 @@
 /* Rows of a prefill step at most. Steps end at multiples of it, so that what is computed together
  * does not depend on how a conversation is cut into turns. */
 enum { THINKER_CHUNK = 512 };
+
+/* Tokens that may be on their way from the device. */
+enum { THINKER_AHEAD = 2 };
+struct thinker_letter {
+    struct run_letter letter;
+    float *drawn; /* [D + 1], see struct thinker */
+};
 
 struct thinker {
     const struct config *config;
@@ -35,6 +43,8 @@ struct thinker {
     struct tensor sampler; /* struct op_sampler */
     struct tensor seen;    /* i32 [V] ids of prompt and answer, for the repetition penalty */
     struct run_recording step;
+    struct thinker_letter asked[THINKER_AHEAD];
+    size_t n_asked; /* tokens that were asked for and not taken, the oldest first */
 };
 
 /* Finds the embedding table; all else comes with thinker_wake. context: 1 to max_position. */
@@ -64,13 +74,18 @@ void thinker_prefill(struct thinker *t, size_t last);
 
 /* A turn's sampler. */
 void thinker_start(struct thinker *t, const struct op_sampler *s);
-/* Draws a token after the prompt's last row; embed [D]: its embedding. The token is no part of the
- * history yet. */
-int32_t thinker_draw(struct thinker *t, float *embed);
-/* Puts the token drawn last, which is no stop token, into the history. */
+/* How many tokens may be asked for and not yet taken. */
+size_t thinker_ahead(const struct thinker *t);
+/* Asks for a token after the prompt's last row. */
+void thinker_draw(struct thinker *t);
+/* Runs the token asked for last through the layers, where there must be room for its row, and asks
+ * for the next. */
+void thinker_step(struct thinker *t);
+/* The token asked for first; embed [D]: its embedding. It is no part of the history yet. */
+int32_t thinker_take(struct thinker *t, float *embed);
+/* Puts the token taken last, which is no stop token, into the history. */
 void thinker_keep(struct thinker *t, int32_t token);
-/* Runs the token drawn last through the layers, where there must be room for its row, and draws the
- * next. */
-int32_t thinker_step(struct thinker *t, float *embed);
+/* What has not been taken is not wanted any more. */
+void thinker_forget(struct thinker *t);
 
 #endif

@@ -117,21 +117,39 @@ static void start_sampler(struct thinker_turn *t) {
     thinker_start(t->thinker, &s);
 }
 
-/* Draws and sends tokens; returns why it ended. */
-static const char *speak(struct thinker_turn *t) {
+/* True if one more token may be asked for. */
+static bool can_step(const struct thinker_turn *t) {
+    const struct thinker *th = t->thinker;
+    return th->n_asked < thinker_ahead(th) && thinker_filled(th) < th->context &&
+           (int64_t)(t->facts.tokens + th->n_asked) != t->sampling.limit;
+}
+
+/* Sends tokens, each of which may let a further one be asked for; returns why it ended. */
+static const char *send_tokens(struct thinker_turn *t) {
     struct thinker *th = t->thinker;
-    start_sampler(t);
-    int32_t token = thinker_draw(th, t->buffer);
-    while (token != th->config->im_end) {
+    while (th->n_asked > 0) {
+        if (can_step(t))
+            thinker_step(th);
+        int32_t token = thinker_take(th, t->buffer);
+        if (token == th->config->im_end)
+            return "stop";
         thinker_keep(th, token);
         send_token(t, token);
-        if ((int64_t)t->facts.tokens == t->sampling.limit || thinker_filled(th) == th->context)
-            return "length";
-        if (stage_interrupted())
+        bool more = th->n_asked > 0 || can_step(t);
+        if (more && stage_interrupted())
             return "interrupt";
-        token = thinker_step(th, t->buffer);
+        if (more && th->n_asked == 0)
+            thinker_step(th);
     }
-    return "stop";
+    return "length";
+}
+
+static const char *speak(struct thinker_turn *t) {
+    start_sampler(t);
+    thinker_draw(t->thinker);
+    const char *reason = send_tokens(t);
+    thinker_forget(t->thinker);
+    return reason;
 }
 
 /* ---- the end ---- */
