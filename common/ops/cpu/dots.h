@@ -9,8 +9,13 @@
 #include "common/base/bf16.h"
 #include "common/ops/cpu/kernels.h"
 
-/* Size of a tile at most; its sums take three quarters of the registers. */
-enum { DOTS_OUTS = 4, DOTS_ROWS = VEC_REGISTERS == 32 ? 6 : 3 };
+enum {
+    /* Size of a tile at most; its sums take three quarters of the registers. */
+    DOTS_OUTS = 4,
+    DOTS_ROWS = VEC_REGISTERS == 32 ? 6 : 3,
+    /* Bytes of weights that a tile asks for in advance. */
+    DOTS_AHEAD = 32768,
+};
 
 static inline vec dots_load(const struct cpu_dots *d, size_t i, bool bf16) {
     return bf16 ? vec_load_bf16((const uint16_t *)d->w + i) : vec_load((const float *)d->w + i);
@@ -53,15 +58,16 @@ static inline void dots_row(const struct cpu_dots *d, size_t t, size_t n, bool b
 }
 
 /* Rows [t, t + rows) of x times rows [n, n + outs) of w; rows and outs are constants, outs 1 or
- * DOTS_OUTS. Several streams at once outrun the processor's prefetching: the next tile's weights
- * are asked for (into L2) while this one's are used. Measured on Zen 4, rows = 2: 12 GB/s without,
- * 29 with, of 29. */
+ * DOTS_OUTS. Several streams at once outrun the processor's prefetching, so weights are asked for
+ * (into L2) long before their use. Measured on Zen 4 with weights in memory: 12 GB/s without, 29
+ * with, of 29, for two rows. */
 static inline __attribute__((always_inline)) void dots_tile(const struct cpu_dots *d, size_t t,
                                                             size_t n, const size_t rows,
                                                             const size_t outs, bool bf16) {
     vec sum[6][DOTS_OUTS], column[6];
     const float *x = d->x + t * d->x_stride;
-    size_t w = n * d->w_stride, k = 0;
+    size_t w = n * d->w_stride, k = 0, size = bf16 ? 2 : 4, stride = d->w_stride * size;
+    size_t ahead = (DOTS_AHEAD + stride - 1) / stride * stride;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < outs; j++)
             sum[i][j] = vec_set(0);
@@ -69,7 +75,9 @@ static inline __attribute__((always_inline)) void dots_tile(const struct cpu_dot
         for (size_t i = 0; i < rows; i++)
             column[i] = vec_load(x + i * d->x_stride + k);
         for (size_t j = 0; j < outs; j++) {
-            vec weights = dots_load(d, w + j * d->w_stride + k, bf16);
+            size_t at = w + j * d->w_stride + k;
+            vec weights = dots_load(d, at, bf16);
+            __builtin_prefetch((const char *)d->w + at * size + ahead, 0, 1);
             for (size_t i = 0; i < rows; i++)
                 sum[i][j] = vec_fma(weights, column[i], sum[i][j]);
         }
