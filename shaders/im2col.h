@@ -1,5 +1,5 @@
-/* im2col: dst[(n, y, x), (dy, dx, c)] = src[n, 2y + dy - 1, 2x + dx - 1, c], zero outside; a thread a
- * number, or four of them next to each other. */
+/* im2col: dst[(n, y, x), (dy, dx, c)] = src[n, 2y + dy - 1, 2x + dx - 1, c], zero outside; a thread
+ * a number, or four of them next to each other. */
 #ifndef SHADERS_IM2COL_H
 #define SHADERS_IM2COL_H
 
