@@ -24,7 +24,7 @@ struct weights {
     size_t n_files;
     struct st_tensor *tensors; /* of all files, by name */
     size_t n_tensors;
-    size_t read_ahead; /* bytes that may still be asked for in advance */
+    size_t ahead, most_ahead; /* bytes asked for in advance, and how many may be */
 };
 
 static int by_name(const void *a, const void *b) {
@@ -162,7 +162,7 @@ static size_t memory_for_read_ahead(void) {
 
 int weights_open(struct weights **out, const char *dir, struct err *e) {
     struct weights *w = arena_xrealloc(NULL, 1, sizeof *w);
-    *w = (struct weights){.read_ahead = memory_for_read_ahead()};
+    *w = (struct weights){.most_ahead = memory_for_read_ahead()};
     if (open_files(w, dir, e)) {
         weights_close(w);
         w = NULL;
@@ -249,9 +249,9 @@ static void copy_askew(struct weights *w, struct tensor *t) {
 
 static void ask_for(struct weights *w, const struct tensor *t) {
     size_t bytes = tensor_bytes(t), page = (size_t)sysconf(_SC_PAGESIZE);
-    if (bytes > w->read_ahead)
+    if (bytes > w->most_ahead - w->ahead)
         return;
-    w->read_ahead -= bytes;
+    w->ahead += bytes;
     uintptr_t begin = (uintptr_t)t->data / page * page;
     /* Advice only: without it the pages come in on demand. */
     madvise((void *)begin, (uintptr_t)t->data + bytes - begin, MADV_WILLNEED);
@@ -276,4 +276,18 @@ int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *
     else if ((uintptr_t)t->data % tensor_dtype_size(t->dtype))
         copy_askew(w, t);
     return 0;
+}
+
+void weights_forget(struct weights *w, const struct tensor *t) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)t->data;
+    /* Whole pages only: its neighbours have a part of the first and of the last. */
+    uintptr_t begin = (first + page - 1) / page * page;
+    uintptr_t end = (first + tensor_bytes(t)) / page * page;
+    for (size_t i = 0; i < w->n_files && begin < end; i++) {
+        uintptr_t map = (uintptr_t)w->files[i].map;
+        if (first < map || first >= map + w->files[i].size)
+            continue;
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+        w->ahead -= w->ahead < tensor_bytes(t) ? w->ahead : tensor_bytes(t);
+    }
 }

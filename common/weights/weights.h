@@ -32,4 +32,8 @@ bool weights_has(const struct weights *w, const char *name);
 int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
                 const size_t shape[4]);
 
+/* t, from weights_get(), has been copied elsewhere: memory that its part of the map takes is given
+ * back. It can still be read; that brings it in again. */
+void weights_forget(struct weights *w, const struct tensor *t);
+
 #endif
