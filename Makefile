@@ -58,14 +58,14 @@ $(patsubst shaders/%.comp,$(B)/shaders/%.c,$(wildcard shaders/*_matrix.comp)):
 		echo 'const struct gpu_program shader_$(@F:.c=) = {"$(@F:.c=)", NULL, 0};'; } >$@
 endif
 
-$(B)/shaders/%.c: shaders/%.comp
+$(B)/%.c: %.comp
 	@mkdir -p $(@D)
 	@$(GLSLANG) --quiet -V --target-env vulkan1.2 -I. --depfile $(@:.c=.d) -x -o $(@:.c=.hex) $<
 	@sed -i 's,^[^:]*:,$@:,' $(@:.c=.d)
 	@{ echo '#include "shaders/programs.h"'; echo 'static const uint32_t words[] = {'; cat $(@:.c=.hex); \
-		echo '};'; echo 'const struct gpu_program shader_$* = {"$*", words, sizeof words};'; } >$@
+		echo '};'; echo 'const struct gpu_program shader_$(*F) = {"$(*F)", words, sizeof words};'; } >$@
 
-$(shader_obj): %.o: %.c $(B)/shaders/programs.h
+$(shader_obj) $(B)/tests/bench/stream.o: %.o: %.c $(B)/shaders/programs.h
 	@$(CC) $(cflags) $(CFLAGS) -c -o $@ $<
 
 # The declarations of all shaders; touched only when there is another shader.
@@ -79,6 +79,8 @@ $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
 $(filter $(B)/tests/ops/%,$(test_bins)): $(B)/tests/ops/check.o
+
+$(B)/tests/bench/gpu: $(B)/tests/bench/stream.o
 
 $(test_bins): $(B)/tests/%: $(B)/tests/%.o $(B)/libomni.a
 	@mkdir -p $(@D)

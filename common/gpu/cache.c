@@ -117,7 +117,7 @@ static void write_data(const struct gpu *g, const unsigned char *data, size_t n)
 
 void gpu_cache_close(struct gpu *g) {
     size_t n = 0;
-    if (g->compiled) {
+    if (g->compiled.n > 0) {
         /* The other stages have written theirs in the meantime. */
         VkPipelineCache others = load(g);
         vkMergePipelineCaches(g->device, g->cache, 1, &others);

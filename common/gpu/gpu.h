@@ -139,5 +139,7 @@ struct gpu_time {
 };
 void gpu_time(struct gpu *g);
 const struct gpu_time *gpu_times(struct gpu *g, size_t *n);
+/* The host's time for making kernels ready, and how many: the name is NULL. */
+struct gpu_time gpu_compiled(const struct gpu *g);
 
 #endif

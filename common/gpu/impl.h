@@ -107,10 +107,10 @@ struct gpu {
     double stamp_seconds; /* of one tick */
     struct gpu_time *times;
     size_t n_times;
+    struct gpu_time compiled; /* kernels made ready */
 
-    bool unified;  /* the device's memory is the host's */
-    bool compiled; /* a kernel that may not be in the cache's file */
-    bool open;     /* ring[ring_at] is being filled */
+    bool unified; /* the device's memory is the host's */
+    bool open;    /* ring[ring_at] is being filled */
     bool timed;
 };
 

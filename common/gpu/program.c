@@ -1,4 +1,5 @@
 /* Kernels: pipelines made from embedded SPIR-V when they are first used. */
+#include "common/base/clock.h"
 #include "common/base/die.h"
 #include "common/gpu/impl.h"
 
@@ -47,7 +48,6 @@ static VkPipeline compile(struct gpu *g, const struct gpu_program *p, const uint
         .layout = g->layout};
     gpu_check(vkCreateComputePipelines(g->device, g->cache, 1, &info, NULL, &pipeline), p->name);
     vkDestroyShaderModule(g->device, module, NULL);
-    g->compiled = true;
     return pipeline;
 }
 
@@ -65,7 +65,10 @@ VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
     for (size_t i = 0; i < GPU_PIPELINES; i++) {
         struct gpu_pipeline *slot = &g->pipelines[(first + i) % GPU_PIPELINES];
         if (!slot->program) {
+            double start = clock_now();
             slot->pipeline = compile(g, p, constants);
+            g->compiled.seconds += clock_now() - start;
+            g->compiled.n++;
             slot->program = p;
             memcpy(slot->constants, constants, bytes);
         }
@@ -73,4 +76,8 @@ VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
             return slot->pipeline;
     }
     die(ERR_SOFTWARE, "more than %d kernels", (int)GPU_PIPELINES);
+}
+
+struct gpu_time gpu_compiled(const struct gpu *g) {
+    return g->compiled;
 }

@@ -52,6 +52,8 @@ const char *run_device(const struct run *run);
 /* From now on keeps the GPU's time by kernel; run_say_times() prints what it was spent on. */
 void run_time(struct run *run);
 void run_say_times(struct run *run, FILE *to);
+/* Kernels that the GPU has made ready, and the host's time for that. */
+struct gpu_time run_compiled(const struct run *run);
 /* The most bytes of memory m that were in use. */
 size_t run_peak(const struct run *run, enum run_memory m);
 

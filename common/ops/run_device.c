@@ -100,6 +100,10 @@ void run_time(struct run *run) {
         gpu_time(run->gpu);
 }
 
+struct gpu_time run_compiled(const struct run *run) {
+    return run->gpu ? gpu_compiled(run->gpu) : (struct gpu_time){.n = 0};
+}
+
 void run_say_times(struct run *run, FILE *to) {
     size_t n = 0;
     double all = 0;
