@@ -5,14 +5,22 @@
 
 static const struct {
     const char *name;
-    size_t size;
-} dtypes[] = {
-    [TENSOR_F32] = {"f32", 4}, [TENSOR_BF16] = {"bf16", 2}, [TENSOR_F16] = {"f16", 2},
-    [TENSOR_I32] = {"i32", 4}, [TENSOR_U16] = {"u16", 2},   [TENSOR_U8] = {"u8", 1},
+    size_t size, block;
+} dtypes[TENSOR_DTYPES] = {
+    [TENSOR_F32] = {"f32", 4, 1},       [TENSOR_BF16] = {"bf16", 2, 1},
+    [TENSOR_F16] = {"f16", 2, 1},       [TENSOR_I32] = {"i32", 4, 1},
+    [TENSOR_U16] = {"u16", 2, 1},       [TENSOR_U8] = {"u8", 1, 1},
+    [TENSOR_Q8_0] = {"q8_0", 34, 32},   [TENSOR_Q4_0] = {"q4_0", 18, 32},
+    [TENSOR_Q4_K] = {"q4_K", 144, 256}, [TENSOR_Q5_K] = {"q5_K", 176, 256},
+    [TENSOR_Q6_K] = {"q6_K", 210, 256},
 };
 
 size_t tensor_dtype_size(enum tensor_dtype dtype) {
     return dtypes[dtype].size;
+}
+
+size_t tensor_dtype_block(enum tensor_dtype dtype) {
+    return dtypes[dtype].block;
 }
 
 const char *tensor_dtype_name(enum tensor_dtype dtype) {
@@ -20,7 +28,7 @@ const char *tensor_dtype_name(enum tensor_dtype dtype) {
 }
 
 bool tensor_dtype_parse(const char *name, enum tensor_dtype *dtype) {
-    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+    for (size_t i = 0; i <= TENSOR_U8; i++) {
         if (strcmp(name, dtypes[i].name) == 0) {
             *dtype = (enum tensor_dtype)i;
             return true;
@@ -36,8 +44,14 @@ size_t tensor_count(const struct tensor *t) {
     return n;
 }
 
+/* Bytes of n elements from the start of a block. */
+static size_t bytes_of(enum tensor_dtype dtype, size_t n) {
+    assert(n % dtypes[dtype].block == 0);
+    return n / dtypes[dtype].block * dtypes[dtype].size;
+}
+
 size_t tensor_bytes(const struct tensor *t) {
-    return tensor_count(t) * tensor_dtype_size(t->dtype);
+    return bytes_of(t->dtype, tensor_count(t));
 }
 
 size_t tensor_row(const struct tensor *t) {
@@ -48,10 +62,14 @@ size_t tensor_row(const struct tensor *t) {
 }
 
 bool tensor_bytes_checked(const struct tensor *t, size_t *bytes) {
-    size_t n = tensor_dtype_size(t->dtype);
-    for (size_t i = 0; i < t->rank; i++)
-        if (__builtin_mul_overflow(n, t->shape[i], &n))
+    size_t n = tensor_dtype_size(t->dtype), block = tensor_dtype_block(t->dtype);
+    for (size_t i = 0; i < t->rank; i++) {
+        bool innermost = i + 1 == t->rank;
+        if (innermost && t->shape[i] % block)
             return false;
+        if (__builtin_mul_overflow(n, innermost ? t->shape[i] / block : t->shape[i], &n))
+            return false;
+    }
     *bytes = n;
     return true;
 }
@@ -72,7 +90,7 @@ struct tensor tensor_rows(const struct tensor *t, size_t first, size_t n) {
     assert(t->rank > 0 && first + n <= t->shape[0]);
     struct tensor v = *t;
     v.shape[0] = n;
-    v.data = (char *)t->data + first * tensor_row(t) * tensor_dtype_size(t->dtype);
+    v.data = (char *)t->data + bytes_of(t->dtype, first * tensor_row(t));
     return v;
 }
 

@@ -8,7 +8,22 @@
 
 enum { TENSOR_MAX_RANK = 8 };
 
-enum tensor_dtype { TENSOR_F32, TENSOR_BF16, TENSOR_F16, TENSOR_I32, TENSOR_U16, TENSOR_U8 };
+/* The types after U8 are weights' only, never a stream's: blocks of 32 or 256 neighbours of a row,
+ * laid out as ggml has them (see common/weights/quant.h). Their rows are whole blocks. */
+enum tensor_dtype {
+    TENSOR_F32,
+    TENSOR_BF16,
+    TENSOR_F16,
+    TENSOR_I32,
+    TENSOR_U16,
+    TENSOR_U8,
+    TENSOR_Q8_0,
+    TENSOR_Q4_0,
+    TENSOR_Q4_K,
+    TENSOR_Q5_K,
+    TENSOR_Q6_K,
+    TENSOR_DTYPES
+};
 
 /* shape[0] is the outermost dimension. rank 0 with no data means "no tensor" (an absent bias). */
 struct tensor {
@@ -18,18 +33,24 @@ struct tensor {
     void *data;
 };
 
-/* Bytes of one element: 4, 2 or 1. */
+/* Bytes of one element (4, 2 or 1), or of one block. */
 size_t tensor_dtype_size(enum tensor_dtype dtype);
-/* "f32", "bf16", ...; the stream's names. */
+/* Elements of one block: 1, 32 or 256. */
+size_t tensor_dtype_block(enum tensor_dtype dtype);
+static inline bool tensor_is_quantised(enum tensor_dtype dtype) {
+    return dtype >= TENSOR_Q8_0;
+}
+/* "f32", "bf16", ..., "q8_0", ... */
 const char *tensor_dtype_name(enum tensor_dtype dtype);
-/* False if name is none of them. */
+/* False if name is none of a stream's. */
 bool tensor_dtype_parse(const char *name, enum tensor_dtype *dtype);
 
-/* Number of elements (1 for rank 0), of bytes, of elements in one row (all but shape[0]). */
+/* Number of elements (1 for rank 0), of bytes, of elements in one row (all but shape[0]). Elements
+ * are numbers, also where they are kept in blocks. */
 size_t tensor_count(const struct tensor *t);
 size_t tensor_bytes(const struct tensor *t);
 size_t tensor_row(const struct tensor *t);
-/* Like tensor_bytes for shapes from outside: false on overflow. */
+/* Like tensor_bytes for shapes from outside: false on overflow, or if rows are no whole blocks. */
 bool tensor_bytes_checked(const struct tensor *t, size_t *bytes);
 
 /* Views of memory the caller owns. */
