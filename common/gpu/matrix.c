@@ -11,7 +11,7 @@ enum {
 };
 enum { VK_COMPONENT_TYPE_FLOAT32_KHR = 1 };
 enum { VK_SCOPE_SUBGROUP_KHR = 3 };
-typedef struct {
+typedef struct { /* NOLINT(clang-analyzer-optin.performance.Padding): the order is Vulkan's */
     VkStructureType sType;
     void *pNext;
     uint32_t MSize, NSize, KSize;

@@ -82,9 +82,10 @@ static void run_splits(struct run *run, float *dst, const struct cpu_attend *a, 
 
 /* Rows [t, t_end) in one kv head over all keys they see. */
 static void run_block(const struct run *run, float *dst, const struct cpu_attend *a, size_t head,
-                      size_t t, size_t t_end, char *scratch) {
-    float *sums = (float *)scratch;
-    void *rest = scratch + (CPU_ATTEND_QUERIES * (a->head_dim + 2) * sizeof *sums + 63) / 64 * 64;
+                      size_t t, size_t t_end, void *scratch) {
+    float *sums = scratch;
+    void *rest =
+        (char *)scratch + (CPU_ATTEND_QUERIES * (a->head_dim + 2) * sizeof *sums + 63) / 64 * 64;
     size_t lo = cpu_attend_seen(a, t).lo, hi = cpu_attend_seen(a, t_end - 1).hi;
     run->cpu->attend(a, head, t, t_end - t, lo, hi, sums, rest);
     for (size_t i = t; i < t_end; i++)

@@ -122,9 +122,9 @@ void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
                                .inner = (uint32_t)inner,
                                .n_experts = (uint32_t)w->n};
     bool bf16 = w->gate[0].dtype == TENSOR_BF16;
+    assert(w->n > 0 && w->n <= MOE_MAX_EXPERTS);
     bool eights =
         few_eights(width | inner, m.args.x | m.args.gate | m.args.up | m.args.down | m.args.apart);
-    assert(w->n <= MOE_MAX_EXPERTS);
     if (!plan_matrix(run, &m, bf16, eights))
         plan_plain(&m, bf16, eights);
     dispatch_all(run, &m);

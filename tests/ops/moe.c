@@ -101,7 +101,7 @@ static void choose(const double *logit, size_t n, size_t k, bool *chosen) {
     for (size_t e = 0; e < n; e++) {
         size_t before = 0;
         for (size_t other = 0; other < n; other++)
-            before += logit[other] > logit[e] || (logit[other] == logit[e] && other < e);
+            before += logit[other] > logit[e] || (other < e && logit[other] == logit[e]);
         chosen[e] = before < k;
     }
 }

@@ -59,7 +59,7 @@ static inline struct cpu_attend_keys cpu_attend_seen(const struct cpu_attend *a,
 
 /* What attend gives for each query: the largest score, the sum of exp(score - largest), and the
  * values' sum with these weights. Without keys the largest is CPU_ATTEND_NONE. */
-#define CPU_ATTEND_NONE -1e30F
+#define CPU_ATTEND_NONE (-1e30F)
 enum { CPU_ATTEND_QUERIES = 48 }; /* rows * heads / kv_heads at most */
 
 struct cpu_kernels {
