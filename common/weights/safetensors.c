@@ -2,13 +2,8 @@
 
 #include "common/weights/json_read.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     MAX_HEADER = 100 << 20, /* bytes; the format's own limit */
@@ -157,7 +152,7 @@ int st_parse(struct st_file *f, const void *bytes, size_t size, const char *file
              struct err *e) {
     const unsigned char *p = bytes;
     uint64_t length = 0;
-    *f = (struct st_file){.name = arena_strdup(a, file), .size = size};
+    *f = (struct st_file){.name = arena_strdup(a, file)};
     if (size < LENGTH_BYTES)
         return err_set(e, ERR_DATA, "%s: %zu bytes are no safetensors file", file, size);
     for (size_t i = 0; i < LENGTH_BYTES; i++)
@@ -179,30 +174,16 @@ int st_parse(struct st_file *f, const void *bytes, size_t size, const char *file
 }
 
 int st_open(struct st_file *f, const char *path, struct arena *a, struct err *e) {
-    struct stat st;
-    const char *slash = strrchr(path, '/');
     *f = (struct st_file){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        err_set(e, ERR_NOINPUT, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode) || st.st_size < LENGTH_BYTES) {
-        err_set(e, ERR_DATA, "%s: no safetensors file", path);
-    } else {
-        void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED)
-            err_set(e, ERR_IO, "%s: cannot map: %s", path, strerror(errno));
-        else if (st_parse(f, map, (size_t)st.st_size, slash ? slash + 1 : path, a, e))
-            munmap(map, (size_t)st.st_size);
-        else
-            f->map = map;
-    }
-    if (fd >= 0)
-        close(fd);
+    struct map *map = map_open(path, e);
+    if (map && st_parse(f, map->bytes, map->size, map->name, a, e) == 0)
+        f->map = map;
+    else
+        map_close(map);
     return e->code;
 }
 
 void st_close(struct st_file *f) {
-    if (f->map)
-        munmap(f->map, f->size);
+    map_close(f->map);
     *f = (struct st_file){0};
 }

@@ -6,6 +6,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/map.h"
 #include "common/wire/tensor.h"
 
 struct st_tensor {
@@ -18,8 +19,7 @@ struct st_tensor {
 
 struct st_file {
     const char *name; /* base name */
-    void *map;        /* the whole file, read-only */
-    size_t size;
+    struct map *map;  /* the whole file; NULL after st_parse() */
     size_t n_tensors;
     struct st_tensor *tensors; /* in the order of the data */
 };

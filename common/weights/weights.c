@@ -284,8 +284,8 @@ void weights_forget(struct weights *w, const struct tensor *t) {
     uintptr_t begin = (first + page - 1) / page * page;
     uintptr_t end = (first + tensor_bytes(t)) / page * page;
     for (size_t i = 0; i < w->n_files && begin < end; i++) {
-        uintptr_t map = (uintptr_t)w->files[i].map;
-        if (first < map || first >= map + w->files[i].size)
+        const struct map *map = w->files[i].map;
+        if (first - (uintptr_t)map->bytes >= map->size)
             continue;
         madvise((void *)begin, end - begin, MADV_DONTNEED);
         w->ahead -= w->ahead < tensor_bytes(t) ? w->ahead : tensor_bytes(t);
