@@ -6,10 +6,12 @@ load lib
 
 OUT=$BATS_TEST_TMPDIR
 
-# mapped PID: waits until the process has mapped its checkpoint.
+# mapped PID: waits until the child of that process has mapped its checkpoint.
 mapped() {
+    local child
     for _ in {1..200}; do
-        ! grep -q model.safetensors "/proc/${1% }/maps" || return 0
+        child=$(cat "/proc/$1/task/$1/children")
+        ! grep -qs model.safetensors "/proc/${child% }/maps" || return 0
         sleep 0.05
     done
     return 1
@@ -25,7 +27,7 @@ cut_short() {
     timeout 20 "$@" -d cpu -m "$OUT/model" <"$OUT/in" >"$OUT/out" 2>"$OUT/err" 3>&- &
     pid=$!
     exec 7>"$OUT/in"
-    mapped "$(cat "/proc/$pid/task/$pid/children")"
+    mapped "$pid"
     truncate -s 64 "$OUT/model/model.safetensors"
     cat "$input" >&7
     exec 7>&-

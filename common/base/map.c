@@ -42,9 +42,10 @@ static void on_sigbus(int sig, siginfo_t *info, void *context) {
 
 static struct map *add(const char *path, void *bytes, size_t size) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    struct map *m = arena_xrealloc(NULL, 1, sizeof *m + strlen(name) + 1);
+    size_t length = strlen(name) + 1;
+    struct map *m = arena_xrealloc(NULL, 1, sizeof *m + length);
     *m = (struct map){.bytes = bytes, .size = size, .next = maps};
-    strcpy(m->name, name);
+    memcpy(m->name, name, length);
     struct sigaction act = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &act, NULL);
     return maps = m;
