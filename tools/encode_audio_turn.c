@@ -15,10 +15,14 @@ static int encode(struct audio_turns *t, struct sound_clip *clip, float *embeds,
     size_t batch = encoder_batch(c), got = 0;
     float *mel = arena_xrealloc(NULL, batch * c->n_mels, sizeof *mel);
     for (size_t at = 0; at < clip->n_frames && !e->code; at += got) {
+        double start = clock_now();
         if (sound_clip_read(clip, mel, batch, &got, e))
             break;
+        double read = clock_now();
         encoder_run(t->encoder, mel, got, clip->n_frames, embeds);
         embeds += encoder_rows(c, got) * c->output_dim;
+        t->seconds_mel += read - start;
+        t->seconds_encoder += clock_now() - read;
     }
     free(mel);
     return e->code;
@@ -28,8 +32,10 @@ static int encode(struct audio_turns *t, struct sound_clip *clip, float *embeds,
 static int send_clip(struct audio_turns *t, const char *path, struct err *e) {
     const struct config_audio *c = t->encoder->config;
     struct sound_clip clip;
+    double start = clock_now();
     if (sound_clip_open(&clip, path, c->n_mels, e))
         return e->code;
+    t->seconds_mel += clock_now() - start;
     struct tensor embeds =
         tensor_2d(TENSOR_F32, NULL, encoder_rows(c, clip.n_frames), c->output_dim);
     if (tensor_bytes(&embeds) > FRAME_MAX_PAYLOAD)
@@ -50,6 +56,7 @@ static void begin_turn(struct audio_turns *t) {
     struct frame_head h;
     stage_start_turn(t->stage);
     t->rows = 0;
+    t->seconds_mel = t->seconds_encoder = 0;
     t->start = clock_now();
     stream_head(&h, "turn", t->stage->turn);
     frame_head_bool(&h, "continue", false);
@@ -74,8 +81,9 @@ static void end_turn(struct audio_turns *t, const struct err *e) {
     frame_head_int(&h, "rows", (int64_t)t->rows);
     stage_send(t->stage, &h, NULL, 0);
     if (t->stage->verbose)
-        fprintf(stderr, "%s: turn %" PRId64 ": %zu rows, %.3f s\n", die_program(), t->stage->turn,
-                t->rows, clock_now() - t->start);
+        fprintf(stderr, "%s: turn %" PRId64 ": %zu rows, %.3f s: mel %.3f s, encoder %.3f s\n",
+                die_program(), t->stage->turn, t->rows, clock_now() - t->start, t->seconds_mel,
+                t->seconds_encoder);
 }
 
 void audio_turns_files(struct audio_turns *t, const char *const *paths, size_t n) {

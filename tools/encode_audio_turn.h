@@ -9,8 +9,8 @@
 struct audio_turns {
     struct stage *stage;
     struct encoder *encoder;
-    size_t rows; /* audio_embeds rows sent in this turn */
-    double start;
+    size_t rows;                                /* audio_embeds rows sent in this turn */
+    double start, seconds_mel, seconds_encoder; /* clock, and time spent in this turn */
 };
 
 /* One turn with the clips of these files. */

@@ -1,5 +1,6 @@
 /* clip: the log-mel features of one sound file, block by block in bounded memory, however long it
- * is. The file is read twice: first for its length and its loudest value, then for the rows. */
+ * is. First the whole file is read for its length and its loudest value; the rows of up to five
+ * minutes are kept then, of a longer file they are made again in a second reading. */
 #ifndef SOUND_CLIP_H
 #define SOUND_CLIP_H
 
@@ -14,6 +15,8 @@ struct sound_clip {
     size_t n_frames;  /* rows in all: n_samples / 160 */
     float loudest;
     size_t n_read;  /* rows given so far */
+    float *samples; /* the block that was read last */
+    float *kept;    /* all rows, not normalised; NULL: too many */
     float *pending; /* rows made but not given yet */
     size_t pending_at, n_pending;
 };

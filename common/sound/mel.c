@@ -7,7 +7,11 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { EDGE = MEL_WINDOW / 2 }; /* samples reflected at both ends */
+enum {
+    EDGE = MEL_WINDOW / 2, /* samples reflected at both ends */
+    HELD = 160000,         /* samples held at most: enough windows for many threads */
+    TOGETHER = 64          /* rows that are worth a thread */
+};
 
 /* Slaney's scale: linear below 1 kHz, then 27 steps for a factor of 6.4. */
 static double hz_of_mel(double mel) {
@@ -42,19 +46,12 @@ static void make_filter(struct sound_mel *mel, size_t m) {
 }
 
 void sound_mel_init(struct sound_mel *mel, size_t n_mels) {
-    const double turn = 8 * atan(1) / MEL_WINDOW;
     *mel = (struct sound_mel){.n_mels = n_mels};
-    mel->cosine = arena_alloc(&mel->memory, EDGE * MEL_STRIDE * sizeof(double));
-    mel->sine = arena_alloc(&mel->memory, EDGE * MEL_STRIDE * sizeof(double));
     mel->filter = arena_alloc(&mel->memory, n_mels * sizeof *mel->filter);
+    mel->held = arena_alloc(&mel->memory, HELD * sizeof(float));
+    fft_init(&mel->fft);
     for (size_t n = 0; n < MEL_WINDOW; n++)
-        mel->window[n] = 0.5 - 0.5 * cos(turn * (double)n);
-    for (size_t n = 0; n < EDGE; n++) {
-        for (size_t k = 0; k < MEL_STRIDE; k++) {
-            mel->cosine[n * MEL_STRIDE + k] = cos(turn * (double)(n * k % MEL_WINDOW));
-            mel->sine[n * MEL_STRIDE + k] = sin(turn * (double)(n * k % MEL_WINDOW));
-        }
-    }
+        mel->window[n] = 0.5 - 0.5 * mel->fft.cosine[n];
     for (size_t m = 0; m < n_mels; m++)
         make_filter(mel, m);
 }
@@ -67,48 +64,38 @@ void sound_mel_reset(struct sound_mel *mel) {
     mel->n_samples = mel->n_frames = mel->n_held = 0;
 }
 
-/* power[k] = |sum_n w[n] x[n] exp(-2 pi i n k / 400)|^2. x is real, so cosines see x[n] + x[400-n]
- * and sines x[n] - x[400-n] for half of all n. A plain sum in f64 costs a hundredth of what the
- * audio encoder does with the frame, and is exact beyond what f32 features can show. */
-static void power_spectrum(const struct sound_mel *mel, const float *x, double *power) {
-    double re[MEL_STRIDE], im[MEL_STRIDE] = {0};
-    double middle = mel->window[EDGE] * (double)x[EDGE]; /* window[0] is 0 */
-    for (size_t k = 0; k < MEL_STRIDE; k++)
-        re[k] = k % 2 ? -middle : middle;
-    for (size_t n = 1; n < EDGE; n++) {
-        double a = mel->window[n] * (double)x[n];
-        double b = mel->window[MEL_WINDOW - n] * (double)x[MEL_WINDOW - n];
-        const double *cosine = mel->cosine + n * MEL_STRIDE, *sine = mel->sine + n * MEL_STRIDE;
-        for (size_t k = 0; k < MEL_STRIDE; k++) {
-            re[k] += (a + b) * cosine[k];
-            im[k] += (a - b) * sine[k];
-        }
-    }
-    for (size_t k = 0; k < MEL_BINS; k++)
-        power[k] = re[k] * re[k] + im[k] * im[k];
-}
-
-static void make_row(const struct sound_mel *mel, const float *x, float *row) {
-    double power[MEL_BINS];
-    power_spectrum(mel, x, power);
+/* Rows of n <= FFT_LANES windows that begin MEL_HOP after one another. In f64: quiet bins beside
+ * loud ones must come out right, and it costs little beside the encoder. */
+static void make_rows(const struct sound_mel *mel, const float *x, size_t n, float *rows) {
+    double windowed[MEL_WINDOW][FFT_LANES] = {{0}}, power[MEL_BINS][FFT_LANES];
+    for (size_t i = 0; i < MEL_WINDOW; i++)
+        for (size_t l = 0; l < n; l++)
+            windowed[i][l] = mel->window[i] * (double)x[l * MEL_HOP + i];
+    fft_power(&mel->fft, windowed, power);
     for (size_t m = 0; m < mel->n_mels; m++) {
         const struct sound_mel_filter *filter = &mel->filter[m];
-        double energy = 0;
+        double energy[FFT_LANES] = {0};
         for (size_t i = 0; i < filter->n; i++)
-            energy += (double)filter->weight[i] * power[filter->first + i];
-        row[m] = (float)log10(fmax(energy, 1e-10));
+            for (size_t l = 0; l < FFT_LANES; l++)
+                energy[l] += (double)filter->weight[i] * power[filter->first + i][l];
+        for (size_t l = 0; l < n; l++)
+            rows[l * mel->n_mels + m] = (float)log10(fmax(energy[l], 1e-10));
     }
 }
 
-/* Writes rows while whole windows are held, no more than `limit` in the clip. */
+/* Writes rows of the whole windows that are held, no more than `limit` in the clip. */
 static size_t take_rows(struct sound_mel *mel, float *rows, size_t limit) {
-    size_t n = 0;
-    for (; mel->n_held >= MEL_WINDOW && mel->n_frames < limit; n++) {
-        make_row(mel, mel->held, rows + n * mel->n_mels);
-        mel->n_held -= MEL_HOP;
-        memmove(mel->held, mel->held + MEL_HOP, mel->n_held * sizeof(float));
-        mel->n_frames++;
-    }
+    if (mel->n_held < MEL_WINDOW)
+        return 0;
+    size_t n = (mel->n_held - MEL_WINDOW) / MEL_HOP + 1;
+    n = n < limit - mel->n_frames ? n : limit - mel->n_frames;
+#pragma omp parallel for if (n > TOGETHER)
+    for (size_t i = 0; i < n; i += FFT_LANES)
+        make_rows(mel, mel->held + i * MEL_HOP, n - i < FFT_LANES ? n - i : FFT_LANES,
+                  rows + i * mel->n_mels);
+    mel->n_held -= n * MEL_HOP;
+    mel->n_frames += n;
+    memmove(mel->held, mel->held + n * MEL_HOP, mel->n_held * sizeof(float));
     return n;
 }
 
@@ -128,8 +115,7 @@ size_t sound_mel_push(struct sound_mel *mel, const float *samples, size_t n, flo
     size_t n_rows = 0;
     while (n > 0) {
         /* The first window waits for the sample that its mirrored edge begins with. */
-        size_t room =
-            mel->n_samples <= EDGE ? EDGE + 1 - mel->n_samples : 2 * MEL_WINDOW - mel->n_held;
+        size_t room = mel->n_samples <= EDGE ? EDGE + 1 - mel->n_samples : HELD - mel->n_held;
         size_t take = n < room ? n : room;
         memcpy(mel->held + mel->n_held, samples, take * sizeof(float));
         bool mirrored = mel->n_samples > EDGE;

@@ -9,9 +9,9 @@
 #define SOUND_MEL_H
 
 #include "common/base/arena.h"
+#include "common/sound/fft.h"
 
-enum { MEL_HOP = 160, MEL_WINDOW = 400, MEL_BINS = MEL_WINDOW / 2 + 1 };
-enum { MEL_STRIDE = 208 }; /* MEL_BINS rounded up to whole vectors */
+enum { MEL_HOP = 160, MEL_WINDOW = FFT_N, MEL_BINS = FFT_BINS };
 
 /* A triangle over bins first .. first + n - 1. */
 struct sound_mel_filter {
@@ -23,11 +23,11 @@ struct sound_mel {
     struct arena memory;
     size_t n_mels;
     double window[MEL_WINDOW];
-    double *cosine, *sine;           /* [MEL_WINDOW / 2, MEL_STRIDE]: of 2 pi n k / 400 */
+    struct fft fft;
     struct sound_mel_filter *filter; /* [n_mels] */
 
     size_t n_samples, n_frames; /* so far: pushed in, come out */
-    float held[2 * MEL_WINDOW]; /* the padded sound from the next window's start on */
+    float *held;                /* the padded sound from the next window's start on */
     size_t n_held;
 };
 
