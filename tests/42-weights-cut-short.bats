@@ -28,7 +28,7 @@ cut_short() {
     pid=$!
     exec 7>"$OUT/in"
     mapped "$pid"
-    truncate -s 64 "$OUT/model/model.safetensors"
+    truncate -s 0 "$OUT/model/model.safetensors"
     cat "$input" >&7 || true # it may be gone already
     exec 7>&-
     wait "$pid" || code=$?
