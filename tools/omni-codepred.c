@@ -56,8 +56,8 @@ int main(int argc, char **argv) {
     int code = stage_close(&stage);
     if (o.verbose)
         stage_say_memory(&run);
+    run_free(&run); /* first: it may still read weights */
     weights_close(w);
-    run_free(&run);
     config_free(&config);
     opt_free(&o);
     return code;

@@ -131,8 +131,8 @@ int main(int argc, char **argv) {
     if (o.verbose)
         stage_say_memory(&run);
     speech_free(&s);
+    run_free(&run); /* first: it may still read weights */
     weights_close(w);
-    run_free(&run);
     config_free(&config);
     free_flags(&f);
     opt_free(&o);

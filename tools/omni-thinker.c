@@ -78,8 +78,8 @@ static void send_tts_rows(struct tool *t) {
 static void release(struct tool *t) {
     thinker_turn_free(&t->turn);
     thinker_close(&t->thinker);
+    run_free(&t->run); /* first: it may still read weights */
     weights_close(t->weights);
-    run_free(&t->run);
     config_free(&t->config);
     free(t->context);
     opt_free(&t->opt);

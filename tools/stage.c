@@ -261,11 +261,13 @@ void stage_say_memory(struct run *run) {
             die_program(), (double)used.ru_maxrss / 1024,
             (double)run_peak(run, RUN_SESSION) / (1 << 20),
             (double)run_peak(run, RUN_STEP) / (1 << 20));
-    struct gpu_time compiled = run_compiled(run);
+    struct gpu_time compiled = run_compiled(run), loaded = run_loaded(run);
     if (run->gpu)
-        fprintf(stderr, ", weights %.1f MB on %s; %zu kernels made ready in %.3f s\n",
-                (double)run_peak(run, RUN_MODEL) / (1 << 20), run_device(run), compiled.n,
-                compiled.seconds);
+        fprintf(stderr,
+                ", weights %.1f MB on %s; %.1f MB read in %.3f s, %zu kernels made ready in "
+                "%.3f s\n",
+                (double)run_peak(run, RUN_MODEL) / (1 << 20), run_device(run),
+                (double)loaded.n / (1 << 20), loaded.seconds, compiled.n, compiled.seconds);
     else
         fprintf(stderr, " on the CPU (%s)\n", run_device(run));
     run_say_times(run, stderr);

@@ -40,11 +40,11 @@ static void on_sigbus(int sig, siginfo_t *info, void *context) {
     die(ERR_IO, "%s: cannot be read any more: cut short while in use, or the disk failed", m->name);
 }
 
-static struct map *add(const char *path, void *bytes, size_t size) {
+static struct map *add(const char *path, int fd, void *bytes, size_t size) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     size_t length = strlen(name) + 1;
     struct map *m = arena_xrealloc(NULL, 1, sizeof *m + length);
-    *m = (struct map){.bytes = bytes, .size = size, .next = maps};
+    *m = (struct map){.bytes = bytes, .size = size, .fd = fd, .next = maps};
     memcpy(m->name, name, length);
     struct sigaction act = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &act, NULL);
@@ -65,9 +65,9 @@ struct map *map_open(const char *path, struct err *e) {
         if (bytes == MAP_FAILED)
             err_set(e, ERR_IO, "%s: cannot map: %s", path, strerror(errno));
         else
-            m = add(path, bytes, size);
+            m = add(path, fd, bytes, size);
     }
-    if (fd >= 0)
+    if (fd >= 0 && !m)
         close(fd);
     return m;
 }
@@ -81,5 +81,6 @@ void map_close(struct map *m) {
     *at = m->next;
     if (m->bytes)
         munmap((void *)m->bytes, m->size);
+    close(m->fd);
     free(m);
 }

@@ -9,6 +9,7 @@
 struct map {
     const char *bytes; /* NULL if there are none */
     size_t size;
+    int fd;           /* stays open, for those who would rather pread() */
     struct map *next; /* of all maps that are open */
     char name[];      /* base name of the file */
 };

@@ -112,6 +112,7 @@ int gpu_open(struct gpu **opened, int n, struct err *e) {
         free(g);
         return e->code;
     }
+    pthread_mutex_init(&g->queue_lock, NULL);
     gpu_programs_open(g);
     gpu_submit_open(g);
     *opened = g;
@@ -119,6 +120,7 @@ int gpu_open(struct gpu **opened, int n, struct err *e) {
 }
 
 void gpu_close(struct gpu *g) {
+    gpu_load_wait(g);
     gpu_wait(g);
     gpu_recordings_close(g);
     gpu_submit_close(g);
@@ -126,6 +128,7 @@ void gpu_close(struct gpu *g) {
     gpu_programs_close(g);
     free(g->buffers);
     free(g->times);
+    pthread_mutex_destroy(&g->queue_lock);
     vkDestroyDevice(g->device, NULL);
     gpu_instance_close(&g->instance);
     free(g);

@@ -6,7 +6,7 @@
  * gpu_read() submits and waits by itself.
  *
  * Opening a device reports failure in words. Later failures are the end of the program: 69 device
- * lost, 71 out of device memory, 70 misuse. One thread uses a device. */
+ * lost, 71 out of device memory, 70 misuse. One thread uses a device; it has helpers inside. */
 #ifndef GPU_GPU_H
 #define GPU_GPU_H
 
@@ -70,6 +70,17 @@ void gpu_arena_free(struct gpu *g, struct gpu_arena *a);
 void gpu_write(struct gpu *g, uint64_t dst, const void *src, size_t bytes);
 void gpu_read(struct gpu *g, uint64_t src, void *dst, size_t bytes);
 void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes);
+
+/* bytes of a file to the device, by threads that read meanwhile; the file stays open until
+ * gpu_load_wait(). The first dispatch or read that follows waits for all of them by itself. That a
+ * file cannot be read is the end of the program: 74. */
+struct gpu_file {
+    int fd;
+    size_t offset;
+    const char *name; /* for the message; lives as long */
+};
+void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t bytes);
+void gpu_load_wait(struct gpu *g);
 
 /* A read that is not waited for, with its place among the commands all the same: gpu_post() submits
  * what there is, gpu_collect() waits for that and copies to dst. For up to GPU_LETTERS small reads
@@ -139,7 +150,9 @@ struct gpu_time {
 };
 void gpu_time(struct gpu *g);
 const struct gpu_time *gpu_times(struct gpu *g, size_t *n);
-/* The host's time for making kernels ready, and how many: the name is NULL. */
+/* The host's time for making kernels ready, and how many: the name is NULL. The same for loads, n
+ * being bytes. */
 struct gpu_time gpu_compiled(const struct gpu *g);
+struct gpu_time gpu_loaded(const struct gpu *g);
 
 #endif

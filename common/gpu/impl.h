@@ -4,6 +4,7 @@
 
 #include "common/gpu/gpu.h"
 
+#include <pthread.h>
 #include <vulkan/vulkan.h>
 
 enum {
@@ -74,6 +75,7 @@ struct gpu {
     VkPhysicalDevice physical;
     VkDevice device;
     VkQueue queue;
+    pthread_mutex_t queue_lock; /* loaders submit too */
     uint32_t family;
     VkPhysicalDeviceMemoryProperties memory;
     struct gpu_info info;
@@ -107,7 +109,9 @@ struct gpu {
     double stamp_seconds; /* of one tick */
     struct gpu_time *times;
     size_t n_times;
-    struct gpu_time compiled; /* kernels made ready */
+    struct gpu_time compiled;  /* kernels made ready */
+    struct gpu_loader *loader; /* NULL: nothing is being loaded */
+    struct gpu_time loaded;
 
     bool unified; /* the device's memory is the host's */
     bool open;    /* ring[ring_at] is being filled */

@@ -180,6 +180,7 @@ void gpu_release(struct gpu_arena *a, struct gpu_arena_mark m) {
 }
 
 void gpu_arena_free(struct gpu *g, struct gpu_arena *a) {
+    gpu_load_wait(g);
     gpu_wait(g);
     for (struct gpu_arena_block *b = a->first, *next; b; b = next) {
         next = b->next;

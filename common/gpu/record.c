@@ -79,6 +79,7 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
     if (d->args_size > GPU_ARGS || d->args_size % 4)
         die(ERR_SOFTWARE, "%s: %zu bytes of arguments", d->program->name, d->args_size);
     VkPipeline pipeline = gpu_pipeline(g, d->program, d->constants);
+    gpu_load_wait(g); /* kernels need not say that they read weights */
     VkCommandBuffer buffer = gpu_command(g, d->reads, d->n_reads, d->writes, d->n_writes);
     vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     vkCmdPushConstants(buffer, g->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)d->args_size,

@@ -93,7 +93,10 @@ static void submit(struct gpu *g) {
                                .signalSemaphoreCount = 1,
                                .pSignalSemaphores = &g->timeline};
     g->n_batch = 0;
-    gpu_check(vkQueueSubmit(g->queue, 1, &info, VK_NULL_HANDLE), "vkQueueSubmit");
+    pthread_mutex_lock(&g->queue_lock);
+    VkResult r = vkQueueSubmit(g->queue, 1, &info, VK_NULL_HANDLE);
+    pthread_mutex_unlock(&g->queue_lock);
+    gpu_check(r, "vkQueueSubmit");
 }
 
 void gpu_submit(struct gpu *g) {

@@ -111,6 +111,7 @@ void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes) {
 /* Copies to memory that the host reads; what it reads is there when the commands are done. */
 static void fetch(struct gpu *g, const struct gpu_buffer *into, size_t offset, uint64_t src,
                   size_t bytes) {
+    gpu_load_wait(g);
     const struct gpu_buffer *from = gpu_buffer_at(g, src, bytes);
     const struct gpu_range range = {src, bytes};
     const VkBufferCopy region = {

@@ -67,14 +67,15 @@ static int find_expert(struct tensor *matrices[3], size_t i, const struct config
 }
 
 /* To the GPU, at equal distances from each other, as op_moe_add wants them. */
-static void upload_experts(struct run *run, struct tensor *matrices[3], size_t n) {
+static void upload_experts(struct run *run, struct weights *w, struct tensor *matrices[3],
+                           size_t n) {
     const struct tensor *t = &matrices[0][0];
     if (!run->gpu)
         return;
     struct tensor all = run_new_3d(run, RUN_MODEL, t->dtype, 3 * n, t->shape[0], t->shape[1]);
     for (size_t i = 0; i < 3 * n; i++) {
         struct tensor place = tensor_rows(&all, i, 1), *one = &matrices[i % 3][i / 3];
-        run_write(run, &place, one->data);
+        nn_weight_move(run, w, &place, one);
         one->data = place.data;
     }
 }
@@ -87,7 +88,7 @@ static int load_experts(struct nn_layer *l, struct run *run, const struct config
     for (size_t i = 0; i < c->n_experts; i++)
         if (find_expert(matrices, i, c, w, name, e))
             return e->code;
-    upload_experts(run, matrices, c->n_experts);
+    upload_experts(run, w, matrices, c->n_experts);
     l->experts = (struct op_experts){c->n_experts, matrices[0], matrices[1], matrices[2]};
     return get(run, w, &l->router, name, "mlp.gate.weight", c->n_experts, c->hidden, e);
 }

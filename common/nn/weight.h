@@ -10,4 +10,9 @@
 int nn_weight(struct run *run, struct weights *w, struct tensor *t, struct err *e, const char *name,
               const size_t shape[4]);
 
+/* dst, a tensor of a GPU run, gets what stored is, as weights_get() gave it: read from its file
+ * meanwhile, see gpu_load(). */
+void nn_weight_move(struct run *run, struct weights *w, const struct tensor *dst,
+                    const struct tensor *stored);
+
 #endif

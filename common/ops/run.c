@@ -38,6 +38,12 @@ struct tensor run_new_3d(struct run *run, enum run_memory m, enum tensor_dtype d
     return t;
 }
 
+struct tensor run_new_like(struct run *run, enum run_memory m, const struct tensor *t) {
+    struct tensor fresh = *t;
+    fresh.data = alloc(run, m, t);
+    return fresh;
+}
+
 void run_step(struct run *run) {
     arena_reset(&run->memory[RUN_STEP]);
     gpu_release(&run->device[RUN_STEP], (struct gpu_arena_mark){.block = NULL});
@@ -92,11 +98,15 @@ void run_collect(struct run *run, const struct run_letter *l) {
         gpu_collect(run->gpu, &l->gpu, l->dst);
 }
 
+void run_load(struct run *run, const struct tensor *dst, const struct gpu_file *from) {
+    gpu_load(run->gpu, run_address(dst), from, tensor_bytes(dst));
+}
+
 void run_upload(struct run *run, struct tensor *t) {
     const void *host = t->data;
     if (!run->gpu)
         return;
-    t->data = alloc(run, RUN_MODEL, t);
+    *t = run_new_like(run, RUN_MODEL, t);
     run_write(run, t, host);
 }
 

@@ -52,8 +52,10 @@ const char *run_device(const struct run *run);
 /* From now on keeps the GPU's time by kernel; run_say_times() prints what it was spent on. */
 void run_time(struct run *run);
 void run_say_times(struct run *run, FILE *to);
-/* Kernels that the GPU has made ready, and the host's time for that. */
+/* Kernels that the GPU has made ready, and bytes of weights loaded, and the host's time for that.
+ */
 struct gpu_time run_compiled(const struct run *run);
+struct gpu_time run_loaded(const struct run *run);
 /* The most bytes of memory m that were in use. */
 size_t run_peak(const struct run *run, enum run_memory m);
 
@@ -65,6 +67,8 @@ struct tensor run_new_2d(struct run *run, enum run_memory m, enum tensor_dtype d
                          size_t n1);
 struct tensor run_new_3d(struct run *run, enum run_memory m, enum tensor_dtype dtype, size_t n0,
                          size_t n1, size_t n2);
+
+struct tensor run_new_like(struct run *run, enum run_memory m, const struct tensor *t);
 
 /* Forgets all RUN_STEP tensors, and host memory of the step. */
 void run_step(struct run *run);
@@ -95,6 +99,9 @@ struct run_letter {
 };
 struct run_letter run_post(struct run *run, const struct tensor *src, void *dst);
 void run_collect(struct run *run, const struct run_letter *l);
+
+/* On a GPU: dst gets its bytes from a file, see gpu_load(). */
+void run_load(struct run *run, const struct tensor *dst, const struct gpu_file *from);
 
 /* t, a view of host memory that outlives run, becomes a tensor with the same numbers: itself on the
  * CPU, a copy in RUN_MODEL memory on a GPU. */

@@ -104,6 +104,10 @@ struct gpu_time run_compiled(const struct run *run) {
     return run->gpu ? gpu_compiled(run->gpu) : (struct gpu_time){.n = 0};
 }
 
+struct gpu_time run_loaded(const struct run *run) {
+    return run->gpu ? gpu_loaded(run->gpu) : (struct gpu_time){.n = 0};
+}
+
 void run_say_times(struct run *run, FILE *to) {
     size_t n = 0;
     double all = 0;

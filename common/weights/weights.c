@@ -278,16 +278,31 @@ int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *
     return 0;
 }
 
+/* The file whose map t is in, or NULL. */
+static const struct st_file *file_of(const struct weights *w, const struct tensor *t) {
+    for (size_t i = 0; i < w->n_files; i++) {
+        const struct map *map = w->files[i].map;
+        if ((uintptr_t)t->data - (uintptr_t)map->bytes < map->size)
+            return &w->files[i];
+    }
+    return NULL;
+}
+
+bool weights_place(const struct weights *w, const struct tensor *t, struct weights_place *p) {
+    const struct st_file *f = file_of(w, t);
+    if (!f)
+        return false;
+    *p = (struct weights_place){f->map->fd, (uintptr_t)t->data - (uintptr_t)f->map->bytes, f->name};
+    return true;
+}
+
 void weights_forget(struct weights *w, const struct tensor *t) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)t->data;
     /* Whole pages only: its neighbours have a part of the first and of the last. */
     uintptr_t begin = (first + page - 1) / page * page;
     uintptr_t end = (first + tensor_bytes(t)) / page * page;
-    for (size_t i = 0; i < w->n_files && begin < end; i++) {
-        const struct map *map = w->files[i].map;
-        if (first - (uintptr_t)map->bytes >= map->size)
-            continue;
-        madvise((void *)begin, end - begin, MADV_DONTNEED);
-        w->ahead -= w->ahead < tensor_bytes(t) ? w->ahead : tensor_bytes(t);
-    }
+    if (begin >= end || !file_of(w, t))
+        return;
+    madvise((void *)begin, end - begin, MADV_DONTNEED);
+    w->ahead -= w->ahead < tensor_bytes(t) ? w->ahead : tensor_bytes(t);
 }

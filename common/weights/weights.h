@@ -32,6 +32,15 @@ bool weights_has(const struct weights *w, const char *name);
 int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
                 const size_t shape[4]);
 
+/* Where in its file t is, as weights_get() gave it; false: nowhere, it was converted or copied. The
+ * file is open until weights_close(). */
+struct weights_place {
+    int fd;
+    size_t offset;
+    const char *file; /* base name */
+};
+bool weights_place(const struct weights *w, const struct tensor *t, struct weights_place *p);
+
 /* t, from weights_get(), has been copied elsewhere: memory that its part of the map takes is given
  * back. It can still be read; that brings it in again. */
 void weights_forget(struct weights *w, const struct tensor *t);

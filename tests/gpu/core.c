@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static size_t n_checks, n_failed;
 
@@ -64,6 +65,37 @@ static void large(struct gpu *g, struct gpu_arena *a) {
     gpu_write(g, at, want, bytes);
     check(holds(g, at, want, bytes), "72 MiB there and back");
     free(want);
+}
+
+/* Parts of a file to places that are not in its order, some larger than a piece, while other bytes
+ * are written. */
+static void load(struct gpu *g, struct gpu_arena *a) {
+    enum { PARTS = 300 };
+    char path[] = "/tmp/omni-test-XXXXXX";
+    size_t bytes = (21 << 20) + 3, at[PARTS + 1] = {0};
+    unsigned char *want = pattern(bytes, 3), *other = pattern(5000, 4);
+    uint64_t place[PARTS], between[PARTS];
+    bool ok = true;
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, want, bytes) != (ssize_t)bytes)
+        abort();
+    unlink(path);
+    for (size_t i = 1; i < PARTS; i++)
+        at[i] = at[i - 1] + (i == 100 ? 9 << 20 : i * 77 % 20000);
+    at[PARTS] = bytes;
+    for (size_t i = PARTS; i-- > 0;) {
+        place[i] = gpu_alloc(g, a, at[i + 1] - at[i]);
+        between[i] = gpu_alloc(g, a, 5000);
+        gpu_load(g, place[i], &(struct gpu_file){fd, at[i], "a file"}, at[i + 1] - at[i]);
+        gpu_write(g, between[i], other, 5000);
+    }
+    for (size_t i = 0; i < PARTS; i++)
+        ok = ok && holds(g, place[i], want + at[i], at[i + 1] - at[i]) &&
+             holds(g, between[i], other, 5000);
+    check(ok && gpu_loaded(g).n == bytes, "parts of a file");
+    close(fd);
+    free(want);
+    free(other);
 }
 
 static void arena(struct gpu *g, struct gpu_arena *a) {
@@ -175,6 +207,7 @@ int main(int argc, char **argv) {
         die_err(&e);
     odd_places(g, &a);
     large(g, &a);
+    load(g, &a);
     arena(g, &a);
     letters(g, &a);
     chain(g, &a);

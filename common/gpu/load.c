@@ -1,0 +1,269 @@
+/* Files to the device: threads read pieces of them straight into device memory where the host sees
+ * it, else into staging memory of their own, from where the device copies. The bus and the disk
+ * want many pieces on their way, and a thread alone reads slower than either. */
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/die.h"
+#include "common/gpu/impl.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    PIECE = 4 << 20, /* bytes that a thread reads at a time */
+    PARTS = 64,      /* parts that a piece is made of at most */
+    SLOTS = 2,       /* pieces of a thread: one is read while the other is copied */
+    THREADS = 8,     /* at most */
+    BACKLOG =
+        1024 << 20 /* bytes asked for and not read: more would be in the page cache too early */
+};
+
+/* A part of a file, and its place. */
+struct part {
+    struct gpu_file from;
+    size_t bytes;
+    const struct gpu_buffer *to;
+    size_t at;
+};
+
+struct slot {
+    struct gpu_buffer buffer;
+    struct gpu_commands commands;
+    VkFence copied;
+    bool busy;
+};
+
+struct reader {
+    struct gpu *gpu;
+    pthread_t thread;
+    struct slot slots[SLOTS];
+};
+
+struct gpu_loader {
+    pthread_mutex_t lock; /* of what follows, up to the readers */
+    pthread_cond_t changed;
+    struct part *parts; /* [first, n) are to be read */
+    size_t first, n, room;
+    size_t backlog;  /* bytes in them */
+    bool closing;    /* nothing more comes */
+    struct err err;  /* what failed first, when reading, */
+    VkResult result; /* or when copying */
+    struct reader readers[THREADS];
+    size_t n_readers;
+    double start;
+};
+
+/* ---- a reader ---- */
+
+/* Takes parts, together no more than a piece; waits until there are some. 0: that was all. */
+static size_t take(struct gpu_loader *l, struct part parts[PARTS]) {
+    size_t n = 0, bytes = 0;
+    pthread_mutex_lock(&l->lock);
+    while (l->first == l->n && !l->closing)
+        pthread_cond_wait(&l->changed, &l->lock);
+    for (; l->first < l->n && n < PARTS && bytes < PIECE; n++) {
+        struct part *p = &l->parts[l->first];
+        parts[n] = *p;
+        if (p->bytes > PIECE - bytes)
+            parts[n].bytes = PIECE - bytes;
+        bytes += parts[n].bytes;
+        p->bytes -= parts[n].bytes;
+        p->from.offset += parts[n].bytes;
+        p->at += parts[n].bytes;
+        l->first += p->bytes == 0;
+    }
+    l->backlog -= bytes;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+    return n;
+}
+
+static void fail(struct gpu_loader *l, const struct part *p, const char *why) {
+    pthread_mutex_lock(&l->lock);
+    if (!l->err.code)
+        err_set(&l->err, ERR_IO, "%s: %s", p->from.name, why);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void read_part(struct gpu_loader *l, const struct part *p, char *to) {
+    for (size_t done = 0; done < p->bytes;) {
+        ssize_t n = pread(p->from.fd, to + done, p->bytes - done, (off_t)(p->from.offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            fail(l, p, n < 0 ? strerror(errno) : "ends early");
+            return;
+        }
+        done += (size_t)n;
+    }
+}
+
+/* vkQueueSubmit() for whoever comes: a queue is for one at a time. */
+static VkResult submit_copies(struct gpu *g, struct slot *s) {
+    const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                               .commandBufferCount = 1,
+                               .pCommandBuffers = &s->commands.buffer};
+    pthread_mutex_lock(&g->queue_lock);
+    VkResult r = vkQueueSubmit(g->queue, 1, &info, s->copied);
+    pthread_mutex_unlock(&g->queue_lock);
+    return r;
+}
+
+/* From the slot to where the parts belong. */
+static VkResult copy_parts(struct gpu *g, struct slot *s, const struct part *parts, size_t n) {
+    const VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                           .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
+    VkCommandBuffer buffer = s->commands.buffer;
+    VkResult r = vkResetCommandPool(g->device, s->commands.pool, 0);
+    if (!r)
+        r = vkBeginCommandBuffer(buffer, &info);
+    VkBufferCopy region = {.srcOffset = 0};
+    for (size_t i = 0; !r && i < n; i++) {
+        region.dstOffset = parts[i].at;
+        region.size = parts[i].bytes;
+        vkCmdCopyBuffer(buffer, s->buffer.buffer, parts[i].to->buffer, 1, &region);
+        region.srcOffset += parts[i].bytes;
+    }
+    if (!r)
+        r = vkEndCommandBuffer(buffer);
+    if (!r)
+        r = submit_copies(g, s);
+    s->busy = !r;
+    return r;
+}
+
+/* Waits until the device is through with the slot. */
+static VkResult free_slot(struct gpu *g, struct slot *s) {
+    if (!s->busy)
+        return VK_SUCCESS;
+    s->busy = false;
+    VkResult r = vkWaitForFences(g->device, 1, &s->copied, VK_TRUE, UINT64_MAX);
+    return r ? r : vkResetFences(g->device, 1, &s->copied);
+}
+
+/* Reads the parts into the slot, those that the host sees into their places, and has the device
+ * copy the others. */
+static VkResult move(struct gpu *g, struct slot *s, struct part *parts, size_t n) {
+    size_t staged = 0, at = 0;
+    VkResult r = free_slot(g, s);
+    for (size_t i = 0; !r && i < n; i++) {
+        struct part *p = &parts[i];
+        if (p->to->mapped) {
+            read_part(g->loader, p, (char *)p->to->mapped + p->at);
+        } else {
+            read_part(g->loader, p, (char *)s->buffer.mapped + at);
+            at += p->bytes;
+            parts[staged++] = *p;
+        }
+    }
+    return !r && staged ? copy_parts(g, s, parts, staged) : r;
+}
+
+static void *read_all(void *arg) {
+    struct reader *me = arg;
+    struct gpu *g = me->gpu;
+    struct part parts[PARTS];
+    VkResult r = VK_SUCCESS;
+    for (size_t n, i = 0; (n = take(g->loader, parts)); i++)
+        if (!r)
+            r = move(g, &me->slots[i % SLOTS], parts, n);
+    for (size_t i = 0; !r && i < SLOTS; i++)
+        r = free_slot(g, &me->slots[i]);
+    pthread_mutex_lock(&g->loader->lock);
+    if (r)
+        g->loader->result = r;
+    pthread_mutex_unlock(&g->loader->lock);
+    return NULL;
+}
+
+/* ---- all of them ---- */
+
+static void slot_open(struct gpu *g, struct slot *s) {
+    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    *s = (struct slot){.buffer = gpu_buffer_new(g, PIECE, GPU_UPLOAD)};
+    gpu_commands_new(g, &s->commands);
+    gpu_check(vkCreateFence(g->device, &info, NULL, &s->copied), "vkCreateFence");
+}
+
+static void slot_close(struct gpu *g, struct slot *s) {
+    gpu_buffer_free(g, &s->buffer);
+    gpu_commands_free(g, &s->commands);
+    vkDestroyFence(g->device, s->copied, NULL);
+}
+
+static void loader_open(struct gpu *g) {
+    struct gpu_loader *l = arena_xrealloc(NULL, 1, sizeof *l);
+    size_t most = (size_t)omp_get_max_threads();
+    *l = (struct gpu_loader){.n_readers = most < THREADS ? most : THREADS, .start = clock_now()};
+    g->loader = l;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->changed, NULL);
+    for (size_t i = 0; i < l->n_readers; i++) {
+        struct reader *r = &l->readers[i];
+        r->gpu = g;
+        for (size_t j = 0; j < SLOTS; j++)
+            slot_open(g, &r->slots[j]);
+        if (pthread_create(&r->thread, NULL, read_all, r))
+            die(ERR_MEMORY, "cannot start a thread that reads weights");
+    }
+}
+
+/* Room for another part. */
+static struct part *append(struct gpu_loader *l) {
+    if (l->first == l->n)
+        l->first = l->n = 0;
+    if (l->n == l->room) {
+        l->room = l->room ? 2 * l->room : 256;
+        l->parts = arena_xrealloc(l->parts, l->room, sizeof *l->parts);
+    }
+    return &l->parts[l->n++];
+}
+
+void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t bytes) {
+    if (bytes == 0)
+        return;
+    const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
+    if (!g->loader)
+        loader_open(g);
+    struct gpu_loader *l = g->loader;
+    pthread_mutex_lock(&l->lock);
+    while (l->backlog >= BACKLOG)
+        pthread_cond_wait(&l->changed, &l->lock);
+    *append(l) = (struct part){*from, bytes, to, dst - to->address};
+    l->backlog += bytes;
+    g->loaded.n += bytes;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void gpu_load_wait(struct gpu *g) {
+    struct gpu_loader *l = g->loader;
+    if (!l)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->closing = true;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+    for (size_t i = 0; i < l->n_readers; i++)
+        pthread_join(l->readers[i].thread, NULL);
+    if (l->err.code)
+        die_err(&l->err);
+    gpu_check(l->result, "loading weights");
+    for (size_t i = 0; i < l->n_readers; i++)
+        for (size_t j = 0; j < SLOTS; j++)
+            slot_close(g, &l->readers[i].slots[j]);
+    g->loaded.seconds += clock_now() - l->start;
+    pthread_mutex_destroy(&l->lock);
+    pthread_cond_destroy(&l->changed);
+    free(l->parts);
+    free(l);
+    g->loader = NULL;
+    gpu_barrier_next(g);
+}
+
+struct gpu_time gpu_loaded(const struct gpu *g) {
+    return g->loaded;
+}
