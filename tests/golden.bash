@@ -2,6 +2,7 @@
 
 load lib
 
+# Models are those of $GOLDEN, or of $MODELS.
 # run_case NAME MODEL TOOL TOLERANCE ARGUMENTS: one line of tests/golden/cases.
 run_case() {
     local name=$1 model=$2 tool=$3 tolerance=$4 arguments=$5
@@ -12,7 +13,7 @@ run_case() {
     omni-tokenize) precise='' ;;
     esac
     echo "$name: $tool $precise $arguments"
-    OMNI_MODEL=$GOLDEN/$model timeout 60 bash -c "cd '$GOLDEN' && $tool $precise $arguments" \
+    OMNI_MODEL=${MODELS:-$GOLDEN}/$model timeout 60 bash -c "cd '$GOLDEN' && $tool $precise $arguments" \
         <"$in" >"$out" || return
     same_stream "$GOLDEN/stream/$name.out" "$out" "$tolerance"
 }

@@ -28,7 +28,8 @@ void code2wav_stage_load(struct code2wav_stage *t, const char *dir, size_t chunk
     check(&e);
     if (!t->config.has_talker)
         die(ERR_CONFIG, "%s: the model has no code2wav", dir);
-    if (!weights_open(&t->weights, dir, &e))
+    if (!weights_open(&t->weights, dir, &e) &&
+        !weights_need(t->weights, "code2wav.code_embedding.weight", "code2wav", &e))
         code2wav_load(&t->net, &t->run, &t->config.code2wav, t->weights, chunk, &e);
     check(&e);
     vocoder_init(&t->vocoder, &t->net, chunk, compat);

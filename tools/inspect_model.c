@@ -95,10 +95,8 @@ static void check_tensor(void *ctx, const char *name, const size_t *shape) {
     c->parameters += tensor_count(&t);
     c->bytes += weights_bytes(c->weights, at);
     count_dtype(c->dtypes, weights_dtype(c->weights, at));
-    bool same_shape = t.rank == rank && memcmp(t.shape, shape, rank * sizeof *shape) == 0;
-    bool usable =
-        t.data && (t.dtype == TENSOR_F32 || t.dtype == TENSOR_BF16 || t.dtype == TENSOR_F16);
-    if (same_shape && usable)
+    bool same_shape = weights_has_shape(c->weights, at, shape, rank);
+    if (same_shape && weights_usable(c->weights, at))
         return;
     json_t *j = problem(same_shape ? "dtype" : "misshapen", c->component, name);
     json_object_set_new(j, "dtype", json_string(weights_dtype(c->weights, at)));

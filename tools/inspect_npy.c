@@ -1,6 +1,7 @@
 /* inspect_npy: tensors as .npy files, which numpy and many others read. */
 #include "common/base/arena.h"
 #include "common/base/bf16.h"
+#include "common/weights/quant.h"
 #include "common/weights/weights.h"
 #include "common/wire/io.h"
 #include "tools/inspect_rows.h"
@@ -73,6 +74,17 @@ int inspect_extract(const char *path, const char *name, int64_t turn, struct err
     return e->code;
 }
 
+/* Quantised weights are written as the numbers they stand for. */
+static void write_blocks(const struct tensor *t, struct err *e) {
+    size_t n = tensor_count(t);
+    struct tensor numbers = *t;
+    numbers.dtype = TENSOR_F32;
+    numbers.data = arena_xrealloc(NULL, n, sizeof(float));
+    quant_widen(numbers.data, t->data, t->dtype, n);
+    inspect_write_npy(&numbers, e);
+    free(numbers.data);
+}
+
 int inspect_extract_weights(const char *dir, const char *name, struct err *e) {
     struct weights *w;
     struct tensor t;
@@ -85,6 +97,8 @@ int inspect_extract_weights(const char *dir, const char *name, struct err *e) {
         err_set(e, ERR_DATA, "%.200s: no tensor '%s'", dir, name);
     else if (!t.data)
         err_set(e, ERR_DATA, "%.200s: tensor '%s' has a dtype that .npy cannot hold", dir, name);
+    else if (tensor_is_quantised(t.dtype))
+        write_blocks(&t, e);
     else
         inspect_write_npy(&t, e);
     weights_close(w);

@@ -43,6 +43,8 @@ int main(int argc, char **argv) {
         die_err(&e);
     if (!config.has_talker)
         die(ERR_CONFIG, "%s: the model has no talker", o.model);
+    if (weights_need(w, "talker.code_predictor.model.norm.weight", "code predictor", &e))
+        die_err(&e);
     stage_begin(&stage, &config);
     if (codepred_turn_create(&t, &stage, &run, &config, w, &e))
         die_err(&e);

@@ -40,6 +40,7 @@ static void load(struct tool *t, const struct opt *o) {
     if (!t->config.has_audio)
         die(ERR_CONFIG, "%s: the model has no audio encoder", o->model);
     if (weights_open(&w, o->model, &e) ||
+        weights_need(w, "thinker.audio_tower.ln_post.weight", "audio encoder", &e) ||
         encoder_create(&t->encoder, &t->run, &t->config.audio, w, &e))
         die_err(&e);
 }

@@ -4,7 +4,9 @@
 #include "tools/inspect.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,9 +17,17 @@ struct options {
     int subset;
 };
 
-static bool is_directory(const char *path) {
+/* A directory, or a GGUF file. */
+static bool is_model(const char *path) {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    char magic[4] = "";
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    FILE *f = fopen(path, "rb");
+    bool gguf = f && fread(magic, 1, sizeof magic, f) == 4 && memcmp(magic, "GGUF", 4) == 0;
+    if (f)
+        fclose(f);
+    return gguf;
 }
 
 /* What to look at: the argument or -m, else stdin, else (nothing piped in) the model in use. */
@@ -45,7 +55,7 @@ static void check_options(const struct options *own) {
 
 static int run(const struct opt *o, const struct options *own, struct err *e) {
     const char *path = subject(o, own);
-    bool model = is_directory(path), same = true;
+    bool model = own->model || is_model(path), same = true;
     if (model && own->expected)
         die(ERR_USAGE, "-c compares streams, not models");
     if (own->extract)
@@ -60,7 +70,7 @@ static int run(const struct opt *o, const struct options *own, struct err *e) {
 int main(int argc, char **argv) {
     struct options own = {.turn = -1};
     struct poptOption table[] = {
-        {"model", 'm', POPT_ARG_STRING, &own.model, 0, "look into this model directory", "MODEL"},
+        {"model", 'm', POPT_ARG_STRING, &own.model, 0, "look into this model", "MODEL"},
         {"extract", 'x', POPT_ARG_STRING, &own.extract, 0, "write this tensor as .npy", "NAME"},
         {"turn", 0, POPT_ARG_LONGLONG, &own.turn, 0, "with -x: of this turn only", "N"},
         {"compare", 'c', POPT_ARG_STRING, &own.expected, 0,

@@ -118,6 +118,8 @@ int main(int argc, char **argv) {
         die_err(&e);
     if (!config.has_talker)
         die(ERR_CONFIG, "%s: the model has no talker", o.model);
+    if (weights_need(w, "talker.model.norm.weight", "talker", &e))
+        die_err(&e);
     s.stage = &stage;
     s.config = &config;
     set_options(&s, &f, &o);

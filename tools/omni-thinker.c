@@ -63,6 +63,7 @@ static void load(struct tool *t) {
         die_err(&e);
     struct sampling s = default_sampling(t);
     if (weights_open(&t->weights, model, &e) ||
+        weights_need(t->weights, "thinker.model.embed_tokens.weight", "thinker", &e) ||
         thinker_open(&t->thinker, &t->run, &t->config, t->weights, context_size(t), &e))
         die_err(&e);
     thinker_turn_init(&t->turn, &t->stage, &t->thinker, model, &s, opt_seed(&t->opt, 0));

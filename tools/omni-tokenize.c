@@ -74,7 +74,7 @@ static bool load_config(struct tool *t, const char *model) {
     struct err e = {.code = 0};
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/config.json", model);
-    if (access(path, F_OK) != 0)
+    if (access(path, F_OK) != 0 && !gguf_set_exists(model))
         return false;
     if (config_load(&t->config, model, &e))
         die_err(&e);

@@ -88,11 +88,25 @@ void stage_input(struct stage *s, int in) {
         die(ERR_MEMORY, "cannot start the reader thread");
 }
 
+/* Says that parts of the config are the released model's, as the GGUF files do not have them. */
+static void note_assumed(struct stage *s) {
+    static const char what[] = "codec ids, voices and layer for the talker: the released model's";
+    struct frame_head h;
+    frame_head_init(&h, "note");
+    frame_head_string(&h, "from", s->out.producer);
+    frame_head_string(&h, "assumed", what);
+    stage_send(s, &h, NULL, 0);
+    if (s->verbose)
+        die_warn("the GGUF files have no omni.* keys; %s", what);
+}
+
 void stage_begin(struct stage *s, const struct config *c) {
     s->config = c;
     struct frame_head h;
     begin_head(&h, s->out.producer, c);
     stage_send(s, &h, NULL, 0);
+    if (c && c->assumed)
+        note_assumed(s);
 }
 
 /* ---- reading ---- */

@@ -292,8 +292,7 @@ static int parse_single(struct text_tokenizer *t, const struct text_file *f, str
 
 /* ---- all of it ---- */
 
-/* Which ids are special, and the sets in search order. */
-static void settle(struct text_tokenizer *t) {
+void text_settle(struct text_tokenizer *t) {
     t->special = arena_xrealloc(NULL, t->vocab.n_ids, sizeof *t->special);
     memset(t->special, 0, t->vocab.n_ids * sizeof *t->special);
     struct text_added_set *sets[] = {&t->literal, &t->normalized};
@@ -318,7 +317,7 @@ int text_parse(struct text_tokenizer **out, const struct text_files *files, stru
         text_close(t);
         return e->code;
     }
-    settle(t);
+    text_settle(t);
     *out = t;
     return 0;
 }

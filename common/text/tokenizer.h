@@ -9,15 +9,17 @@
 #include "common/base/err.h"
 #include "common/text/bytes.h"
 #include "common/text/utf8.h"
+#include "common/weights/gguf_set.h"
 
 #include <stdbool.h>
 
 struct text_tokenizer;
 
 /* Reads DIR/tokenizer.json if it is there, else DIR/vocab.json and DIR/merges.txt; added tokens
- * also from DIR/tokenizer_config.json. 66 a file is missing, 65 it is broken, 78 it describes a
+ * also from DIR/tokenizer_config.json. A directory with none of these but GGUF files, or one GGUF
+ * file: what that carries. 66 a file is missing, 65 it is broken, 78 it describes a
  * tokenizer of another kind. *t is NULL on failure. */
-int text_open(struct text_tokenizer **t, const char *dir, struct err *e);
+int text_open(struct text_tokenizer **t, const char *path, struct err *e);
 void text_close(struct text_tokenizer *t);
 
 /* The same from the contents of the files; data NULL: no such file. */
@@ -29,6 +31,7 @@ struct text_files {
     struct text_file tokenizer_json, vocab_json, merges_txt, config_json;
 };
 int text_parse(struct text_tokenizer **t, const struct text_files *files, struct err *e);
+int text_parse_gguf(struct text_tokenizer **t, const struct gguf_file *g, struct err *e);
 
 /* Appends the ids of s[0..n) to out. 65: text of 2 GiB or more, or a split pattern too costly on
  * it. Uses memory of t: one thread at a time. */

@@ -22,4 +22,7 @@ struct text_tokenizer {
     struct text_bytes repaired, name;
 };
 
+/* The last step of reading one: which ids are special, and the sets in search order. */
+void text_settle(struct text_tokenizer *t);
+
 #endif

@@ -4,6 +4,7 @@
 #include "common/weights/config.h"
 
 #include "common/base/arena.h"
+#include "common/weights/gguf_config.h"
 #include "common/weights/json_read.h"
 
 #include <ctype.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Far above any real model, low enough that products of a few of them fit in 64 bits. */
 enum {
@@ -442,14 +444,40 @@ static int load_file(struct config *c, const char *dir, const char *file, struct
     return e->code;
 }
 
-int config_load(struct config *c, const char *dir, struct err *e) {
-    *c = (struct config){.model = model_name(dir)};
+/* A directory without config.json, or a file. */
+static bool is_gguf(const char *path) {
+    char config[PATH_MAX];
+    snprintf(config, sizeof config, "%s/config.json", path);
+    return access(config, F_OK) != 0 && gguf_set_exists(path);
+}
+
+static int load_gguf(struct config *c, const char *path, struct err *e) {
+    struct gguf_set set;
+    struct gguf_string text;
+    char *json = NULL;
+    size_t size;
+    if (!gguf_set_open(&set, path, e) && !gguf_config(&set, &json, &size, &c->assumed, e)) {
+        c->hash = fnv1a(json, size);
+        config_parse(c, json, size, e);
+        const struct gguf_file *g = gguf_set_find(&set, GGUF_KEY_GENERATION);
+        if (!e->code && g && gguf_text(g, GGUF_KEY_GENERATION, &text))
+            config_parse_sampling(c, text.data, text.n, e);
+    }
+    free(json);
+    gguf_set_close(&set);
+    return e->code;
+}
+
+int config_load(struct config *c, const char *path, struct err *e) {
+    *c = (struct config){.model = model_name(path)};
     c->thinker_sampling = (struct config_sampling){NAN, NAN, NAN, -1, -1};
     c->talker_sampling = c->thinker_sampling;
-    if (load_file(c, dir, "config.json", e, config_parse))
+    if (is_gguf(path))
+        return load_gguf(c, path, e);
+    if (load_file(c, path, "config.json", e, config_parse))
         return e->code;
     struct err missing = {.code = 0};
-    if (load_file(c, dir, "generation_config.json", &missing, config_parse_sampling) &&
+    if (load_file(c, path, "generation_config.json", &missing, config_parse_sampling) &&
         missing.code != ERR_NOINPUT)
         *e = missing;
     return e->code;

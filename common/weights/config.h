@@ -71,8 +71,9 @@ struct config_sampling {
 };
 
 struct config {
-    char *model;   /* base name of the directory */
+    char *model;   /* base name of the directory or GGUF file */
     uint64_t hash; /* FNV-1a 64 of config.json */
+    bool assumed;  /* GGUF files that lack some of it: the rest is the released model's */
     /* The config has the component (weights may still lack it). has_talker covers the code
      * predictor and code2wav too. */
     bool has_audio, has_vision, has_talker;
@@ -87,10 +88,10 @@ struct config {
     struct config_sampling thinker_sampling, talker_sampling;
 };
 
-/* Reads DIR/config.json (and generation_config.json if there). 66 missing, 65 not JSON or a bad
- * value, 78 not a Qwen3-Omni config or a shape omni cannot run. config_free() also after failure.
- */
-int config_load(struct config *c, const char *dir, struct err *e);
+/* Reads DIR/config.json (and generation_config.json if there), or what GGUF files say. 66 missing,
+ * 65 not JSON or a bad value, 78 not a Qwen3-Omni config or a shape omni cannot run. config_free()
+ * also after failure. */
+int config_load(struct config *c, const char *path, struct err *e);
 
 /* The two halves of config_load, on bytes: config.json fills all but model, hash and the sampling
  * defaults; generation_config.json fills those. */

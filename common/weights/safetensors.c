@@ -173,6 +173,20 @@ int st_parse(struct st_file *f, const void *bytes, size_t size, const char *file
     return e->code;
 }
 
+bool st_has_shape(const struct st_tensor *t, const size_t *shape, size_t rank) {
+    const struct tensor *v = &t->view;
+    size_t i = 0, k = 0;
+    while (i < v->rank || k < rank) {
+        if (t->loose && i < v->rank && v->shape[i] == 1)
+            i++;
+        else if (t->loose && k < rank && shape[k] == 1)
+            k++;
+        else if (i == v->rank || k == rank || v->shape[i++] != shape[k++])
+            return false;
+    }
+    return true;
+}
+
 int st_open(struct st_file *f, const char *path, struct arena *a, struct err *e) {
     *f = (struct st_file){0};
     struct map *map = map_open(path, e);

@@ -15,6 +15,7 @@ struct st_tensor {
     struct tensor view; /* data NULL and dtype u8 when a `struct tensor` cannot say this dtype */
     size_t bytes;
     const char *file; /* base name of the file it is in */
+    bool loose;       /* sizes of 1 count for nothing: GGUF files leave out some and add others */
 };
 
 struct st_file {
@@ -23,6 +24,9 @@ struct st_file {
     size_t n_tensors;
     struct st_tensor *tensors; /* in the order of the data */
 };
+
+/* True if the tensor can be taken for one of this shape. */
+bool st_has_shape(const struct st_tensor *t, const size_t *shape, size_t rank);
 
 /* Maps a file and reads its header; names and tensors live in a. 66 missing, 65 malformed. */
 int st_open(struct st_file *f, const char *path, struct arena *a, struct err *e);

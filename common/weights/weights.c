@@ -1,8 +1,9 @@
 #include "common/weights/weights.h"
 
 #include "common/base/bf16.h"
+#include "common/weights/gguf_set.h"
 #include "common/weights/json_read.h"
-#include "common/weights/safetensors.h"
+#include "common/weights/quant.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ static const char single_name[] = "model.safetensors",
 struct weights {
     struct arena arena; /* names, tables, converted tensors */
     const char
-        *source; /* "model.safetensors" or the index: where an absent tensor should have been */
+        *source; /* where an absent tensor should have been: model.safetensors, the index, .. */
+    struct gguf_set set; /* its maps are those of files */
     struct st_file *files;
     size_t n_files;
     struct st_tensor *tensors; /* of all files, by name */
@@ -142,6 +144,17 @@ static int open_single(struct weights *w, const char *dir, struct err *e) {
     return e->code;
 }
 
+static int open_ggufs(struct weights *w, const char *path, struct err *e) {
+    if (gguf_set_open(&w->set, path, e))
+        return e->code;
+    w->source = w->set.n == 1 ? w->set.files[0].name : "the GGUF files";
+    w->files = arena_zalloc(&w->arena, w->set.n * sizeof *w->files);
+    for (; w->n_files < w->set.n; w->n_files++)
+        if (gguf_entries(&w->set.files[w->n_files], &w->files[w->n_files], &w->arena, e))
+            return e->code;
+    return collect(w, e);
+}
+
 static int open_files(struct weights *w, const char *dir, struct err *e) {
     char single[PATH_MAX], index[PATH_MAX];
     if (join(single, dir, single_name, e) || join(index, dir, index_name, e))
@@ -150,7 +163,10 @@ static int open_files(struct weights *w, const char *dir, struct err *e) {
         return open_single(w, dir, e);
     if (access(index, F_OK) == 0)
         return open_sharded(w, dir, index, e);
-    return err_set(e, ERR_NOINPUT, "%.200s: no %s and no %s there", dir, single_name, index_name);
+    if (gguf_set_exists(dir))
+        return open_ggufs(w, dir, e);
+    return err_set(e, ERR_NOINPUT, "%.200s: no %s, no %s and no .gguf file there", dir, single_name,
+                   index_name);
 }
 
 /* Reading ahead helps while the model fits in memory; of a larger one it would push out what is in
@@ -160,10 +176,10 @@ static size_t memory_for_read_ahead(void) {
     return pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : 0;
 }
 
-int weights_open(struct weights **out, const char *dir, struct err *e) {
+int weights_open(struct weights **out, const char *path, struct err *e) {
     struct weights *w = arena_xrealloc(NULL, 1, sizeof *w);
     *w = (struct weights){.most_ahead = memory_for_read_ahead()};
-    if (open_files(w, dir, e)) {
+    if (open_files(w, path, e)) {
         weights_close(w);
         w = NULL;
     }
@@ -176,6 +192,7 @@ void weights_close(struct weights *w) {
         return;
     for (size_t i = 0; i < w->n_files; i++)
         st_close(&w->files[i]);
+    gguf_set_close(&w->set);
     arena_free(&w->arena);
     free(w);
 }
@@ -201,8 +218,31 @@ const char *weights_file(const struct weights *w, size_t i) {
     return w->tensors[i].file;
 }
 
+static bool is_usable(const struct st_tensor *t) {
+    enum tensor_dtype dtype = t->view.dtype;
+    return t->view.data && (dtype == TENSOR_F32 || dtype == TENSOR_BF16 || dtype == TENSOR_F16 ||
+                            tensor_is_quantised(dtype));
+}
+
+bool weights_has_shape(const struct weights *w, size_t i, const size_t *shape, size_t rank) {
+    return st_has_shape(&w->tensors[i], shape, rank);
+}
+
+bool weights_usable(const struct weights *w, size_t i) {
+    return is_usable(&w->tensors[i]);
+}
+
 bool weights_has(const struct weights *w, const char *name) {
     return find(w, name) != NULL;
+}
+
+int weights_need(const struct weights *w, const char *name, const char *component, struct err *e) {
+    if (!w->set.n || find(w, name))
+        return 0;
+    return err_set(e, ERR_CONFIG,
+                   "%.100s: no %s in it: make GGUF files of all components with omni-quantize from "
+                   "the Hugging Face directory, and give -m their directory",
+                   w->source, component);
 }
 
 /* ---- taking --------------------------------------------------------------------------------- */
@@ -220,7 +260,7 @@ static int check_shape(const struct st_tensor *t, const size_t shape[4], struct 
     size_t rank = 0;
     while (rank < 4 && shape[rank])
         rank++;
-    if (t->view.rank == rank && memcmp(t->view.shape, shape, rank * sizeof *shape) == 0)
+    if (st_has_shape(t, shape, rank))
         return 0;
     format_shape(is, sizeof is, t->view.shape, t->view.rank);
     format_shape(expected, sizeof expected, shape, rank);
@@ -257,25 +297,42 @@ static void ask_for(struct weights *w, const struct tensor *t) {
     madvise((void *)begin, (uintptr_t)t->data + bytes - begin, MADV_WILLNEED);
 }
 
-int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
-                const size_t shape[4]) {
+/* Quantised weights for those who want numbers. */
+static void widen_blocks(struct weights *w, struct tensor *t) {
+    size_t n = tensor_count(t);
+    float *f = arena_alloc(&w->arena, n * sizeof *f);
+    quant_widen(f, t->data, t->dtype, n);
+    t->data = f;
+    t->dtype = TENSOR_F32;
+}
+
+int weights_get_stored(struct weights *w, struct tensor *t, struct err *e, const char *name,
+                       const size_t shape[4]) {
     const struct st_tensor *found = find(w, name);
     if (!found)
         return err_set(e, ERR_DATA, "%s: no tensor '%s'", w->source, name);
     if (check_shape(found, shape, e))
         return e->code;
-    enum tensor_dtype dtype = found->view.dtype;
-    bool usable = dtype == TENSOR_F32 || dtype == TENSOR_BF16 || dtype == TENSOR_F16;
-    if (!found->view.data || !usable)
+    if (!is_usable(found))
         return err_set(e, ERR_DATA, "%.100s: tensor '%.200s' is %s, expected F32, BF16 or F16",
                        found->file, found->name, found->dtype);
     *t = found->view;
+    memset(t->shape, 0, sizeof t->shape);
+    for (t->rank = 0; t->rank < 4 && shape[t->rank]; t->rank++)
+        t->shape[t->rank] = shape[t->rank];
     ask_for(w, t);
     if (t->dtype == TENSOR_F16)
         widen_half(w, t);
-    else if ((uintptr_t)t->data % tensor_dtype_size(t->dtype))
+    else if (!tensor_is_quantised(t->dtype) && (uintptr_t)t->data % tensor_dtype_size(t->dtype))
         copy_askew(w, t);
     return 0;
+}
+
+int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
+                const size_t shape[4]) {
+    if (weights_get_stored(w, t, e, name, shape) == 0 && tensor_is_quantised(t->dtype))
+        widen_blocks(w, t);
+    return e->code;
 }
 
 /* The file whose map t is in, or NULL. */

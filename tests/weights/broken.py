@@ -110,7 +110,7 @@ def index_cases(good):
     yield "shard-lacks", case({**whole, "thinker.nothing": shard}), 65, shard + ": no tensor 'thinker.nothing'"
     both = {shard: good.raw, "b.safetensors": good.raw}
     yield "tensor-twice", case({**whole, names[0]: "b.safetensors"}, both), 65, "too"
-    yield "no-weights", {}, 66, "no model.safetensors and no"
+    yield "no-weights", {}, 66, "no model.safetensors, no"
 
 
 CONFIG_CASES = [  # case, path, value (None: remove), code, words

@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# GGUF files as llama.cpp writes them, and damaged ones.
+
+load golden
+
+setup() {
+    T=$BATS_TEST_TMPDIR
+    MODELS=$T/models
+    mkdir -p "$MODELS/tiny"
+}
+
+# file COMPONENT [TYPE]: that component of the tiny model as llama.cpp has it.
+file() {
+    python3 "$ROOT/tests/weights/gguf.py" "$GOLDEN/tiny" "$MODELS/tiny/$1.gguf" "$@"
+}
+
+@test "llama.cpp's thinker and audio encoder are read: the goldens' results" {
+    file thinker bf16
+    file audio
+    run_cases omni-tokenize 'tiny-*'
+    run_cases omni-encode-audio 'tiny-audio-1*'
+
+    run_cases omni-thinker 'tiny-thinker-[slv][ite][lmr]*'
+    run_cases omni-thinker tiny-thinker-stop
+}
+
+@test "a single GGUF file is a model" {
+    file thinker f32
+    file audio bf16
+    from=$GOLDEN/stream
+    omni-thinker -m "$MODELS/tiny/thinker.gguf" --precise -n 64 --trace 'thinker.*' \
+        <"$from/tiny-thinker-stop.in" >"$T/out"
+    same_stream "$from/tiny-thinker-stop.out" "$T/out" 1e-4
+    omni-tokenize -m "$MODELS/tiny/thinker.gguf" 'Hello, how are you?' >"$T/out"
+    same_stream "$from/tiny-tokenize-user.out" "$T/out" 0
+    omni-encode-audio -m "$MODELS/tiny/audio.gguf" --precise "$GOLDEN/wav/137.wav" >"$T/out"
+    omni-encode-audio -m "$GOLDEN/tiny" --precise "$GOLDEN/wav/137.wav" >"$T/all"
+    omni-inspect -c "$T/all" --tol 1e-3 "$T/out" # conv weights are f16 here
+}
+
+@test "what llama.cpp's files lack is said: in a note, and by the stages that lack it" {
+    file thinker bf16
+    omni-thinker -v -m "$MODELS/tiny/thinker.gguf" -n 2 <"$GOLDEN/stream/tiny-thinker-stop.in" 2>"$T/err" |
+        omni-inspect >"$T/list"
+    grep -q '"kind":"note".*"assumed":".*released model' "$T/list"
+    grep -q 'omni-thinker: the GGUF files have no omni.\* keys' "$T/err"
+    for stage in omni-talker omni-codepred omni-code2wav omni-encode-audio; do
+        fails_with 78 "$stage" -m "$MODELS/tiny/thinker.gguf" "$GOLDEN/wav/137.wav" </dev/null ||
+            fails_with 78 "$stage" -m "$MODELS/tiny/thinker.gguf" </dev/null
+        grep -q 'thinker.gguf: no .* in it: .*omni-quantize\|has no audio encoder' "$T/err"
+    done
+    file audio
+    fails_with 66 omni-tokenize -m "$MODELS/tiny/audio.gguf" hello
+    grep -q 'no tokenizer in it' "$T/err"
+    fails_with 78 omni-thinker -m "$MODELS/tiny/audio.gguf" </dev/null
+}
+
+@test "quantised weights: a thinker of q8_0 says what the checkpoint says, nearly" {
+    file thinker q8_0
+    omni-thinker -m "$MODELS/tiny/thinker.gguf" --precise -n 1 --trace thinker.logits \
+        <"$GOLDEN/stream/tiny-thinker-stop.in" >"$T/q8"
+    omni-thinker -m "$GOLDEN/tiny" --precise -n 1 --trace thinker.logits \
+        <"$GOLDEN/stream/tiny-thinker-stop.in" >"$T/bf16"
+    omni-inspect -x thinker.logits "$T/bf16" >"$T/bf16.npy"
+    omni-inspect -x thinker.logits "$T/q8" >"$T/q8.npy"
+    python3 - "$T/bf16.npy" "$T/q8.npy" <<'PY'
+import struct, sys
+a, b = (struct.unpack("<512f", open(f, "rb").read()[-2048:]) for f in sys.argv[1:])
+error = (sum((x - y) ** 2 for x, y in zip(a, b)) / sum(x * x for x in a)) ** .5
+print(error)
+assert 1e-5 < error < .05
+PY
+    omni-inspect -x thinker.lm_head.weight "$MODELS/tiny/thinker.gguf" >"$T/head.npy"
+    [ "$(stat -c %s "$T/head.npy")" -eq $((128 + 512 * 64 * 4)) ]
+}
+
+@test "omni-inspect: components, types and sizes of GGUF files" {
+    file thinker q8_0
+    file audio
+    omni-inspect "$MODELS/tiny" >"$T/list"
+    grep -q '"component":"thinker","state":"complete","tensors":135,"expected":135.*"Q8_0":11' "$T/list"
+    grep -q '"component":"audio","state":"complete"' "$T/list"
+    grep -q '"component":"talker","state":"absent"' "$T/list"
+    omni-inspect "$MODELS/tiny/audio.gguf" | grep -q '"component":"audio","state":"complete"'
+    cp "$MODELS/tiny/thinker.gguf" "$MODELS/tiny/again.gguf"
+    fails_with 65 omni-inspect "$MODELS/tiny"
+    grep -q "is in .*gguf too" "$T/err"
+}
+
+@test "every damaged GGUF file is refused in one line" {
+    python3 "$ROOT/tests/weights/broken_gguf.py" "$T/broken" >"$T/cases"
+    [ "$(wc -l <"$T/cases")" -gt 30 ]
+    while IFS=$'\t' read -r name code words; do
+        fails_with "$code" omni-inspect -m "$T/broken/$name" || { echo "case $name" && return 1; }
+        grep -qF -- "$words" "$T/err" || { echo "case $name: $(cat "$T/err")" && return 1; }
+    done <"$T/cases"
+}
+
+@test "a GGUF file cut at any byte of its head is refused" {
+    python3 "$ROOT/tests/weights/broken_gguf.py" "$T/broken" >/dev/null
+    size=$(stat -c %s "$T/broken/good.gguf")
+    for ((n = 4; n < size; n += 3)); do
+        head -c "$n" "$T/broken/good.gguf" >"$T/cut.gguf"
+        fails_with 65 omni-inspect -m "$T/cut.gguf" || { echo "cut at byte $n" && return 1; }
+    done
+}
