@@ -1,5 +1,7 @@
 #include "tools/code2wav.h"
 
+#include <stdlib.h>
+
 static const float CONVNEXT_EPS = 1e-6F;
 
 void code2wav_reset(struct code2wav *v) {
@@ -135,4 +137,20 @@ struct tensor code2wav_push(struct code2wav *v, const int32_t *codes, size_t n) 
     v->steady = n_samples > 0;
     v->n_frames += n;
     return tensor_rows(&v->sound, 0, n_samples);
+}
+
+void code2wav_rehearse(struct code2wav *v) {
+    if (!run_rehearse(v->run))
+        return;
+    int32_t *codes = arena_xrealloc(NULL, tensor_bytes(&v->codes), 1);
+    code2wav_push(v, codes, 1);
+    for (size_t n = 1; n < v->max_frames; n *= 2)
+        code2wav_push(v, codes, n);
+    struct tensor sound = code2wav_push(v, codes, v->max_frames);
+    float *samples = arena_xrealloc(NULL, tensor_bytes(&sound), 1);
+    run_read(v->run, &sound, samples);
+    free(codes);
+    free(samples);
+    code2wav_reset(v);
+    run_rehearsed(v->run);
 }

@@ -68,6 +68,10 @@ struct code2wav {
 int code2wav_load(struct code2wav *v, struct run *run, const struct config_code2wav *c,
                   struct weights *w, size_t max_frames, struct err *e);
 
+/* Has what a GPU needs for code2wav_push() made ready; else it is made when first needed. After
+ * code2wav_load(). */
+void code2wav_rehearse(struct code2wav *v);
+
 /* Forgets all frames. */
 void code2wav_reset(struct code2wav *v);
 

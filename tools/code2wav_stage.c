@@ -32,6 +32,7 @@ void code2wav_stage_load(struct code2wav_stage *t, const char *dir, size_t chunk
         !weights_need(t->weights, "code2wav.code_embedding.weight", "code2wav", &e))
         code2wav_load(&t->net, &t->run, &t->config.code2wav, t->weights, chunk, &e);
     check(&e);
+    code2wav_rehearse(&t->net);
     vocoder_init(&t->vocoder, &t->net, chunk, compat);
     t->vocoder.out = on_sound;
     t->vocoder.ctx = t;

@@ -1,5 +1,7 @@
 #include "tools/encode_audio.h"
 
+#include <stdlib.h>
+
 /* Attention windows encoded together: enough rows that a pass over the weights is worth it. */
 enum { WINDOWS_A_BATCH = 4 };
 
@@ -169,4 +171,18 @@ void encoder_run(struct encoder *enc, const float *mel, size_t n, size_t n_frame
         run_recorded(run, &enc->batch);
     }
     run_read(run, &out, dst);
+}
+
+void encoder_rehearse(struct encoder *enc) {
+    const struct config_audio *c = enc->config;
+    size_t all = encoder_batch(c), chunk = chunk_frames(c), lengths[] = {all, 2 * chunk, chunk, 9};
+    if (!run_rehearse(enc->run))
+        return;
+    float *mel = arena_xrealloc(NULL, all * c->n_mels, sizeof *mel);
+    float *rows = arena_xrealloc(NULL, tensor_bytes(&enc->rows), 1);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        encoder_run(enc, mel, lengths[i], lengths[i], rows);
+    free(mel);
+    free(rows);
+    run_rehearsed(enc->run);
 }

@@ -46,6 +46,9 @@ size_t encoder_rows(const struct config_audio *c, size_t n_frames);
 /* Mel frames to give to encoder_run at a time: some whole attention windows. */
 size_t encoder_batch(const struct config_audio *c);
 
+/* Has what a GPU needs for encoder_run() made ready; else it is made when first needed. */
+void encoder_rehearse(struct encoder *enc);
+
 /* Encodes mel f32 [n, n_mels] (host memory), the next n frames of a clip of n_frames; n is
  * encoder_batch() except at the clip's end. Writes encoder_rows(n) rows of output_dim to dst
  * (host). */

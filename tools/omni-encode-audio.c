@@ -43,6 +43,7 @@ static void load(struct tool *t, const struct opt *o) {
         weights_need(w, "thinker.audio_tower.ln_post.weight", "audio encoder", &e) ||
         encoder_create(&t->encoder, &t->run, &t->config.audio, w, &e))
         die_err(&e);
+    encoder_rehearse(&t->encoder);
 }
 
 int main(int argc, char **argv) {

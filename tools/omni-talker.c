@@ -51,6 +51,8 @@ static void load(struct speech *s, struct run *run, struct weights *w, const str
     for (size_t i = 0; i < SPEECH_AHEAD; i++)
         s->begun[i].codes = arena_alloc(&run->memory[RUN_SESSION],
                                         s->config->talker.n_groups * sizeof *s->begun[i].codes);
+    if (speech_rehearse(s, &e))
+        die_err(&e);
 }
 
 static void summary(const struct speech *s) {

@@ -59,6 +59,10 @@ struct speech {
     double all_working;
 };
 
+/* Has what a GPU needs for turns of any kind made ready; else it is made when first needed. Before
+ * the first turn. */
+int speech_rehearse(struct speech *s, struct err *e);
+
 /* Handles one frame of the stage's input, whatever it is, and sends what follows from it. A turn
  * that fails is lost; only what ends the process is returned (76: the co-process is gone). */
 int speech_take(struct speech *s, const struct frame *f, struct err *e);

@@ -110,6 +110,19 @@ static int begin_frame(struct speech *s, struct err *e) {
     return 0;
 }
 
+int speech_rehearse(struct speech *s, struct err *e) {
+    int code = 0;
+    if (!run_rehearse(s->run))
+        return 0;
+    talker_rehearse(&s->talker, s->run);
+    if (is_one_piece(s))
+        code = predictor_frame(&s->predictor, &s->talker, e);
+    add_begun(s);
+    s->n_begun = 0;
+    run_rehearsed(s->run);
+    return code;
+}
+
 /* ---- ending ---- */
 
 static void send_frame(struct speech *s, int32_t *codes) {

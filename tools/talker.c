@@ -3,6 +3,7 @@
 #include "common/nn/weight.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     BLOCK = 128,          /* prefill rows: enough that an expert's weights serve several of them */
@@ -190,4 +191,24 @@ void talker_step(struct talker *t, struct run *run) {
 
 void talker_replayed(struct talker *t) {
     nn_cache_replayed(&t->cache, 1);
+}
+
+void talker_rehearse(struct talker *t, struct run *run) {
+    static const size_t lengths[] = {BLOCK, 32, 8, 2, 1};
+    size_t room = t->cache.capacity - TALKER_START - 1, width = t->config->thinker.hidden;
+    float *rows = arena_xrealloc(NULL, BLOCK * width, sizeof *rows);
+    talker_put_specials(t, run, rows);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        size_t n = lengths[i] < room ? lengths[i] : room;
+        nn_cache_truncate(&t->cache, run, 0);
+        talker_put(t, run, 0, rows, n, i % 2);
+        talker_prefill(t, run, n, true);
+    }
+    talker_start(t, run, rows, rows, 0);
+    talker_say(t, run, rows);
+    talker_say_special(t, run, TALKER_PAD);
+    run_step(run);
+    talker_step(t, run);
+    nn_cache_truncate(&t->cache, run, 0);
+    free(rows);
 }

@@ -23,31 +23,6 @@ static int find_layers(struct thinker *t, struct err *e) {
                      (size_t[4]){c->vocab, c->hidden});
 }
 
-int thinker_wake(struct thinker *t, struct err *e) {
-    if (t->awake)
-        return 0;
-    struct run_mark before = run_mark(t->run, RUN_MODEL);
-    if (find_layers(t, e)) {
-        run_release(t->run, RUN_MODEL, before);
-        return e->code;
-    }
-    const struct config_decoder *c = &t->config->thinker;
-    nn_cache_init(&t->cache, t->run, c, t->context);
-    t->last = run_new_2d(t->run, RUN_SESSION, TENSOR_F32, 1, c->hidden);
-    t->drawn = run_new_1d(t->run, RUN_SESSION, TENSOR_F32, c->hidden + 1);
-    t->x = tensor_2d(TENSOR_F32, t->drawn.data, 1, c->hidden);
-    t->token = tensor_rows(&t->drawn, c->hidden, 1);
-    t->token.dtype = TENSOR_I32;
-    t->sampler =
-        run_new_1d(t->run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / sizeof(int32_t));
-    t->seen = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, c->vocab);
-    for (size_t i = 0; i < THINKER_AHEAD; i++)
-        t->asked[i].drawn =
-            arena_alloc(&t->run->memory[RUN_SESSION], (c->hidden + 1) * sizeof(float));
-    t->awake = true;
-    return 0;
-}
-
 void thinker_close(struct thinker *t) {
     thinker_history_free(&t->history);
 }
@@ -274,4 +249,53 @@ void thinker_forget(struct thinker *t) {
     t->n_asked = 0;
     if (t->cache.length > t->history.n) /* the stop token has run */
         nn_cache_truncate(&t->cache, t->run, t->history.n);
+}
+
+/* ---- waking up ---- */
+
+/* What a GPU needs for prompts of any length and for tokens; else made when first needed. */
+static void rehearse(struct thinker *t) {
+    static const size_t lengths[] = {THINKER_CHUNK, 128, 32, 8, 2, 1};
+    if (!run_rehearse(t->run))
+        return;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        size_t n = lengths[i] < t->context ? lengths[i] : t->context;
+        run_step(t->run);
+        struct tensor ids = run_new_1d(t->run, RUN_STEP, TENSOR_I32, n);
+        struct tensor x = run_new_2d(t->run, RUN_STEP, TENSOR_F32, n, t->config->thinker.hidden);
+        struct tensor hidden = run_new_like(t->run, RUN_STEP, &x);
+        op_embed(t->run, &x, &t->table, &ids);
+        nn_cache_truncate(&t->cache, t->run, 0);
+        forward(t, &x, &hidden);
+    }
+    thinker_draw(t);
+    thinker_forget(t);
+    nn_cache_truncate(&t->cache, t->run, 0);
+    run_rehearsed(t->run);
+}
+
+int thinker_wake(struct thinker *t, struct err *e) {
+    if (t->awake)
+        return 0;
+    struct run_mark before = run_mark(t->run, RUN_MODEL);
+    if (find_layers(t, e)) {
+        run_release(t->run, RUN_MODEL, before);
+        return e->code;
+    }
+    const struct config_decoder *c = &t->config->thinker;
+    nn_cache_init(&t->cache, t->run, c, t->context);
+    t->last = run_new_2d(t->run, RUN_SESSION, TENSOR_F32, 1, c->hidden);
+    t->drawn = run_new_1d(t->run, RUN_SESSION, TENSOR_F32, c->hidden + 1);
+    t->x = tensor_2d(TENSOR_F32, t->drawn.data, 1, c->hidden);
+    t->token = tensor_rows(&t->drawn, c->hidden, 1);
+    t->token.dtype = TENSOR_I32;
+    t->sampler =
+        run_new_1d(t->run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / sizeof(int32_t));
+    t->seen = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, c->vocab);
+    for (size_t i = 0; i < THINKER_AHEAD; i++)
+        t->asked[i].drawn =
+            arena_alloc(&t->run->memory[RUN_SESSION], (c->hidden + 1) * sizeof(float));
+    t->awake = true;
+    rehearse(t);
+    return 0;
 }

@@ -139,6 +139,13 @@ void gpu_record(struct gpu *g);
 struct gpu_recording *gpu_recorded(struct gpu *g);
 void gpu_replay(struct gpu *g, struct gpu_recording *r);
 
+/* A rehearsal, before the first commands that matter: dispatches only have their kernels made
+ * ready, by several threads; writes and fills are left out, reads give zeros. Memory is allocated
+ * as ever. Ends when all kernels are there. No recordings inside. */
+void gpu_rehearse(struct gpu *g);
+void gpu_rehearsed(struct gpu *g);
+bool gpu_rehearses(const struct gpu *g);
+
 /* ---- times ---- */
 
 /* From now on the device's time is kept by kernel; recordings then run one at a time. gpu_times():

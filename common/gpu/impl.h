@@ -109,8 +109,9 @@ struct gpu {
     double stamp_seconds; /* of one tick */
     struct gpu_time *times;
     size_t n_times;
-    struct gpu_time compiled;  /* kernels made ready */
-    struct gpu_loader *loader; /* NULL: nothing is being loaded */
+    struct gpu_time compiled;        /* kernels made ready */
+    struct gpu_rehearsal *rehearsal; /* NULL: there is none */
+    struct gpu_loader *loader;       /* NULL: nothing is being loaded */
     struct gpu_time loaded;
 
     bool unified; /* the device's memory is the host's */
@@ -175,6 +176,9 @@ const struct gpu_buffer *gpu_buffer_at(const struct gpu *g, uint64_t address, si
 /* program.c */
 VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
                         const uint32_t constants[GPU_CONSTANTS]);
+/* In a rehearsal: the same later. */
+void gpu_prepare(struct gpu *g, const struct gpu_program *p,
+                 const uint32_t constants[GPU_CONSTANTS]);
 void gpu_programs_open(struct gpu *g);
 void gpu_programs_close(struct gpu *g);
 

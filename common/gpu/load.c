@@ -54,6 +54,7 @@ struct gpu_loader {
     struct reader readers[THREADS];
     size_t n_readers;
     double start;
+    double end; /* of the last piece that was read */
 };
 
 /* ---- a reader ---- */
@@ -62,6 +63,7 @@ struct gpu_loader {
 static size_t take(struct gpu_loader *l, struct part parts[PARTS]) {
     size_t n = 0, bytes = 0;
     pthread_mutex_lock(&l->lock);
+    l->end = clock_now();
     while (l->first == l->n && !l->closing)
         pthread_cond_wait(&l->changed, &l->lock);
     for (; l->first < l->n && n < PARTS && bytes < PIECE; n++) {
@@ -255,7 +257,7 @@ void gpu_load_wait(struct gpu *g) {
     for (size_t i = 0; i < l->n_readers; i++)
         for (size_t j = 0; j < SLOTS; j++)
             slot_close(g, &l->readers[i].slots[j]);
-    g->loaded.seconds += clock_now() - l->start;
+    g->loaded.seconds += l->end - l->start;
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->changed);
     free(l->parts);

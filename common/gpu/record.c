@@ -78,6 +78,10 @@ VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t
 void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
     if (d->args_size > GPU_ARGS || d->args_size % 4)
         die(ERR_SOFTWARE, "%s: %zu bytes of arguments", d->program->name, d->args_size);
+    if (g->rehearsal) {
+        gpu_prepare(g, d->program, d->constants);
+        return;
+    }
     VkPipeline pipeline = gpu_pipeline(g, d->program, d->constants);
     gpu_load_wait(g); /* kernels need not say that they read weights */
     VkCommandBuffer buffer = gpu_command(g, d->reads, d->n_reads, d->writes, d->n_writes);

@@ -122,7 +122,7 @@ static void trace_copy(struct run *run, const char *name, const struct tensor *t
 }
 
 void run_trace(struct run *run, const struct tensor *t, const char *fmt, ...) {
-    if (!run->trace)
+    if (!run->trace || (run->gpu && gpu_rehearses(run->gpu)))
         return;
     char name[128];
     va_list ap;

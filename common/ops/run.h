@@ -147,6 +147,12 @@ bool run_replay(struct run *run, const struct run_recording *r);
 void run_record(struct run *run, struct run_recording *r);
 void run_recorded(struct run *run, struct run_recording *r);
 
+/* A rehearsal: on a GPU the ops up to run_rehearsed() only have their kernels made ready, and step
+ * memory is there afterwards; data is left as it is, run_read() gives zeros. False on the CPU,
+ * where ops would happen: there is no rehearsal then. */
+bool run_rehearse(struct run *run);
+void run_rehearsed(struct run *run);
+
 /* ---- tracing ---- */
 
 /* Offers t to the trace under a printf-made name. Costs one glob match when tracing, else nothing.

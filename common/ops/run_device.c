@@ -154,7 +154,7 @@ void run_dispatch(struct run *run, const struct run_kernel *k) {
 /* ---- recorded steps ---- */
 
 static bool keeps(const struct run *run) {
-    return run->gpu && !run->trace;
+    return run->gpu && !run->trace && !gpu_rehearses(run->gpu);
 }
 
 bool run_replay(struct run *run, const struct run_recording *r) {
@@ -175,4 +175,16 @@ void run_recorded(struct run *run, struct run_recording *r) {
         return;
     r->kept = gpu_recorded(run->gpu);
     gpu_replay(run->gpu, r->kept);
+}
+
+bool run_rehearse(struct run *run) {
+    if (!run->gpu)
+        return false;
+    gpu_rehearse(run->gpu);
+    return true;
+}
+
+void run_rehearsed(struct run *run) {
+    gpu_rehearsed(run->gpu);
+    run_step(run);
 }
