@@ -8,6 +8,7 @@
 enum {
     /* More rows than this are worth packing weights for; measured, see tests/bench. */
     FEW_ROWS = 48,
+    FEW_ROUNDED_ROWS = 16, /* when they are rounded to bf16 */
     /* With fewer outputs than this a panel of packed weights is mostly empty. */
     FEW_OUTS = 8,
     /* Less than so many multiply-adds end before another thread has woken up. */
@@ -38,6 +39,15 @@ static const float *bias_of(struct run *run, const struct product *p) {
     for (size_t n = 0; p->b && n < p->outs; n++)
         bias[n] = row_weight(p->b, n);
     return bias;
+}
+
+/* Products of many rows multiply bf16 by bf16 where the machine can and the run is not precise. */
+static bool is_rounded(const struct run *run, const struct product *p) {
+    return !run->precise && run->cpu->gemm_pairs && p->w->dtype == TENSOR_BF16;
+}
+
+static bool has_few_rows(const struct run *run, const struct product *p) {
+    return p->rows <= (size_t)(is_rounded(run, p) ? FEW_ROUNDED_ROWS : FEW_ROWS);
 }
 
 /* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */
@@ -80,7 +90,9 @@ static void many(const struct run *run, const struct product *p, const float *bi
                          .dilation = p->dilation,
                          .act = p->act,
                          .add = p->add};
-    if (p->w->dtype == TENSOR_BF16)
+    if (is_rounded(run, p))
+        run->cpu->gemm_pairs(&g, t, rows, n, outs, scratch);
+    else if (p->w->dtype == TENSOR_BF16)
         run->cpu->gemm_bf16(&g, t, rows, n, outs, scratch);
     else
         run->cpu->gemm_f32(&g, t, rows, n, outs, scratch);
@@ -137,7 +149,7 @@ void product_run(struct run *run, const struct product *p) {
     }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *bias = bias_of(run, p);
-    if (is_dense(p) && p->rows <= FEW_ROWS)
+    if (is_dense(p) && has_few_rows(run, p))
         run_few_rows(run, p, bias);
     else if (is_dense(p) && p->outs < FEW_OUTS)
         run_few_outs(run, p, bias);
@@ -148,7 +160,7 @@ void product_run(struct run *run, const struct product *p) {
 
 void product_part(const struct run *run, const struct product *p, size_t n, size_t outs,
                   void *scratch) {
-    if (is_dense(p) && p->rows <= FEW_ROWS) {
+    if (is_dense(p) && has_few_rows(run, p)) {
         few(run, p, NULL, 0, p->rows, n, outs);
         return;
     }

@@ -16,14 +16,14 @@
 /* What rounding activations to bf16 may cost where a run is not precise. */
 static const double CHECK_ROUNDED = 5e-3;
 
-/* Runs `test` once, on a GPU or with the CPU's kernels number i. False: it is a GPU with matrix
- * units, which a precise run leaves alone. */
+/* Runs `test` once, on a GPU or with the CPU's kernels number i. False: they can multiply rounded
+ * numbers, which a precise run does not. */
 static bool run_test(struct check *c, const char *device, size_t i, bool precise,
                      void (*test)(struct check *c)) {
     c->seed = 1;
     run_init(&c->run, device, CHECK_THREADS, precise);
     c->run.cpu = cpu_kernels_nth(i);
-    bool all = !c->run.gpu || !gpu_info(c->run.gpu)->matrix.rows;
+    bool all = c->run.gpu ? !gpu_info(c->run.gpu)->matrix.rows : !c->run.cpu->gemm_pairs;
     test(c);
     run_free(&c->run);
     return all;
@@ -202,13 +202,13 @@ double check_at(const struct tensor *t, size_t i) {
 /* ---- comparing ---- */
 
 static const char *backend(const struct check *c) {
-    const char *vulkan = c->run.precise ? "vulkan" : "vulkan, not precise";
-    return c->run.gpu ? vulkan : c->run.cpu->name;
+    return c->run.gpu ? "vulkan" : c->run.cpu->name;
 }
 
 static void report(struct check *c, bool ok, const char *fmt, va_list ap) {
     c->failed += !ok;
-    printf("%sok %zu - %s: ", ok ? "" : "not ", ++c->n, backend(c));
+    printf("%sok %zu - %s%s: ", ok ? "" : "not ", ++c->n, backend(c),
+           c->run.precise ? "" : ", not precise");
     vprintf(fmt, ap);
     putchar('\n');
 }
@@ -323,7 +323,7 @@ void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void
     double best = c->run.gpu ? time_gpu(c, work, ctx) : time_cpu(c, work, ctx);
     va_list ap;
     va_start(ap, fmt);
-    printf("%-8s %10.1f us %8.1f GB/s %8.1f GFLOP/s  ", backend(c), best * 1e6, bytes / best * 1e-9,
+    printf("%-10s %10.1f us %8.1f GB/s %8.1f GFLOP/s  ", backend(c), best * 1e6, bytes / best * 1e-9,
            flop / best * 1e-9);
     vprintf(fmt, ap);
     putchar('\n');

@@ -85,7 +85,7 @@ static void attend_values(const struct cpu_attend *a, struct attend_scratch *s, 
     for (size_t d = 0; d < a->head_dim; d += GEMM_OUTS) {
         size_t outs = a->head_dim - d < GEMM_OUTS ? a->head_dim - d : GEMM_OUTS;
         attend_panel(s->panel, a, (key * a->kv_heads + head) * a->head_dim + d, n, outs);
-        gemm_panel(s->values, GEMM_OUTS, s->scores, s->panel, n, queries, false);
+        gemm_panel(s->values, GEMM_OUTS, s->scores, s->panel, n, queries, false, false);
         for (size_t i = 0; i < queries; i++) {
             float *sum = sums + i * (a->head_dim + 2) + 2 + d;
             for (size_t j = 0; j < outs; j++)

@@ -1,5 +1,8 @@
 /* The kernels for one instruction set. Compiled several times; ISA_TABLE names the table. */
-#if defined __AVX512F__
+#if defined __AVX512BF16__
+#include "common/ops/cpu/vec_avx512.h"
+#define ISA_NAME "avx512bf16"
+#elif defined __AVX512F__
 #include "common/ops/cpu/vec_avx512.h"
 #define ISA_NAME "avx512"
 #elif defined __AVX2__
@@ -32,6 +35,9 @@ const struct cpu_kernels ISA_TABLE = {
     .dots_bf16 = dots_bf16,
     .gemm_f32 = gemm_f32,
     .gemm_bf16 = gemm_bf16,
+#ifdef VEC_PAIRS
+    .gemm_pairs = gemm_pairs,
+#endif
     .gemm_scratch = sizeof(struct gemm_scratch),
     .gemm_outs = GEMM_OUTS,
     .gemm_rows = GEMM_BLOCK,

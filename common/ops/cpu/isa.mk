@@ -6,9 +6,10 @@ isa_names  := portable
 
 isa_flags_portable :=
 ifeq ($(isa_target),x86_64)
-isa_names        += avx2 avx512
-isa_flags_avx2   := -mavx2 -mfma
-isa_flags_avx512 := -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq
+isa_names            += avx2 avx512 avx512bf16
+isa_flags_avx2       := -mavx2 -mfma
+isa_flags_avx512     := -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq
+isa_flags_avx512bf16 := $(isa_flags_avx512) -mavx512bf16
 endif
 ifeq ($(isa_target),aarch64)
 isa_names      += neon

@@ -7,7 +7,7 @@ extern const struct cpu_kernels cpu_portable;
 
 /* On 64-bit ARM NEON is always there. */
 #if defined __x86_64__
-extern const struct cpu_kernels cpu_avx2, cpu_avx512;
+extern const struct cpu_kernels cpu_avx2, cpu_avx512, cpu_avx512bf16;
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -18,9 +18,14 @@ static bool has_avx512(void) {
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+static bool has_avx512bf16(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
 const struct cpu_kernels *cpu_kernels_nth(size_t i) {
     const struct cpu_kernels *all[] = {&cpu_portable, has_avx2() ? &cpu_avx2 : NULL,
-                                       has_avx512() ? &cpu_avx512 : NULL};
+                                       has_avx512() ? &cpu_avx512 : NULL,
+                                       has_avx512bf16() ? &cpu_avx512bf16 : NULL};
     return i < sizeof all / sizeof *all ? all[i] : NULL;
 }
 #elif defined __aarch64__

@@ -3,7 +3,7 @@
  * common/ops/cpu/isa.c is compiled once for each instruction set the target architecture may have
  * (isa.mk); it includes the kernels (dots.h, gemm.h, ...), written once over the vectors of
  * vec_<isa>.h. run_init() takes the best table this machine can run; the environment variable
- * OMNI_ISA=portable|avx2|avx512|neon forces another. */
+ * OMNI_ISA=portable|avx2|avx512|avx512bf16|neon forces another. */
 #ifndef OPS_CPU_KERNELS_H
 #define OPS_CPU_KERNELS_H
 
@@ -63,7 +63,7 @@ static inline struct cpu_attend_keys cpu_attend_seen(const struct cpu_attend *a,
 enum { CPU_ATTEND_QUERIES = 48 }; /* rows * heads / kv_heads at most */
 
 struct cpu_kernels {
-    const char *name; /* portable, avx2, avx512, neon */
+    const char *name; /* portable, avx2, avx512, avx512bf16, neon */
 
     /* For few rows (dots.h). */
     void (*dots_f32)(const struct cpu_dots *d);
@@ -74,6 +74,9 @@ struct cpu_kernels {
                      void *scratch);
     void (*gemm_bf16)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
                       void *scratch);
+    /* The same as gemm_bf16 with x rounded to bf16; NULL where that is no faster. */
+    void (*gemm_pairs)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
+                       void *scratch);
     size_t gemm_scratch; /* bytes, 64-byte aligned */
     size_t gemm_outs;    /* n is a multiple of this */
     size_t gemm_rows;    /* rows at most */

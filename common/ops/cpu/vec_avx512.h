@@ -1,4 +1,5 @@
-/* vec: sixteen floats of AVX-512 (F, BW, VL, DQ); see vec_portable.h. */
+/* vec: sixteen floats of AVX-512 (F, BW, VL, DQ, and BF16 where the flags say so); see
+ * vec_portable.h. */
 #ifndef OPS_CPU_VEC_AVX512_H
 #define OPS_CPU_VEC_AVX512_H
 
@@ -50,6 +51,21 @@ static inline vec vec_fma(vec a, vec b, vec c) {
 static inline vec vec_fnma(vec a, vec b, vec c) {
     return _mm512_fnmadd_ps(a, b, c);
 }
+
+#ifdef __AVX512BF16__
+/* Pairs of bf16 can be multiplied: a vector is VEC of them. */
+#define VEC_PAIRS
+
+/* 2 VEC floats, rounded. */
+static inline vec vec_pairs(const float *p) {
+    return (vec)_mm512_cvtne2ps_pbh(vec_load(p + VEC), vec_load(p));
+}
+
+/* sum + first a * first b + second a * second b */
+static inline vec vec_dot(vec a, vec b, vec sum) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
+#endif
 
 static inline vec vec_max(vec a, vec b) {
     return _mm512_max_ps(a, b);
