@@ -212,6 +212,7 @@ void thinker_turn_answer(struct thinker_turn *t, const struct frame *upstream) {
     t->decoder = (struct text_decoder){.tokenizer = t->tokenizer, .skip_special = true};
     size_t filled = thinker_filled(t->thinker);
     const char *reason = prefill(t, first, layers) ? "prefill" : "interrupt";
+    run_wait(t->thinker->run); /* a GPU may still be at it */
     t->facts.prefilled = clock_now();
     t->facts.rows = thinker_filled(t->thinker) - filled;
     if (t->sampling.limit != 0 && strcmp(reason, "prefill") == 0)

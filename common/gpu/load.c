@@ -16,7 +16,7 @@ enum {
     PIECE = 4 << 20, /* bytes that a thread reads at a time */
     PARTS = 64,      /* parts that a piece is made of at most */
     SLOTS = 2,       /* pieces of a thread: one is read while the other is copied */
-    THREADS = 8,     /* at most */
+    THREADS = 16,    /* at most */
     BACKLOG =
         1024 << 20 /* bytes asked for and not read: more would be in the page cache too early */
 };

@@ -122,7 +122,7 @@ static void many(struct run *run, const struct product *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct product_args a = arguments(p);
     struct tensor parts = {.rank = 0};
-    struct plan plan;
+    struct plan plan = {.program = NULL}; /* a constant more would be another kernel */
     if (!plan_matrix(run, p, &plan))
         plan = plan_plain(p);
     a.n_parts = count_parts(p, plan.tile);

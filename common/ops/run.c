@@ -84,6 +84,11 @@ void run_submit(struct run *run) {
         gpu_submit(run->gpu);
 }
 
+void run_wait(struct run *run) {
+    if (run->gpu)
+        gpu_wait(run->gpu);
+}
+
 struct run_letter run_post(struct run *run, const struct tensor *src, void *dst) {
     struct run_letter l = {.dst = dst};
     if (run->gpu)

@@ -89,6 +89,8 @@ void run_zero(struct run *run, const struct tensor *dst);
 
 /* The GPU begins with what is recorded so far; otherwise it does at the next read or letter. */
 void run_submit(struct run *run);
+/* All that is recorded so far has happened. */
+void run_wait(struct run *run);
 
 /* run_read() without the waiting, for small tensors: run_post() asks for src as it is at this place
  * among the ops, dst has it after run_collect(). At most RUN_LETTERS may be on their way. */
