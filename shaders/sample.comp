@@ -11,10 +11,12 @@ layout(push_constant, scalar) uniform push {
     sample_args a;
 };
 
+sampling state;
+
 float score_at(uint item) {
     if (LISTS)
         return floats(a.scores).at[item];
-    return penalised(samplers(a.state), a.logits, a.seen, item);
+    return penalised(state, a.logits, a.seen, item);
 }
 
 #include "shaders/lib/select.glsl"
@@ -52,10 +54,10 @@ uint64_t portion(uint64_t x, uint64_t part, bool up) {
     return up && uint(low) != 0 ? y + 1 : y;
 }
 
-/* The mass that the set for top_p must reach. top_p is a multiple of 2^-32, or so small that only
- * the largest stays. */
+/* The mass that the set for top_p must reach; top_p < 1. It is a multiple of 2^-32, or so small
+ * that only the largest stays. */
 uint64_t target_of(uint64_t total, float top_p) {
-    return max(MASS_ONE, portion(total, uint64_t(top_p * 4294967296.0), true));
+    return max(MASS_ONE, portion(total, uint64_t(uint(top_p * 4294967296.0)), true));
 }
 
 /* ---- any number of items ---- */
@@ -112,35 +114,35 @@ uint draw(choice c, uint random) {
 #include "shaders/lib/quick.glsl"
 
 /* The item drawn, in one thread; NONE in the others. */
-uint pick(samplers s) {
+uint pick() {
+    uint random = philox(uvec4(state.stage, state.turn, state.step, a.codebook), state.seed);
     uint64_t best = largest(), above;
     uint best_key = uint(best >> 32), best_item = ~uint(best);
     const uint infinity = 0xff800000; /* its key */
-    if (!(s.temp > 0) || best_key < KEY_LOWEST || best_key >= infinity)
+    if (!(state.temp > 0) || best_key < KEY_LOWEST || best_key >= infinity)
         return gl_LocalInvocationIndex == 0 ? best_item : NONE;
     mass_largest = of_order(best_key);
-    mass_temp = s.temp;
-    uint random = philox(uvec4(s.stage, s.turn, s.step, a.codebook), uvec2(s.seed_low, s.seed_high));
-    uint k = s.top_k > 0 ? min(uint(s.top_k), a.n) : a.n;
+    mass_temp = state.temp;
+    uint k = state.top_k > 0 ? min(uint(state.top_k), a.n) : a.n;
     if (k <= GROUPS && quick_gather(floor_of(k)))
-        return quick_draw(k, s.top_p, random);
+        return quick_draw(k, state.top_p, random);
     choice c = {KEY_LOWEST, ALL};
     if (k < a.n)
         c.cut = max(KEY_LOWEST, find_cut(false, 0, uint64_t(k), above));
-    if (s.top_p < 1)
-        c = top_p_of(c.cut, s.top_p);
+    if (state.top_p < 1)
+        c = top_p_of(c.cut, state.top_p);
     return draw(c, random);
 }
 
 shared int drawn;
 
 /* In the one thread that has drawn. */
-void keep(samplers s, int id) {
+void keep(int id) {
     drawn = ints(a.token).at[0] = id;
     if (a.seen != 0)
         ints(a.seen).at[id] = 1;
-    if (int(a.codebook) == s.last_codebook)
-        s.step++;
+    if (int(a.codebook) == state.last_codebook)
+        samplers(a.state).step = state.step + 1;
 }
 
 void embed() {
@@ -150,12 +152,12 @@ void embed() {
 }
 
 void main() {
-    samplers s = samplers(a.state);
+    state = sampler_load(a.state);
     share_items();
-    uint item = pick(s);
+    uint item = pick();
     barrier(); /* all have read what changes now */
     if (item != NONE)
-        keep(s, id_at(item));
+        keep(id_at(item));
     barrier();
     if (EMBED)
         embed();

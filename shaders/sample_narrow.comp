@@ -8,8 +8,10 @@ layout(push_constant, scalar) uniform push {
     sample_narrow_args a;
 };
 
+sampling state;
+
 float score_at(uint item) {
-    return penalised(samplers(a.state), a.logits, a.seen, item);
+    return penalised(state, a.logits, a.seen, item);
 }
 
 #include "shaders/lib/select.glsl"
@@ -41,11 +43,11 @@ uint cut_of(uint k) {
 
 /* The k largest of all logits are among the k largest of each list. */
 void main() {
-    samplers s = samplers(a.state);
+    state = sampler_load(a.state);
     uint list = gl_WorkGroupID.x, first = list * a.width;
     uint n = first < a.n ? min(a.width, a.n - first) : 0, k = 1;
     own(first, n, gl_LocalInvocationIndex, THREADS);
-    if (s.temp > 0)
-        k = s.top_k > 0 ? min(uint(s.top_k), n) : n;
+    if (state.temp > 0)
+        k = state.top_k > 0 ? min(uint(state.top_k), n) : n;
     keep_from(list, k < n ? cut_of(k) : 0);
 }

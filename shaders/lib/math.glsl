@@ -28,6 +28,13 @@ float expf(float x) {
     return y * uintBitsToFloat(uint(int(n) + 127) << 23);
 }
 
+/* x / y with the error of the driver's division put right; y is no tiny number. */
+float divide(float x, float y) {
+    precise float q = x / y;
+    precise float left = fma(-q, y, x);
+    return q + left / y;
+}
+
 float sigmoid(float x) {
     return 1 / (1 + expf(-x));
 }

@@ -1,16 +1,17 @@
-/* quick: a draw from few items, as it is with top-k: they are gathered in any order, and each
- * thread compares one with all others. The result is that of draw() in sample.comp. */
+/* quick: a draw from few items, as it is with top-k: they are gathered in any order, and each is
+ * compared with all others, by several threads: thread i + SLOTS p looks at the p-th part of the
+ * others for item i. The result is that of draw() in sample.comp. */
 #ifndef SHADERS_QUICK
 #define SHADERS_QUICK
 
 const uint QUICK = 256; /* items at most */
 shared uvec2 quick[QUICK]; /* key, item */
 shared uint64_t quick_mass[QUICK], quick_kept[QUICK];
+shared uint quick_larger[THREADS];
 shared uint quick_count;
 
 /* Gathers the items whose key is at least `least`. False if they are too many. */
 bool quick_gather(uint least) {
-    barrier();
     if (gl_LocalInvocationIndex == 0)
         quick_count = 0;
     barrier();
@@ -30,52 +31,84 @@ bool is_before(uvec2 other, uvec2 mine) {
     return other.x > mine.x || other.x == mine.x && other.y < mine.y;
 }
 
-/* Masses of the top k into quick_kept, of which this thread's item is one unless that is zero.
- * Returns the mass of all items before it. */
-uint64_t quick_top_k(uvec2 mine, bool exists, uint k) {
-    uint i = gl_LocalInvocationIndex, larger = 0;
-    uint64_t before = 0;
-    if (exists)
-        quick_mass[i] = mass_of(mine.x);
+/* Of thread `thread`: its item, its part of the others, and how many parts there are. */
+struct quick_share {
+    uint i, part, parts, slots;
+    bool exists; /* the item */
+    uvec2 mine;
+};
+
+quick_share quick_split() {
+    quick_share s;
+    s.slots = quick_count <= 32 ? 32 : quick_count <= 64 ? 64 : quick_count <= 128 ? 128 : QUICK;
+    s.parts = THREADS / s.slots;
+    s.i = gl_LocalInvocationIndex % s.slots;
+    s.part = gl_LocalInvocationIndex / s.slots;
+    s.exists = s.i < quick_count;
+    s.mine = quick[s.i];
+    return s;
+}
+
+/* The sum of x over an item's threads, in all of them. */
+uint64_t quick_sum(quick_share s, uint64_t x) {
+    uint64_t sum = 0;
     barrier();
-    for (uint j = 0; j < quick_count && exists; j++) {
-        larger += uint(quick[j].x > mine.x);
-        before += is_before(quick[j], mine) ? quick_mass[j] : 0ul;
+    select_thread[gl_LocalInvocationIndex] = x;
+    barrier();
+    for (uint p = 0; p < s.parts; p++)
+        sum += select_thread[p * s.slots + s.i];
+    return sum;
+}
+
+/* Masses of the top k into quick_kept. Returns the mass of all items before this thread's. */
+uint64_t quick_top_k(quick_share s, uint k) {
+    uint64_t mass = 0, before = 0;
+    uint larger = 0;
+    if (s.part == 0 && s.exists)
+        quick_mass[s.i] = mass_of(s.mine.x);
+    barrier();
+    for (uint j = s.part; j < quick_count; j += s.parts) {
+        larger += uint(quick[j].x > s.mine.x);
+        before += is_before(quick[j], s.mine) ? quick_mass[j] : 0ul;
     }
-    if (exists)
-        quick_kept[i] = larger < k ? quick_mass[i] : 0ul;
+    quick_larger[gl_LocalInvocationIndex] = larger;
+    before = quick_sum(s, before);
+    larger = 0;
+    for (uint p = 0; p < s.parts; p++)
+        larger += quick_larger[p * s.slots + s.i];
+    if (s.part == 0 && s.exists)
+        quick_kept[s.i] = larger < k ? quick_mass[s.i] : 0ul;
     barrier();
     return before;
 }
 
 /* Of these the smallest set that holds top_p. */
-void quick_top_p(bool exists, uint64_t before, float top_p) {
+void quick_top_p(quick_share s, uint64_t before, float top_p) {
     uint64_t total = 0;
-    for (uint j = 0; j < quick_count && exists; j++)
+    for (uint j = s.part; j < quick_count; j += s.parts)
         total += quick_kept[j];
-    bool kept = before < target_of(total, top_p);
-    barrier();
-    if (exists && !kept)
-        quick_kept[gl_LocalInvocationIndex] = 0;
+    total = quick_sum(s, total);
+    if (s.part == 0 && s.exists && before >= target_of(total, top_p))
+        quick_kept[s.i] = 0;
     barrier();
 }
 
 /* The item drawn, in one thread; NONE in the others. */
 uint quick_draw(uint k, float top_p, uint random) {
-    uint i = gl_LocalInvocationIndex;
-    bool exists = i < quick_count;
-    uvec2 mine = exists ? quick[i] : uvec2(0);
-    uint64_t total = 0, below = 0, before = quick_top_k(mine, exists, k);
+    quick_share s = quick_split();
+    uint64_t total = 0, below = 0, before = quick_top_k(s, k);
     if (top_p < 1)
-        quick_top_p(exists, before, top_p);
-    if (!exists)
-        return NONE;
-    for (uint j = 0; j < quick_count; j++) {
+        quick_top_p(s, before, top_p);
+    for (uint j = s.part; j < quick_count; j += s.parts) {
         total += quick_kept[j];
-        below += quick[j].y < mine.y ? quick_kept[j] : 0ul;
+        below += quick[j].y < s.mine.y ? quick_kept[j] : 0ul;
     }
+    total = quick_sum(s, total);
+    below = quick_sum(s, below);
+    if (s.part != 0 || !s.exists)
+        return NONE;
     uint64_t end = portion(total, uint64_t(random), false);
-    return below <= end && end < below + quick_kept[i] ? mine.y : NONE;
+    return below <= end && end < below + quick_kept[s.i] ? s.mine.y : NONE;
 }
 
 #endif

@@ -15,13 +15,31 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) buffer samplers {
     int suppress_from, suppress_keep;
 };
 
+/* The same in registers: asked for all at once. */
+struct sampling {
+    float temp;
+    int top_k;
+    float top_p, rep;
+    uvec2 seed;
+    uint stage, turn;
+    int step, last_codebook;
+    int suppress_from, suppress_keep;
+};
+
+sampling sampler_load(uint64_t state) {
+    samplers s = samplers(state);
+    return sampling(s.temp, s.top_k, s.top_p, s.rep, uvec2(s.seed_low, s.seed_high), s.stage, s.turn,
+                   s.step, s.last_codebook, s.suppress_from, s.suppress_keep);
+}
+
 /* Logit `id` after penalty and suppression; never NaN. seen may be 0. */
-float penalised(samplers s, uint64_t logits, uint64_t seen, uint id) {
+float penalised(sampling s, uint64_t logits, uint64_t seen, uint id) {
     const float none = uintBitsToFloat(0xff800000); /* -infinity */
     float l = floats(logits).at[id];
+    bool again = seen != 0 && ints(seen).at[id] != 0;
     if (is_nan(l) || int(id) >= s.suppress_from && int(id) != s.suppress_keep)
         return none;
-    if (seen == 0 || ints(seen).at[id] == 0)
+    if (!again)
         return l;
     return l > 0 ? l / s.rep : l * s.rep;
 }

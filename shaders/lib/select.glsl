@@ -4,6 +4,8 @@
 #ifndef SHADERS_SELECT
 #define SHADERS_SELECT
 
+#extension GL_EXT_control_flow_attributes : require
+
 #include "shaders/lib/math.glsl"
 #include "shaders/lib/order.glsl"
 
@@ -84,18 +86,24 @@ uint64_t largest() {
 }
 
 shared uint select_floor;
+shared uint group_key[GROUPS], group_rank[GROUPS];
 
 /* A key that at least k <= GROUPS items reach and not many more: k groups of threads have an item
- * that does. After largest(). */
+ * that does. After largest(). Four threads rank a group among all others. */
 uint floor_of(uint k) {
-    uint i = gl_LocalInvocationIndex, rank = 0;
+    uint i = gl_LocalInvocationIndex, group = i / 4, rank = 0;
     if (i < GROUPS) {
-        uint64_t mine = select_group[i];
-        for (uint j = 0; j < GROUPS; j++)
-            rank += uint(select_group[j] > mine || select_group[j] == mine && j < i);
-        if (rank == k - 1)
-            select_floor = uint(mine >> 32);
+        group_key[i] = uint(select_group[i] >> 32);
+        group_rank[i] = 0;
     }
+    barrier();
+    uint mine = group_key[group];
+    [[unroll]] for (uint j = i % 4; j < GROUPS; j += 4)
+        rank += uint(group_key[j] > mine || group_key[j] == mine && j < group);
+    atomicAdd(group_rank[group], rank);
+    barrier();
+    if (i % 4 == 0 && group_rank[group] == k - 1)
+        select_floor = mine;
     barrier();
     return select_floor;
 }
@@ -107,8 +115,12 @@ uint floor_of(uint k) {
 const uint64_t MASS_ONE = 1ul << 44;
 float mass_largest = 0, mass_temp = 1;
 
+/* Not by a conversion from float to 64 bits, which is 2^32 off now and then on some drivers. */
 uint64_t mass_of(uint key) {
-    return uint64_t(expf((of_order(key) - mass_largest) / mass_temp) * 17592186044416.0);
+    uint bits = floatBitsToUint(expf(divide(of_order(key) - mass_largest, mass_temp)));
+    int shift = int(bits >> 23) - 106;
+    uint64_t digits = bits & 0x7fffff | 0x800000;
+    return shift >= 0 ? digits << shift : digits >> min(-shift, 63);
 }
 
 /* ---- the cut ---- */
