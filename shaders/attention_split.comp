@@ -5,15 +5,23 @@
 #include "shaders/lib/math.glsl"
 #include "shaders/lib/memory.glsl"
 
-const uint THREADS = 256, QUERIES = ATTENTION_SPLIT_QUERIES, KEYS = ATTENTION_SPLIT_KEYS;
-layout(local_size_x = THREADS) in;
+#extension GL_EXT_control_flow_attributes : require
+
+layout(local_size_x_id = 7) in;
 layout(constant_id = 0) const uint HEAD_DIM = 128;
 layout(constant_id = 1) const bool KV_BF16 = false;
 layout(constant_id = 2) const bool FRESH = false;
 layout(constant_id = 3) const bool NORM_BF16 = false;
+layout(constant_id = 4) const uint QUERIES = 8;
+layout(constant_id = 5) const uint KEYS = 32;
+layout(constant_id = 6) const bool AHEAD = false;
+layout(constant_id = 7) const uint THREADS = 256;
 layout(push_constant, scalar) uniform push {
     attention_split_args a;
 };
+
+/* Arrays in registers are as large as they can get: the compiler sees how much of them is used. */
+const uint MOST_QUERIES = 8, MOST_PART = 8, MOST_EACH = 16;
 
 #include "shaders/lib/causal.glsl"
 
@@ -25,18 +33,21 @@ layout(buffer_reference, scalar, buffer_reference_align = 16) coherent buffer qu
     vec4 at[];
 };
 
-/* For scores a thread has one key and one of eight parts of the dimensions, in vec4. */
+/* For scores a thread has one key and one of PARTS parts of the dimensions, in vec4. */
 const uint PARTS = THREADS / KEYS, PART = (HEAD_DIM + 4 * PARTS - 1) / (4 * PARTS);
 /* For values it has two dimensions and every GROUPS-th key. */
 const uint PAIRS = HEAD_DIM / 2, GROUPS = THREADS / PAIRS < KEYS ? THREADS / PAIRS : KEYS;
 const uint EACH = (KEYS + GROUPS - 1) / GROUPS;
 /* What one workgroup finds: sums of values, largest scores, sums of masses. */
 const uint FOUND = QUERIES * (HEAD_DIM + 2);
+const uint FOURS = (QUERIES + 3) / 4; /* of masses for a key */
+const uint SCORES = PARTS * QUERIES * KEYS, SHARES = 2 * ATTENTION_SPLIT_MAX * QUERIES;
+const uint ROOM = SCORES > SHARES / 2 * 3 ? SCORES : SHARES / 2 * 3;
 
 shared vec4 query[QUERIES * PARTS * PART];    /* scaled; zeros beyond HEAD_DIM */
-shared float part_score[PARTS * QUERIES * KEYS];
+shared float part_score[ROOM > THREADS ? ROOM : THREADS];
 shared vec4 score[QUERIES * KEYS / 4];        /* [query, key] */
-shared vec4 mass[KEYS * QUERIES / 4];         /* [key, query]: exp(score - largest) */
+shared vec4 mass[KEYS * FOURS];               /* [key, query]: exp(score - largest) */
 shared float keep[QUERIES];                   /* what the sums so far are worth now */
 shared vec2 group_sum[QUERIES * THREADS];
 shared float largest[QUERIES], total[QUERIES];
@@ -45,7 +56,7 @@ shared vec4 fresh_key[PARTS * PART];
 shared vec2 fresh_value[PAIRS];
 shared bool is_last;
 
-/* A query, in each of the KEYS threads of its number. */
+/* A query, in each of the KEYS threads of its number; the threads beyond the last have none. */
 struct online {
     uvec2 sees;    /* keys x .. y - 1 */
     float largest; /* score so far */
@@ -82,26 +93,27 @@ uint64_t address(uint64_t tensor, uint key) {
 #include "shaders/lib/fresh.glsl"
 
 /* This thread's part of `key`, zeros beyond HEAD_DIM. */
-void load_key(out vec4 x[4], uint key) {
+void load_key(out vec4 x[MOST_PART], uint key) {
     uint from = gl_LocalInvocationIndex / KEYS * PART;
     uint64_t row = address(a.k, key);
-    for (uint i = 0; i < PART; i++)
+    [[unroll]] for (uint i = 0; i < PART; i++)
         x[i] = weight4(row, 4 * (from + i), HEAD_DIM, KV_BF16, HEAD_DIM % 4 == 0);
 }
 
 /* The score of the thread's query and key. */
-float make_score(vec4 x[4]) {
+float make_score(vec4 x[MOST_PART]) {
     uint thread = gl_LocalInvocationIndex, key = thread % KEYS, part = thread / KEYS;
-    for (uint i = 0; i < QUERIES; i++) {
+    [[unroll]] for (uint i = 0; i < QUERIES; i++) {
         vec4 sum = vec4(0);
-        for (uint d = 0; d < PART; d++)
+        [[unroll]] for (uint d = 0; d < PART; d++)
             sum += query[(i * PARTS + part) * PART + d] * x[d];
         part_score[(part * QUERIES + i) * KEYS + key] = sum.x + sum.y + (sum.z + sum.w);
     }
     barrier();
     float sum = 0;
-    for (uint i = 0; i < PARTS; i++)
-        sum += part_score[i * QUERIES * KEYS + thread];
+    if (part < QUERIES)
+        [[unroll]] for (uint i = 0; i < PARTS; i++)
+            sum += part_score[i * QUERIES * KEYS + thread];
     return sum;
 }
 
@@ -110,29 +122,30 @@ void soften(inout online o, float own, uint base) {
     uint thread = gl_LocalInvocationIndex, key = thread % KEYS, number = thread / KEYS;
     bool seen = base + key >= o.sees.x && base + key < o.sees.y;
     float before = o.largest;
-    score[thread / 4][thread % 4] = seen ? own : before;
+    if (number < QUERIES)
+        score[thread / 4][thread % 4] = seen ? own : before;
     barrier();
-    for (uint i = 0; i < KEYS / 4; i++) {
-        vec4 s = score[number * (KEYS / 4) + i];
-        o.largest = max(o.largest, max(max(s.x, s.y), max(s.z, s.w)));
+    if (number < QUERIES) {
+        [[unroll]] for (uint i = 0; i < KEYS / 4; i++) {
+            vec4 s = score[number * (KEYS / 4) + i];
+            o.largest = max(o.largest, max(max(s.x, s.y), max(s.z, s.w)));
+        }
+        float worth = expf(before - o.largest), e = seen ? expf(own - o.largest) : 0;
+        o.sum = o.sum * worth + e;
+        mass[key * FOURS + number / 4][number % 4] = e;
+        if (key == 0)
+            keep[number] = worth;
     }
-    float worth = expf(before - o.largest), e = seen ? expf(own - o.largest) : 0;
-    o.sum = o.sum * worth + e;
-    mass[key * (QUERIES / 4) + number / 4][number % 4] = e;
-    if (key == 0)
-        keep[number] = worth;
     barrier();
 }
 
 /* ---- values ---- */
 
-/* The thread's two numbers of its keys; zeros where there is no key. */
-void load_values(out vec2 v[8], uint base, uint end) {
-    uint thread = gl_LocalInvocationIndex, pair = thread % PAIRS, key = base + thread / PAIRS;
-    for (uint i = 0; i < EACH; i++, key += GROUPS) {
-        v[i] = vec2(0);
-        if (key >= end)
-            continue;
+/* The thread's two numbers of its keys; of those past the last, the last one's. */
+void load_values(out vec2 v[MOST_EACH], uint base, uint last) {
+    uint thread = gl_LocalInvocationIndex, pair = thread % PAIRS;
+    [[unroll]] for (uint i = 0; i < EACH; i++) {
+        uint key = min(base + thread / PAIRS + i * GROUPS, last);
         if (KV_BF16)
             v[i] = widen2(uints(address(a.v, key)).at[pair]);
         else
@@ -140,67 +153,83 @@ void load_values(out vec2 v[8], uint base, uint end) {
     }
 }
 
-void add_values(inout vec2 sum[QUERIES], vec2 v[8]) {
-    uint key = gl_LocalInvocationIndex / PAIRS;
-    for (uint i = 0; i < QUERIES; i++)
+void add_values(inout vec2 sum[MOST_QUERIES], vec2 v[MOST_EACH]) {
+    uint first = gl_LocalInvocationIndex / PAIRS;
+    [[unroll]] for (uint i = 0; i < QUERIES; i++)
         sum[i] *= keep[i];
-    for (uint i = 0; i < EACH && key < KEYS; i++, key += GROUPS)
-        for (uint j = 0; j < QUERIES; j++)
-            sum[j] += mass[key * (QUERIES / 4) + j / 4][j % 4] * v[i];
+    [[unroll]] for (uint i = 0; i < EACH; i++) {
+        uint key = first + i * GROUPS;
+        if (first < GROUPS && key < KEYS)
+            [[unroll]] for (uint j = 0; j < QUERIES; j++)
+                sum[j] += mass[key * FOURS + j / 4][j % 4] * v[i];
+    }
 }
 
 /* A tile of keys and values in registers. */
 struct key_tile {
-    vec4 key[4];
-    vec2 value[8];
+    vec4 key[MOST_PART];
+    vec2 value[MOST_EACH];
 };
 
-void load_tile(out key_tile t, uint base, uint end) {
-    load_key(t.key, min(base + gl_LocalInvocationIndex % KEYS, end - 1));
-    load_values(t.value, base, end);
+/* Keys up to `last` may be looked at. */
+void load_tile(out key_tile t, uint base, uint last) {
+    load_key(t.key, min(base + gl_LocalInvocationIndex % KEYS, last));
+    load_values(t.value, base, last);
 }
 
-/* What the cache did not have yet. */
-void put_fresh(inout key_tile t, uint base) {
-    uint thread = gl_LocalInvocationIndex, newest = uint(ints(a.at).at[0]);
-    if (base + thread % KEYS == newest)
-        for (uint i = 0; i < PART; i++)
+/* What was loaded of keys from `end` on is not known to be numbers; and what the cache did not have
+ * yet. */
+void mend_tile(inout key_tile t, uint base, uint end, bool keeps_key) {
+    uint thread = gl_LocalInvocationIndex, newest = FRESH && keeps_key ? end - 1 : end;
+    if (FRESH && base + thread % KEYS == newest)
+        [[unroll]] for (uint i = 0; i < PART; i++)
             t.key[i] = fresh_key[thread / KEYS * PART + i];
-    for (uint i = 0, key = base + thread / PAIRS; i < EACH; i++, key += GROUPS)
-        if (key == newest)
+    [[unroll]] for (uint i = 0; i < EACH; i++) {
+        uint key = base + thread / PAIRS + i * GROUPS;
+        if (key >= end)
+            t.value[i] = vec2(0);
+        if (FRESH && key == newest)
             t.value[i] = fresh_value[thread % PAIRS];
+    }
 }
 
-/* The keys from first to end - 1. keeps_key: the newest is among them. */
-void attend(uint first, uint end, bool keeps_key) {
+/* What was asked for before it was known which keys there are. */
+struct early {
+    key_tile tile;
+    fresh_row row;
+};
+
+/* Every `step`-th tile from key `first` to end - 1. keeps_key: the newest is in the last of them. */
+void attend(early e, uint first, uint end, uint step) {
     uint thread = gl_LocalInvocationIndex, number = thread / KEYS;
+    bool keeps_key = (end - 1 - first) % step < KEYS;
     online o = {causal_visible(first_query() + number), -1e30, 0};
-    vec2 sum[QUERIES];
-    key_tile now, next;
-    load_tile(now, first, end); /* is on its way while the queries are made */
+    vec2 sum[MOST_QUERIES];
+    key_tile now = e.tile, next;
+    if (!AHEAD)
+        load_tile(now, first, end - 1); /* is on its way while the queries are made */
     if (FRESH)
-        make_fresh(keeps_key);
+        make_fresh(e.row, keeps_key);
     else
         load_queries();
     barrier();
-    for (uint i = 0; i < QUERIES; i++)
+    [[unroll]] for (uint i = 0; i < QUERIES; i++)
         sum[i] = vec2(0);
-    for (uint base = first; base < end; base += KEYS) {
-        if (base + KEYS < end)
-            load_tile(next, base + KEYS, end);
-        if (FRESH && keeps_key)
-            put_fresh(now, base);
+    for (uint base = first; base < end; base += step) {
+        if (base + step < end)
+            load_tile(next, base + step, end - 1);
+        mend_tile(now, base, end, keeps_key);
         soften(o, make_score(now.key), base);
         add_values(sum, now.value);
         now = next;
     }
-    for (uint i = 0; i < QUERIES; i++)
+    [[unroll]] for (uint i = 0; i < QUERIES; i++)
         group_sum[i * THREADS + thread] = sum[i];
     part_score[thread] = o.sum;
     barrier();
-    if (thread % KEYS == 0) {
+    if (number < QUERIES && thread % KEYS == 0) {
         float all = 0;
-        for (uint i = 0; i < KEYS; i++)
+        [[unroll]] for (uint i = 0; i < KEYS; i++)
             all += part_score[thread + i];
         total[number] = all;
         largest[number] = o.largest;
@@ -265,8 +294,6 @@ bool hand_in(uint splits) {
 }
 
 /* The share of each split in a query's result, into part_score[SHARES + split, query]. */
-const uint SHARES = 2 * ATTENTION_SPLIT_MAX * QUERIES;
-
 void make_shares(uint splits) {
     const uint at = QUERIES * HEAD_DIM, sums = ATTENTION_SPLIT_MAX * QUERIES;
     uint n = splits * QUERIES;
@@ -311,15 +338,20 @@ void merge(uint splits) {
     }
 }
 
+/* The tiles are dealt out to the splits in turn. */
 void main() {
+    uint split = gl_WorkGroupID.z, splits = gl_NumWorkGroups.z;
+    early e;
+    if (AHEAD)
+        load_tile(e.tile, split * KEYS, a.capacity - 1);
+    if (FRESH)
+        e.row = fresh_load();
     uvec2 keys = causal_range(first_query(), QUERIES);
-    uint tiles = (keys.y - keys.x + KEYS - 1) / KEYS;
-    uint each = (tiles + gl_NumWorkGroups.z - 1) / gl_NumWorkGroups.z;
-    uint splits = (tiles + each - 1) / each; /* the others have nothing to do */
-    if (gl_WorkGroupID.z >= splits)
+    keys.x = keys.x / KEYS * KEYS;
+    splits = min(splits, (keys.y - keys.x + KEYS - 1) / KEYS);
+    if (split >= splits) /* there is nothing to do for it */
         return;
-    uint first = keys.x + gl_WorkGroupID.z * each * KEYS;
-    attend(first, min(first + each * KEYS, keys.y), gl_WorkGroupID.z == splits - 1);
+    attend(e, keys.x + split * KEYS, keys.y, splits * KEYS);
     if (splits == 1)
         store_all();
     else if (hand_in(splits))

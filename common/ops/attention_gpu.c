@@ -5,27 +5,45 @@
 #include "shaders/programs.h"
 
 enum {
-    MANY = 256,     /* queries of a kv head from which tiles of them fill a GPU without splits */
-    GROUPS = 512,   /* workgroups that are enough to fill it */
-    SPLIT_KEYS = 64 /* fewer are not worth another workgroup */
+    MANY = 256,   /* queries of a kv head from which tiles of them fill a GPU without splits */
+    GROUPS = 256, /* workgroups that are enough to fill it */
 };
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+static size_t divide_up(size_t n, size_t by) {
+    return (n + by - 1) / by;
+}
+
 /* ---- few rows ---- */
 
 bool attention_takes_fresh(const struct op_self_attention *s) {
-    return s->q->shape[0] == 1 && s->q->shape[1] / s->k->shape[1] <= ATTENTION_SPLIT_QUERIES;
+    return s->q->shape[0] == 1;
 }
 
-/* Into how many parts the keys are split; how many there are is known to the device only. */
-static size_t choose_splits(const struct attention_job *j, size_t tiles) {
-    size_t rows = j->q->shape[0], capacity = j->k->shape[0];
+/* How a workgroup of attention_split is made up, and how many there are. */
+struct plan {
+    size_t queries, keys, threads;
+    size_t tiles, splits; /* of the queries of a kv head; of the keys */
+};
+
+/* How many keys there are is known to the device only; the splits are as many as are of use when
+ * the cache is full. */
+static struct plan choose_plan(const struct attention_job *j) {
+    size_t rows = j->q->shape[0], kv_heads = j->k->shape[1], capacity = j->k->shape[0];
+    size_t queries = rows * j->q->shape[1] / kv_heads;
     size_t most = j->window ? least(j->window + rows, capacity) : capacity;
-    size_t splits = least((most + SPLIT_KEYS - 1) / SPLIT_KEYS, GROUPS / tiles);
-    return splits ? least(splits, ATTENTION_SPLIT_MAX) : 1;
+    struct plan p = {.queries = 8, .keys = 32, .threads = 256};
+    if (j->fresh)
+        p = most <= 32 ? (struct plan){.queries = 2, .keys = 16, .threads = 128}
+                       : (struct plan){.queries = 4, .keys = 64, .threads = 256};
+    p.tiles = divide_up(queries, p.queries);
+    p.splits = least(least(divide_up(most, p.keys) + (j->window > 0), ATTENTION_SPLIT_MAX),
+                     GROUPS / (p.tiles * kv_heads));
+    p.splits += p.splits == 0;
+    return p;
 }
 
 static struct attention_split_args split_args(struct run *run, const struct attention_job *j) {
@@ -38,7 +56,8 @@ static struct attention_split_args split_args(struct run *run, const struct atte
                                          .rows = (uint32_t)j->q->shape[0],
                                          .heads = (uint32_t)j->q->shape[1],
                                          .kv_heads = (uint32_t)j->k->shape[1],
-                                         .window = (uint32_t)j->window};
+                                         .window = (uint32_t)j->window,
+                                         .capacity = (uint32_t)j->k->shape[0]};
 }
 
 static void add_fresh(struct attention_split_args *a, const struct op_self_attention *s) {
@@ -52,24 +71,23 @@ static void add_fresh(struct attention_split_args *a, const struct op_self_atten
 
 static void few(struct run *run, const struct attention_job *j) {
     const struct op_self_attention *s = j->fresh;
-    size_t kv_heads = j->k->shape[1], head_dim = j->q->shape[2];
-    size_t queries = j->q->shape[0] * j->q->shape[1] / kv_heads;
-    size_t tiles = (queries + ATTENTION_SPLIT_QUERIES - 1) / ATTENTION_SPLIT_QUERIES;
-    size_t splits = choose_splits(j, tiles * kv_heads);
+    struct plan p = choose_plan(j);
+    size_t kv_heads = j->k->shape[1], head_dim = j->q->shape[2], tiles = p.tiles * kv_heads;
     struct run_mark mark = run_mark(run, RUN_STEP);
-    struct tensor found = run_new_2d(run, RUN_STEP, TENSOR_F32, tiles * kv_heads * splits,
-                                     ATTENTION_SPLIT_QUERIES * (head_dim + 2));
+    struct tensor found =
+        run_new_2d(run, RUN_STEP, TENSOR_F32, tiles * p.splits, p.queries * (head_dim + 2));
     struct attention_split_args a = split_args(run, j);
     bool norm_bf16 = s && s->q_norm && s->q_norm->dtype == TENSOR_BF16;
     struct run_kernel kernel = {
         .program = &shader_attention_split,
-        .constants = {(uint32_t)head_dim, j->k->dtype == TENSOR_BF16, s != NULL, norm_bf16},
+        .constants = {(uint32_t)head_dim, j->k->dtype == TENSOR_BF16, s != NULL, norm_bf16,
+                      (uint32_t)p.queries, (uint32_t)p.keys, j->window == 0, (uint32_t)p.threads},
         .args = &a,
         .args_size = sizeof a,
-        .groups = {tiles, kv_heads, splits},
+        .groups = {p.tiles, kv_heads, p.splits},
         .reads = {j->q, j->k, j->v, j->at},
         .writes = {j->dst, &found, &run->counters}};
-    assert(tiles * kv_heads <= RUN_COUNTERS);
+    assert(tiles <= RUN_COUNTERS);
     a.found = run_address(&found);
     if (s) {
         add_fresh(&a, s);

@@ -4,80 +4,121 @@
 
 /* A head in the registers of KEYS threads: pair i of a thread is numbers (p, p + PAIRS) with
  * p = thread % KEYS + KEYS i. */
+const uint OWN_PAIRS = (PAIRS + KEYS - 1) / KEYS, MOST_PAIRS = 4;
 struct fresh_head {
-    vec2 y[2];
+    vec2 y[MOST_PAIRS], norm[MOST_PAIRS];
     float squares; /* of this thread's numbers */
 };
 
-fresh_head fresh_load(uint64_t x) {
+/* All that is known of the row before its place is. */
+struct fresh_row {
+    fresh_head q, k;
+    vec2 turn[MOST_PAIRS]; /* cosine and sine */
+    float value;
+};
+
+shared vec4 fresh_squares[FRESH ? 2 * THREADS / 4 : 1]; /* of q's threads, of k's */
+
+fresh_head fresh_load_head(uint64_t x, uint64_t norm) {
     fresh_head h;
     h.squares = 0;
-    for (uint i = 0, p = gl_LocalInvocationIndex % KEYS; p < PAIRS; i++, p += KEYS) {
+    [[unroll]] for (uint i = 0; i < OWN_PAIRS; i++) {
+        uint p = gl_LocalInvocationIndex % KEYS + KEYS * i;
+        if (p >= PAIRS)
+            continue;
         h.y[i] = vec2(floats(x).at[p], floats(x).at[p + PAIRS]);
+        h.norm[i] = vec2(1);
+        if (norm != 0)
+            h.norm[i] = vec2(weight(norm, p, NORM_BF16), weight(norm, p + PAIRS, NORM_BF16));
         h.squares += dot(h.y[i], h.y[i]);
     }
     return h;
 }
 
-/* Norm and rope; the sums of squares are in part_score from `sums` on. */
-void fresh_turn(inout fresh_head h, uint64_t norm, uint sums) {
-    uint thread = gl_LocalInvocationIndex, lane = thread % KEYS;
-    float squares = 0;
-    for (uint i = 0; i < KEYS; i++)
-        squares += part_score[sums + thread - lane + i];
-    float scale = 1 / sqrt(squares / HEAD_DIM + a.eps);
-    for (uint i = 0, p = lane; p < PAIRS; i++, p += KEYS) {
-        float cosine = floats(a.rope).at[p], sine = floats(a.rope).at[p + PAIRS];
-        if (norm != 0)
-            h.y[i] *= scale * vec2(weight(norm, p, NORM_BF16), weight(norm, p + PAIRS, NORM_BF16));
-        h.y[i] = vec2(h.y[i].x * cosine - h.y[i].y * sine, h.y[i].y * cosine + h.y[i].x * sine);
+bool fresh_exists() {
+    uint number = gl_LocalInvocationIndex / KEYS;
+    return number < QUERIES && first_query() + number < causal_sharing();
+}
+
+fresh_row fresh_load() {
+    fresh_row r;
+    uint thread = gl_LocalInvocationIndex;
+    uint64_t kv = uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4;
+    r.q = fresh_load_head(a.q + causal_row(fresh_exists() ? first_query() + thread / KEYS : 0),
+                          a.q_norm);
+    r.k = fresh_load_head(a.new_k + kv, a.k_norm);
+    [[unroll]] for (uint i = 0; i < OWN_PAIRS; i++) {
+        uint p = min(thread % KEYS + KEYS * i, PAIRS - 1);
+        r.turn[i] = vec2(floats(a.rope).at[p], floats(a.rope).at[p + PAIRS]);
+    }
+    r.value = thread < HEAD_DIM ? floats(a.new_v + kv).at[thread] : 0;
+    return r;
+}
+
+/* Norm and rope; the sums of squares are in fresh_squares from `sums` on. */
+void fresh_turn(inout fresh_head h, vec2 turn[MOST_PAIRS], uint64_t norm, uint sums) {
+    uint first = (sums + gl_LocalInvocationIndex / KEYS * KEYS) / 4;
+    vec4 squares = vec4(0);
+    [[unroll]] for (uint i = 0; i < KEYS / 4; i++)
+        squares += fresh_squares[first + i];
+    float sum = squares.x + squares.y + (squares.z + squares.w);
+    float scale = norm != 0 ? 1 / sqrt(sum / HEAD_DIM + a.eps) : 1;
+    [[unroll]] for (uint i = 0; i < OWN_PAIRS; i++) {
+        vec2 y = h.y[i] * (scale * h.norm[i]), t = turn[i];
+        h.y[i] = vec2(y.x * t.x - y.y * t.y, y.y * t.x + y.x * t.y);
     }
 }
 
 /* x as the cache holds it, which is given to number d of the row at `to`. */
-float fresh_store(uint64_t to, uint d, float x) {
+float fresh_store(uint64_t to, uint d, float x, bool stores) {
     if (KV_BF16) {
         uint half_bits = narrow(x);
-        halves(to).at[d] = uint16_t(half_bits);
+        if (stores)
+            halves(to).at[d] = uint16_t(half_bits);
         return widen(half_bits);
     }
-    floats(to).at[d] = x;
+    if (stores)
+        floats(to).at[d] = x;
     return x;
 }
 
 /* The new key and value of this kv head, for the cache and for this workgroup. */
-void fresh_keep(fresh_head k, float value) {
+void fresh_keep(fresh_row r) {
     uint thread = gl_LocalInvocationIndex, key = uint(ints(a.at).at[0]);
     uint64_t k_row = address(a.k, key), v_row = address(a.v, key);
-    for (uint i = 0, p = thread; thread < KEYS && p < PAIRS; i++, p += KEYS) {
-        fresh_key[p / 4][p % 4] = fresh_store(k_row, p, k.y[i].x);
-        fresh_key[(p + PAIRS) / 4][(p + PAIRS) % 4] = fresh_store(k_row, p + PAIRS, k.y[i].y);
+    bool stores = gl_WorkGroupID.x == 0;
+    if (thread < KEYS)
+        [[unroll]] for (uint i = 0; i < OWN_PAIRS; i++) {
+            uint p = thread + KEYS * i, q = p + PAIRS;
+            if (p >= PAIRS)
+                continue;
+            fresh_key[p / 4][p % 4] = fresh_store(k_row, p, r.k.y[i].x, stores);
+            fresh_key[q / 4][q % 4] = fresh_store(k_row, q, r.k.y[i].y, stores);
+        }
+    for (uint d = thread; d < HEAD_DIM; d += THREADS) {
+        float value = d < THREADS ? r.value :
+                      floats(a.new_v + uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4).at[d];
+        fresh_value[d / 2][d % 2] = fresh_store(v_row, d, value, stores);
     }
-    if (thread < HEAD_DIM)
-        fresh_value[thread / 2][thread % 2] = fresh_store(v_row, thread, value);
 }
 
-/* All of the row that this workgroup needs; only the one that sees the new key keeps it. */
-void make_fresh(bool keeps_key) {
-    uint thread = gl_LocalInvocationIndex, number = thread / KEYS;
-    bool exists = number < causal_sharing();
-    float scale = exists ? 1 / sqrt(float(HEAD_DIM)) : 0;
-    uint64_t kv = uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4;
-    fresh_head q = fresh_load(a.q + causal_row(exists ? number : 0)), k = fresh_load(a.new_k + kv);
-    float value = thread < HEAD_DIM ? floats(a.new_v + kv).at[thread] : 0;
-    part_score[thread] = q.squares;
-    part_score[THREADS + thread] = k.squares;
+/* All of the row that this workgroup needs; only those that see the new key keep it. */
+void make_fresh(fresh_row r, bool keeps_key) {
+    uint thread = gl_LocalInvocationIndex, number = thread / KEYS, k_sums = THREADS + thread;
+    fresh_squares[thread / 4][thread % 4] = r.q.squares;
+    fresh_squares[k_sums / 4][k_sums % 4] = r.k.squares;
     for (uint i = thread; i < QUERIES * PARTS * PART; i += THREADS)
         query[i] = vec4(0);
     if (thread < PARTS * PART)
         fresh_key[thread] = vec4(0);
     barrier();
-    fresh_turn(q, a.q_norm, 0);
-    for (uint i = 0, p = thread % KEYS; p < PAIRS; i++, p += KEYS)
-        put_query(number, p, q.y[i] * scale);
+    fresh_turn(r.q, r.turn, a.q_norm, 0);
+    [[unroll]] for (uint i = 0; i < OWN_PAIRS; i++)
+        if (fresh_exists() && thread % KEYS + KEYS * i < PAIRS)
+            put_query(number, thread % KEYS + KEYS * i, r.q.y[i] / sqrt(float(HEAD_DIM)));
     if (keeps_key) {
-        fresh_turn(k, a.k_norm, THREADS);
-        fresh_keep(k, value);
+        fresh_turn(r.k, r.turn, a.k_norm, THREADS);
+        fresh_keep(r);
     }
 }
 
