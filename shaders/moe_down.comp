@@ -12,57 +12,61 @@ layout(local_size_x = TEAM * TEAMS) in;
 layout(constant_id = 0) const bool W_BF16 = false;
 layout(constant_id = 1) const bool EIGHTS = false;
 layout(constant_id = 2) const uint BATCH = 8;
+layout(constant_id = 3) const uint CHOSEN = 1;
+layout(constant_id = 4) const uint INNER = 8;
+layout(constant_id = 5) const uint SHARED_INNER = 0;
 layout(push_constant, scalar) uniform push {
     moe_down_args a;
 };
 
 /* Row d of the pairs' matrices is summed as if it were one long row; it begins with the experts'. */
-shared uint64_t matrix[MOE_FEW_CHOSEN + 1]; /* the last one is the shared expert's */
-shared float factor[MOE_FEW_CHOSEN + 1];
+const uint ALL = CHOSEN * INNER + SHARED_INNER;
+shared uint64_t matrix[CHOSEN + 1]; /* the last one is the shared expert's */
+shared float factor[CHOSEN + 1];
 
 void list_matrices(uint t) {
-    for (uint i = gl_LocalInvocationIndex; i < a.chosen; i += TEAM * TEAMS) {
-        matrix[i] = a.down + uint64_t(uints(a.experts).at[t * a.chosen + i]) * a.apart;
-        factor[i] = floats(a.weights).at[t * a.chosen + i];
+    for (uint i = gl_LocalInvocationIndex; i < CHOSEN; i += TEAM * TEAMS) {
+        matrix[i] = a.down + uint64_t(uints(a.experts).at[t * CHOSEN + i]) * a.apart;
+        factor[i] = floats(a.weights).at[t * CHOSEN + i];
     }
-    if (gl_LocalInvocationIndex == 0 && a.shared_inner > 0) {
-        matrix[a.chosen] = a.shared_down;
-        factor[a.chosen] = sigmoid(floats(a.shared_logit).at[t]);
+    if (gl_LocalInvocationIndex == 0 && SHARED_INNER > 0) {
+        matrix[CHOSEN] = a.shared_down;
+        factor[CHOSEN] = sigmoid(floats(a.shared_logit).at[t]);
     }
     barrier();
 }
 
-/* Number i of the long row, counted in eights or ones. */
+/* Number i of the long row, counted in `each` at a time. */
 struct place {
     uint pair;
     uint k; /* of the pair's row d, which is at */
     uint64_t row;
 };
 
-place find(uint i, uint d, uint inner) {
+place find(uint i, uint d, uint each) {
     place p;
-    p.pair = min(i / inner, a.chosen);
-    p.k = i - p.pair * inner;
-    uint width = p.pair < a.chosen ? a.inner : a.shared_inner;
-    p.row = matrix[p.pair] + uint64_t(d) * width * (W_BF16 ? 2 : 4);
+    p.pair = min(i / (INNER / each), CHOSEN);
+    p.k = i - p.pair * (INNER / each);
+    p.row = matrix[p.pair] +
+            uint64_t(d) * (p.pair < CHOSEN ? INNER : SHARED_INNER) * (W_BF16 ? 2 : 4);
     return p;
 }
 
 float eights(uint64_t hidden, uint d) {
-    uint inner = a.inner / 8, n = inner * a.chosen + a.shared_inner / 8;
+    const uint n = ALL / 8;
     float sum = 0;
-    for (uint i = team_lane(); i < n; i += BATCH * TEAM) {
+    [[unroll]] for (uint first = 0; first < n; first += BATCH * TEAM) {
         raw_eight w[BATCH];
-        float scale[BATCH];
         [[unroll]] for (uint j = 0; j < BATCH; j++) {
-            place p = find(min(i + j * TEAM, n - 1), d, inner);
+            place p = find(min(first + j * TEAM + team_lane(), n - 1), d, 8);
             w[j] = load_eight(p.row, p.k, W_BF16);
-            scale[j] = factor[p.pair];
         }
         [[unroll]] for (uint j = 0; j < BATCH; j++) {
-            uint at = i + j * TEAM;
-            if (at < n)
-                sum = fma(scale[j], fma8(load_x(hidden, at), widen_eight(w[j], W_BF16), 0), sum);
+            uint at = first + j * TEAM + team_lane();
+            if (first + j * TEAM + TEAM <= n || at < n) {
+                float part = fma8(load_x(hidden, at), widen_eight(w[j], W_BF16), 0);
+                sum = fma(factor[find(at, d, 8).pair], part, sum);
+            }
         }
     }
     return sum;
@@ -70,8 +74,8 @@ float eights(uint64_t hidden, uint d) {
 
 float ones(uint64_t hidden, uint d) {
     float sum = 0;
-    for (uint i = team_lane(); i < a.inner * a.chosen + a.shared_inner; i += TEAM) {
-        place p = find(i, d, a.inner);
+    for (uint i = team_lane(); i < ALL; i += TEAM) {
+        place p = find(i, d, 1);
         sum = fma(factor[p.pair] * floats(hidden).at[i], weight(p.row, p.k, W_BF16), sum);
     }
     return sum;
@@ -79,14 +83,17 @@ float ones(uint64_t hidden, uint d) {
 
 void main() {
     uint thread = gl_LocalInvocationIndex, t = gl_WorkGroupID.y;
-    uint64_t hidden = a.hidden + uint64_t(t) * (a.chosen * a.inner + a.shared_inner) * 4;
+    uint64_t hidden = a.hidden + uint64_t(t) * ALL * 4;
+    floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
     list_matrices(t);
     for (uint first = gl_WorkGroupID.x * TEAMS; first < a.width;
          first += gl_NumWorkGroups.x * TEAMS) {
         uint d = min(first + team_number(), a.width - 1);
+        bool stores = thread < TEAMS && first + thread < a.width;
+        float before = stores ? dst.at[first + thread] : 0;
         team_give(0, EIGHTS ? eights(hidden, d) : ones(hidden, d));
         team_add();
-        if (thread < TEAMS && first + thread < a.width)
-            floats(a.dst).at[t * a.width + first + thread] += team_total[thread];
+        if (stores)
+            dst.at[first + thread] = before + team_total[thread];
     }
 }

@@ -12,7 +12,8 @@
 
 /* Constants of both. 0: the matrices are bf16; 1: eight weights of a row always lie together at a
  * multiple of 16 bytes, as do their activations. moe_hidden, 2: it chooses the experts itself; 3:
- * loads at once; 4: norm is 0: none, 1: f32, 2: bf16. moe_down, 2: loads at once. */
+ * loads at once; 4: norm is 0: none, 1: f32, 2: bf16. moe_down, 2: loads at once; 3: chosen; 4: inner;
+ * 5: shared_inner. */
 struct moe_hidden_args {
     uint64_t x;                      /* f32 [rows, width] */
     uint64_t norm;                   /* f32|bf16 [width] */
@@ -38,8 +39,7 @@ struct moe_down_args {
     uint64_t apart;
     uint64_t shared_down;  /* f32|bf16 [width, shared_inner] */
     uint64_t shared_logit; /* f32 [rows, 1] */
-    uint32_t width, inner, shared_inner;
-    uint32_t chosen;
+    uint32_t width;
 };
 
 #endif

@@ -62,14 +62,15 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
                               .apart = moe_apart(w),
                               .shared_down = run_address(f->shared_down),
                               .shared_logit = run_address(f->shared_logit),
-                              .width = (uint32_t)w->gate[0].shape[1],
-                              .inner = (uint32_t)w->gate[0].shape[0],
-                              .shared_inner = f->shared_up ? (uint32_t)f->shared_up->shape[0] : 0,
-                              .chosen = (uint32_t)(tensor_count(f->chosen) / rows)};
+                              .width = (uint32_t)w->gate[0].shape[1]};
+    uint32_t chosen = (uint32_t)(tensor_count(f->chosen) / rows);
+    uint32_t inner = (uint32_t)w->gate[0].shape[0];
+    uint32_t shared_inner = f->shared_up ? (uint32_t)f->shared_up->shape[0] : 0;
     run_dispatch(run,
                  &(struct run_kernel){.program = &shader_moe_down,
                                       .constants = {w->down[0].dtype == TENSOR_BF16, eights,
-                                                    few_batch(tensor_count(h) / rows, 1, 1)},
+                                                    few_batch(tensor_count(h) / rows, 1, 1), chosen,
+                                                    inner, shared_inner},
                                       .args = &a,
                                       .args_size = sizeof a,
                                       .groups = {run_groups(a.width, FEW_TEAMS), rows},

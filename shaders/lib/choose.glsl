@@ -7,17 +7,27 @@
 #include "shaders/lib/order.glsl"
 
 shared uint choose_expert[MOE_FEW_CHOSEN];
-shared uint choose_key[MOE_FEW_EXPERTS]; /* order of the logits; NaN before all numbers */
+shared uvec4 choose_key[MOE_FEW_EXPERTS / 4]; /* order of the logits; NaN before all numbers */
+shared uint choose_rank[MOE_FEW_EXPERTS];
 shared uint choose_mask[MOE_FEW_EXPERTS / 32];
 shared float choose_mass[MOE_FEW_EXPERTS];
 
-/* How many experts come before expert e: larger logits, and equal ones of lower index. */
-uint rank_of(uint e) {
-    uint rank = 0, key = choose_key[e];
-    for (uint other = 0; other < e; other++)
-        rank += uint(choose_key[other] >= key);
-    for (uint other = e + 1; other < a.n_experts; other++)
-        rank += uint(choose_key[other] > key);
+uint key_of(uint e) {
+    return choose_key[e / 4][e % 4];
+}
+
+/* How many of the experts in every `parts`-th four from `part` on come before expert e: larger
+ * logits, and equal ones of lower index. */
+uint rank_of(uint e, uint part, uint parts) {
+    uint key = key_of(e), own = e / 4, rank = 0;
+    for (uint i = part; i < (a.n_experts + 3) / 4; i += parts) {
+        uvec4 other = choose_key[i];
+        uvec4 at_least = uvec4(i < own ? key : key + 1);
+        if (i == own)
+            at_least = key + uvec4(greaterThanEqual(uvec4(0, 1, 2, 3), uvec4(e % 4)));
+        uvec4 before = uvec4(greaterThanEqual(other, at_least));
+        rank += before.x + before.y + (before.z + before.w);
+    }
     return rank;
 }
 
@@ -30,18 +40,32 @@ uint place_of(uint e) {
 }
 
 bool is_chosen(uint e) {
-    return (choose_mask[e / 32] >> e % 32 & 1) != 0;
+    return choose_rank[e] < a.chosen;
+}
+
+/* The threads beyond one for each expert help to rank. */
+void rank_experts() {
+    uint parts = max(THREADS / a.n_experts, 1), tasks = parts * a.n_experts;
+    for (uint i = gl_LocalInvocationIndex; i < tasks; i += THREADS) {
+        uint e = i % a.n_experts;
+        atomicAdd(choose_rank[e], rank_of(e, i / a.n_experts, parts));
+    }
 }
 
 void choose_experts(uint t) {
     floats logit = floats(a.logits + uint64_t(t) * a.n_experts * 4);
-    for (uint e = gl_LocalInvocationIndex; e < a.n_experts; e += THREADS) {
-        choose_key[e] = is_nan(logit.at[e]) ? 0 : order(logit.at[e]);
+    uint padded = (a.n_experts + 3) / 4 * 4;
+    for (uint e = gl_LocalInvocationIndex; e < padded; e += THREADS) {
+        float l = e < a.n_experts ? logit.at[e] : 0;
+        choose_key[e / 4][e % 4] = e >= a.n_experts || is_nan(l) ? 0 : order(l);
+        choose_rank[e] = 0;
         choose_mask[e / 32] = 0;
     }
     barrier();
+    rank_experts();
+    barrier();
     for (uint e = gl_LocalInvocationIndex; e < a.n_experts; e += THREADS)
-        if (rank_of(e) < a.chosen)
+        if (is_chosen(e))
             atomicOr(choose_mask[e / 32], 1u << e % 32);
     barrier();
     for (uint e = gl_LocalInvocationIndex; e < a.n_experts; e += THREADS)
@@ -60,8 +84,8 @@ void read_experts(uint t) {
 void write_choice(uint t) {
     floats logit = floats(a.logits + uint64_t(t) * a.n_experts * 4);
     uint first = 0; /* in order: its expert is chosen */
-    for (uint e = 0; e < a.n_experts; e++)
-        first = max(first, choose_key[e]);
+    for (uint i = 0; i < a.chosen; i++)
+        first = max(first, key_of(choose_expert[i]));
     float top = of_order(first), sum = 0;
     for (uint e = gl_LocalInvocationIndex; e < a.n_experts; e += THREADS)
         choose_mass[e] = a.normalise == 0 || is_chosen(e) ? expf(logit.at[e] - top) : 0;
