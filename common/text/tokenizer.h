@@ -10,6 +10,7 @@
 #include "common/text/bytes.h"
 #include "common/text/utf8.h"
 #include "common/weights/gguf_set.h"
+#include "common/weights/gguf_write.h"
 
 #include <stdbool.h>
 
@@ -32,6 +33,9 @@ struct text_files {
 };
 int text_parse(struct text_tokenizer **t, const struct text_files *files, struct err *e);
 int text_parse_gguf(struct text_tokenizer **t, const struct gguf_file *g, struct err *e);
+
+/* Puts the tokenizer into the head of a GGUF file, with at least n_ids tokens. */
+void text_write_gguf(const struct text_tokenizer *t, struct gguf_writer *w, size_t n_ids);
 
 /* Appends the ids of s[0..n) to out. 65: text of 2 GiB or more, or a split pattern too costly on
  * it. Uses memory of t: one thread at a time. */

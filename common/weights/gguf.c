@@ -1,5 +1,6 @@
 #include "common/weights/gguf.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,7 @@ const struct gguf_value *gguf_find(const struct gguf_file *f, const char *key) {
 int64_t gguf_integer(const struct gguf_value *v, size_t i) {
     size_t n = type_size[v->type];
     uint64_t x = 0;
+    assert(n > 0 && i < v->n);
     for (size_t b = 0; b < n; b++)
         x |= (uint64_t)v->data[i * n + b] << (8 * b);
     if (v->type == GGUF_I8 || v->type == GGUF_I16 || v->type == GGUF_I32) {

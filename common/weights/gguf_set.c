@@ -145,6 +145,12 @@ static void add_slices(struct st_file *f, const struct st_tensor *t, const char 
     }
 }
 
+/* What omni has no use for: images, and a table that is computed. */
+static bool is_left_out(const char *name) {
+    return strncmp(name, "v.", 2) == 0 || strcmp(name, "a.position_embd.weight") == 0 ||
+           (strncmp(name, "mm.", 3) == 0 && name[3] >= '0' && name[3] <= '9');
+}
+
 int gguf_entries(struct gguf_file *g, struct st_file *f, struct arena *a, struct err *e) {
     char(*names)[GGUF_NAME_MAX] = arena_xrealloc(NULL, g->n_tensors + 1, sizeof *names);
     size_t total = 0, n_blocks = count_blocks(g);
@@ -163,6 +169,8 @@ int gguf_entries(struct gguf_file *g, struct st_file *f, struct arena *a, struct
     f->tensors = arena_alloc(a, (total + 1) * sizeof *f->tensors);
     for (size_t i = 0; i < g->n_tensors; i++) {
         const struct st_tensor *t = &g->tensors[i];
+        if (is_left_out(t->name))
+            continue;
         if (strchr(names[i], '*') && t->view.rank > 1) {
             add_slices(f, t, names[i], t->view.shape[0], a);
             continue;

@@ -22,7 +22,8 @@ void gguf_set_close(struct gguf_set *s);
 const struct gguf_file *gguf_set_find(const struct gguf_set *s, const char *key);
 
 /* The tensors of g under the checkpoint's names, experts and codebooks one by one; those without
- * such a name keep their own. Takes the map of g over. 65: too many slices. */
+ * such a name keep their own, the vision encoder's are left out. Takes the map of g over. 65: too
+ * many slices. */
 int gguf_entries(struct gguf_file *g, struct st_file *f, struct arena *a, struct err *e);
 
 #endif

@@ -1,0 +1,68 @@
+"""sparse.py FOLDER CHANGES [COMPONENT...]: a checkpoint of the released names and shapes, in 15 shards
+with an index, whose files are holes: it takes no room on the disk, all weights are 0. CHANGES is JSON:
+{} is the released model, {"thinker": {KEY: VALUE}} changes its text_config, {"talker": false} leaves the
+speech half out (Thinking, Captioner). Components are those of tests/weights/expect; default: all.
+
+The names and shapes come from build/tests/weights/expect -l, so they are as long as they are there."""
+
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+
+SHARDS = 15
+
+
+def write(path, tensors):
+    header, at = {}, 0
+    for name, shape in tensors:
+        n = 2
+        for size in shape:
+            n *= size
+        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + n]}
+        at += n
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # as the library writes them: data begins at a multiple of 8
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.truncate(8 + len(text) + at)
+    return at
+
+
+def main():
+    folder, changes, wanted = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3:]
+    here = pathlib.Path(__file__).parent
+    config = json.loads((here / "released.json").read_text())
+    config["thinker_config"]["text_config"] |= changes.get("thinker", {})
+    hidden = config["thinker_config"]["text_config"]["hidden_size"]
+    config["thinker_config"]["audio_config"]["output_dim"] = hidden
+    config["thinker_config"]["vision_config"]["out_hidden_size"] = hidden
+    config["talker_config"]["thinker_hidden_size"] = hidden
+    layers = config["thinker_config"]["text_config"]["num_hidden_layers"]
+    config["talker_config"]["accept_hidden_layer"] = min(layers, 24)
+    if changes.get("talker") is False:
+        config["enable_audio_output"] = False
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    expect = pathlib.Path(os.environ.get("BUILD", here.parent.parent / "build")) / "tests/weights/expect"
+    lines = subprocess.run([expect, "-l", folder / "config.json"], check=True, capture_output=True, text=True).stdout
+    tensors = []
+    for line in lines.splitlines():
+        component, name, *shape = line.split()
+        if not wanted or component in wanted:
+            tensors.append((name, [int(n) for n in shape]))
+    part, total, where = -(-len(tensors) // SHARDS), 0, {}
+    for i in range(SHARDS):
+        name = f"model-{i + 1:05}-of-{SHARDS:05}.safetensors"
+        some = tensors[i * part:(i + 1) * part]
+        total += write(folder / name, some)
+        where |= {tensor: name for tensor, _ in some}
+    index = {"metadata": {"total_size": total}, "weight_map": where}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    print(len(tensors), total)
+
+
+if __name__ == "__main__":
+    main()
