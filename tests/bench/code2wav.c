@@ -1,12 +1,13 @@
 /* code2wav MODEL: how fast omni-code2wav's model is, in blocks of 8 frames as it streams and in
- * larger ones, beside what the machine's multipliers could do. */
+ * others, beside what the machine's multipliers could do. */
 #include "tools/code2wav.h"
 #include "common/base/die.h"
 #include "tests/bench/peak.h"
+#include "tests/bench/row.h"
 
 #include <stdio.h>
 
-static const double SECONDS = 4; /* of measuring, a size */
+static const double SECONDS = 2; /* of measuring, a size */
 
 /* Multiplications and additions of one frame: 2 for each weight and row that it meets. */
 static double conv_flop(const struct nn_conv *c, double *columns) {
@@ -39,13 +40,13 @@ static double flop_per_frame(const struct code2wav *v) {
 
 /* Best seconds of a block, with the pasts filled. */
 static double time_block(struct code2wav *v, const int32_t *codes, size_t n) {
-    double best = INFINITY, end = clock_now() + SECONDS;
+    double best = INFINITY, end = bench_now() + SECONDS;
     do {
-        double start = clock_now();
+        double start = bench_now();
         code2wav_push(v, codes, n);
         /* The first ones look back on little. */
-        best = v->n_frames > v->config->text.window ? fmin(best, clock_now() - start) : best;
-    } while (clock_now() < end || best == INFINITY);
+        best = v->n_frames > v->config->text.window ? fmin(best, bench_now() - start) : best;
+    } while (bench_now() < end || best == INFINITY);
     return best;
 }
 
@@ -61,10 +62,17 @@ static void bench(struct run *run, const struct config_code2wav *c, struct weigh
     double seconds = time_block(&v, codes, n);
     double sound = (double)(n * c->factor) / (double)c->sample_rate;
     double speed = flop_per_frame(&v) * (double)n / seconds;
-    printf("code2wav, blocks of %2zu frames: %6.2f ms a frame, RTF %.3f, %6.1f GFLOP/s, %2.0f%% of "
-           "%.1f\n",
-           n, 1e3 * seconds / (double)n, seconds / sound, 1e-9 * speed, 100 * speed / peak,
-           1e-9 * peak);
+    char device[64], more[64];
+    snprintf(device, sizeof device, "%s%s", run_device(run), run->precise ? " precise" : "");
+    snprintf(more, sizeof more, "%8.2f ms/frame %8.1f GFLOP/s ", 1e3 * seconds / (double)n,
+             1e-9 * speed);
+    bench_row(&(struct bench_row){.bench = "code2wav",
+                                  .device = device,
+                                  .value = seconds / sound,
+                                  .unit = "RTF",
+                                  .share = speed / peak,
+                                  .ceiling = "fma"},
+              more, "blocks of %zu frames", n);
 }
 
 int main(int argc, char **argv) {
@@ -75,11 +83,14 @@ int main(int argc, char **argv) {
     die_init("bench/code2wav");
     if (argc != 2)
         die(ERR_USAGE, "usage: code2wav MODEL");
-    run_init(&run, "cpu", 0, false);
     if (config_load(&config, argv[1], &e) || weights_open(&w, argv[1], &e))
         die_err(&e);
-    double peak = bench_fma_peak(run.cpu);
-    for (size_t n = 1; n <= 64; n *= 8)
-        bench(&run, &config.code2wav, w, n, peak);
+    for (int precise = 1; precise >= 0; precise--) {
+        run_init(&run, "cpu", 0, precise);
+        double peak = bench_fma_peak(run.cpu);
+        for (size_t n = 1; n <= 64; n *= 8)
+            bench(&run, &config.code2wav, w, n, peak);
+        run_free(&run);
+    }
     return 0;
 }

@@ -16,9 +16,16 @@ speed() {
     awk '{ printf "%.1f MB/s (%s)\n", 10 / $1, $0 }'
 }
 
+# row KIND PROGRAM "40.0 MB/s (..)": a line, and a row of the table.
+row() {
+    echo "tokenize, 10 MB of $1: $2 $3"
+    [ -z "${OMNI_BENCH_ROWS:-}" ] ||
+        printf 'tokenize\t10 MB of %s\t%s\t%s\tMB/s\t\t\n' "$1" "$2" "${3%% *}" >>"$OMNI_BENCH_ROWS"
+}
+
 for kind in prose mixed cjk; do
     "$python" tests/golden/tokenizer.py text $kind >"$tmp/text"
-    echo "tokenize, 10 MB of $kind: omni       $("$codec" "$tmp" -b <"$tmp/text" | speed)"
+    row $kind omni "$("$codec" "$tmp" -b <"$tmp/text" | speed)"
     "$python" -c 'import tokenizers' 2>/dev/null || continue
-    echo "tokenize, 10 MB of $kind: tokenizers $("$python" tests/golden/tokenizer.py bench "$tmp" <"$tmp/text" | speed)"
+    row $kind tokenizers "$("$python" tests/golden/tokenizer.py bench "$tmp" <"$tmp/text" | speed)"
 done

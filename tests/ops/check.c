@@ -4,6 +4,8 @@
 #include "common/base/clock.h"
 #include "common/base/die.h"
 #include "common/ops/cpu/kernels.h"
+#include "tests/bench/peak.h"
+#include "tests/bench/row.h"
 
 #include <math.h>
 #include <omp.h>
@@ -41,6 +43,10 @@ static void run_bench(struct check *c, const char *device, int threads, bool pre
                       void (*bench)(struct check *c)) {
     c->seed = 1;
     run_init(&c->run, device, threads, precise);
+    if (!c->run.gpu) {
+        c->bandwidth = bench_read_bandwidth(c->run.cpu);
+        c->peak = bench_fma_peak(c->run.cpu);
+    }
     bench(c);
     run_free(&c->run);
 }
@@ -253,9 +259,9 @@ void check_true(struct check *c, bool ok, const char *fmt, ...) {
 /* ---- timing ---- */
 
 struct check_copies check_copies(struct check *c, const struct tensor *w) {
-    const size_t enough = (size_t)256 << 20; /* larger than any GPU's cache */
+    const size_t enough = (size_t)256 << 20; /* larger than most caches */
     struct check_copies all = {.t = {*w}, .n = 1};
-    for (; c->run.gpu && all.n < CHECK_COPIES && all.n * tensor_bytes(w) < enough; all.n++)
+    for (; all.n < CHECK_COPIES && all.n * tensor_bytes(w) < enough; all.n++)
         all.t[all.n] = check_copy(c, w);
     check_on_all(c, all.t, all.n);
     return all;
@@ -265,12 +271,8 @@ const struct tensor *check_turn(struct check *c, struct check_copies *w) {
     return check_on(c, &w->t[w->next++ % w->n]);
 }
 
-/* With one thread only the time that it had a core counts: other programs disturb less. */
 static double seconds(const struct check *c) {
-    struct timespec t;
-    bool own = c->run.threads == 1 && !c->run.gpu;
-    clock_gettime(own ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return c->run.gpu ? clock_now() : bench_now();
 }
 
 /* `times` calls in one recording; the time of one of them, once the recording has run before. */
@@ -318,15 +320,31 @@ static double time_cpu(struct check *c, void (*work)(struct check *c, void *ctx)
     return best;
 }
 
+/* What part of the machine's ceiling a call of `seconds` reaches; no ceiling is known for a GPU. */
+static void measure(const struct check *c, struct bench_row *r, double bytes, double flop,
+                    double seconds) {
+    if (c->run.gpu)
+        return;
+    double read = bytes / c->bandwidth, fma = flop / c->peak;
+    r->share = fmax(read, fma) / seconds;
+    r->ceiling = read > fma ? "read" : "fma";
+}
+
 void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
                  double flop, const char *fmt, ...) {
-    double best = c->run.gpu ? time_gpu(c, work, ctx) : time_cpu(c, work, ctx);
+    char name[160], device[64], more[64];
     va_list ap;
     va_start(ap, fmt);
-    printf("%-10s %10.1f us %8.1f GB/s %8.1f GFLOP/s  ", backend(c), best * 1e6, bytes / best * 1e-9,
-           flop / best * 1e-9);
-    vprintf(fmt, ap);
-    putchar('\n');
+    vsnprintf(name, sizeof name, fmt, ap);
     va_end(ap);
-    fflush(stdout);
+    double best = c->run.gpu ? time_gpu(c, work, ctx) : time_cpu(c, work, ctx);
+    snprintf(device, sizeof device, "%s%s", backend(c), c->run.precise ? " precise" : "");
+    snprintf(more, sizeof more, "%8.1f GB/s %8.1f GFLOP/s ", bytes / best * 1e-9,
+             flop / best * 1e-9);
+    size_t op = strcspn(name, " ");
+    const char *rest = name[op] ? name + op + 1 : name + op;
+    name[op] = 0;
+    struct bench_row r = {.bench = name, .device = device, .value = best * 1e6, .unit = "us"};
+    measure(c, &r, bytes, flop, best);
+    bench_row(&r, more, "%s", rest);
 }

@@ -30,6 +30,7 @@ struct check {
     struct run run; /* CHECK_THREADS threads in tests, one a core in benchmarks */
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
+    double bandwidth, peak; /* of the CPU, for benchmarks: bytes/s, FLOP/s of multiply-adds */
     struct check_pair pairs[CHECK_PAIRS];
     size_t n_pairs;
     struct run_mark before_pairs;
@@ -83,8 +84,8 @@ void check_same(struct check *c, const struct tensor *a, const struct tensor *b,
 void check_true(struct check *c, bool ok, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Copies of weights that benchmarks on a GPU use in turn, so that they come from its memory and not
- * from its cache; on the CPU there is one. */
+/* Copies of weights that benchmarks use in turn, so that they come from memory and not from a
+ * cache. */
 enum { CHECK_COPIES = 64 };
 struct check_copies {
     struct tensor t[CHECK_COPIES];
@@ -94,10 +95,11 @@ struct check_copies check_copies(struct check *c, const struct tensor *w);
 /* The next copy, as an op takes it. */
 const struct tensor *check_turn(struct check *c, struct check_copies *w);
 
-/* Calls work(c, ctx) for about a third of a second and prints the best time of one call, and what
- * it makes of bytes (read and written) and flop; 0 leaves the column empty. Forgets RUN_STEP
- * tensors after each call. On a GPU many calls are recorded and replayed: it is the device's time
- * of one call in a chain of them, and work() may only call ops. */
+/* Calls work(c, ctx) for about a third of a second and prints the best time of one call, what it
+ * makes of bytes (read and written) and flop, and of the machine's bandwidth or multiply-adds,
+ * whichever is nearer; see tests/bench/row.h. fmt is the op and, behind a blank, the case. Forgets
+ * RUN_STEP tensors after each call. On a GPU many calls are recorded and replayed: it is the
+ * device's time of one call in a chain of them, and work() may only call ops. */
 void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
                  double flop, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
