@@ -1,6 +1,7 @@
 #include "common/weights/weights.h"
 
 #include "common/base/bf16.h"
+#include "common/weights/ahead.h"
 #include "common/weights/gguf_set.h"
 #include "common/weights/json_read.h"
 #include "common/weights/quant.h"
@@ -26,6 +27,7 @@ struct weights {
     size_t n_files;
     struct st_tensor *tensors; /* of all files, by name */
     size_t n_tensors;
+    struct ahead asking;
     size_t ahead, most_ahead; /* bytes asked for in advance, and how many may be */
 };
 
@@ -179,6 +181,7 @@ static size_t memory_for_read_ahead(void) {
 int weights_open(struct weights **out, const char *path, struct err *e) {
     struct weights *w = arena_xrealloc(NULL, 1, sizeof *w);
     *w = (struct weights){.most_ahead = memory_for_read_ahead()};
+    ahead_init(&w->asking);
     if (open_files(w, path, e)) {
         weights_close(w);
         w = NULL;
@@ -190,6 +193,7 @@ int weights_open(struct weights **out, const char *path, struct err *e) {
 void weights_close(struct weights *w) {
     if (!w)
         return;
+    ahead_stop(&w->asking);
     for (size_t i = 0; i < w->n_files; i++)
         st_close(&w->files[i]);
     gguf_set_close(&w->set);
@@ -288,13 +292,11 @@ static void copy_askew(struct weights *w, struct tensor *t) {
 }
 
 static void ask_for(struct weights *w, const struct tensor *t) {
-    size_t bytes = tensor_bytes(t), page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t bytes = tensor_bytes(t);
     if (bytes > w->most_ahead - w->ahead)
         return;
     w->ahead += bytes;
-    uintptr_t begin = (uintptr_t)t->data / page * page;
-    /* Advice only: without it the pages come in on demand. */
-    madvise((void *)begin, (uintptr_t)t->data + bytes - begin, MADV_WILLNEED);
+    ahead_ask(&w->asking, t->data, bytes);
 }
 
 /* Quantised weights for those who want numbers. */
