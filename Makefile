@@ -78,7 +78,7 @@ $(library_obj): | $(B)/shaders/programs.h
 $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
-$(filter $(B)/tests/ops/%,$(test_bins)): $(B)/tests/ops/check.o
+$(filter $(B)/tests/ops/%,$(test_bins)): $(B)/tests/ops/check.o $(B)/tests/bench/stream.o
 
 $(B)/tests/bench/gpu: $(B)/tests/bench/stream.o
 

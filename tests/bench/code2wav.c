@@ -1,5 +1,5 @@
-/* code2wav MODEL: how fast omni-code2wav's model is, in blocks of 8 frames as it streams and in
- * others, beside what the machine's multipliers could do. */
+/* code2wav MODEL [DEVICE]: how fast omni-code2wav's model is, in blocks of 8 frames as it streams
+ * and in others, beside what the machine's multipliers could do. */
 #include "tools/code2wav.h"
 #include "common/base/die.h"
 #include "tests/bench/peak.h"
@@ -44,6 +44,7 @@ static double time_block(struct code2wav *v, const int32_t *codes, size_t n) {
     do {
         double start = bench_now();
         code2wav_push(v, codes, n);
+        run_wait(v->run);
         /* The first ones look back on little. */
         best = v->n_frames > v->config->text.window ? fmin(best, bench_now() - start) : best;
     } while (bench_now() < end || best == INFINITY);
@@ -63,14 +64,15 @@ static void bench(struct run *run, const struct config_code2wav *c, struct weigh
     double sound = (double)(n * c->factor) / (double)c->sample_rate;
     double speed = flop_per_frame(&v) * (double)n / seconds;
     char device[64], more[64];
-    snprintf(device, sizeof device, "%s%s", run_device(run), run->precise ? " precise" : "");
+    snprintf(device, sizeof device, "%s%s", run->gpu ? "vulkan" : run_device(run),
+             run->precise ? " precise" : "");
     snprintf(more, sizeof more, "%8.2f ms/frame %8.1f GFLOP/s ", 1e3 * seconds / (double)n,
              1e-9 * speed);
     bench_row(&(struct bench_row){.bench = "code2wav",
                                   .device = device,
                                   .value = seconds / sound,
                                   .unit = "RTF",
-                                  .share = speed / peak,
+                                  .share = peak > 0 ? speed / peak : 0,
                                   .ceiling = "fma"},
               more, "blocks of %zu frames", n);
 }
@@ -81,13 +83,13 @@ int main(int argc, char **argv) {
     struct weights *w;
     struct err e = {.code = 0};
     die_init("bench/code2wav");
-    if (argc != 2)
-        die(ERR_USAGE, "usage: code2wav MODEL");
+    if (argc != 2 && argc != 3)
+        die(ERR_USAGE, "usage: code2wav MODEL [DEVICE]");
     if (config_load(&config, argv[1], &e) || weights_open(&w, argv[1], &e))
         die_err(&e);
     for (int precise = 1; precise >= 0; precise--) {
-        run_init(&run, "cpu", 0, precise);
-        double peak = bench_fma_peak(run.cpu);
+        run_init(&run, argc > 2 ? argv[2] : "cpu", 0, precise);
+        double peak = run.gpu ? 0 : bench_fma_peak(run.cpu);
         for (size_t n = 1; n <= 64; n *= 8)
             bench(&run, &config.code2wav, w, n, peak);
         run_free(&run);

@@ -34,20 +34,21 @@ static void bench(struct run *run, const struct config_audio *c, struct weights 
                               encoder_rows(c, FRAMES) * c->output_dim * sizeof *rows);
     for (size_t i = 0; i < FRAMES * c->n_mels; i++)
         mel[i] = (float)(i * 7919 % 1000) * 1e-3F;
-    double best = INFINITY, peak = bench_fma_peak(run->cpu);
+    double best = INFINITY, peak = run->gpu ? 0 : bench_fma_peak(run->cpu);
     for (int round = 0; round < ROUNDS; round++) {
         double start = bench_now();
         encoder_run(&enc, mel, FRAMES, FRAMES, rows);
         best = fmin(best, bench_now() - start);
     }
     char device[64], more[64];
-    snprintf(device, sizeof device, "%s%s", run_device(run), run->precise ? " precise" : "");
+    snprintf(device, sizeof device, "%s%s", run->gpu ? "vulkan" : run_device(run),
+             run->precise ? " precise" : "");
     snprintf(more, sizeof more, "RTF %.3f %8.1f GFLOP/s ", best / 30, 1e-9 * flop_of(&enc) / best);
     bench_row(&(struct bench_row){.bench = "audio encoder",
                                   .device = device,
                                   .value = best,
                                   .unit = "s",
-                                  .share = flop_of(&enc) / best / peak,
+                                  .share = peak > 0 ? flop_of(&enc) / best / peak : 0,
                                   .ceiling = "fma"},
               more, "30 s clip");
 }
@@ -58,12 +59,12 @@ int main(int argc, char **argv) {
     struct weights *w;
     struct err e = {.code = 0};
     die_init("bench/encode_audio");
-    if (argc != 2)
-        die(ERR_USAGE, "usage: encode_audio MODEL");
+    if (argc != 2 && argc != 3)
+        die(ERR_USAGE, "usage: encode_audio MODEL [DEVICE]");
     if (config_load(&config, argv[1], &e) || weights_open(&w, argv[1], &e))
         die_err(&e);
     for (int precise = 1; precise >= 0; precise--) {
-        run_init(&run, "cpu", 0, precise);
+        run_init(&run, argc > 2 ? argv[2] : "cpu", 0, precise);
         bench(&run, &config.audio, w);
         run_free(&run);
     }

@@ -2,10 +2,11 @@
  * after another and side by side, the way there and back. usage: gpu [N [FILE]]: device N of the
  * list, FILE to upload from. */
 #include "common/gpu/gpu.h"
-#include "common/base/clock.h"
 #include "common/base/die.h"
 #include "shaders/add.h"
 #include "shaders/programs.h"
+#include "tests/bench/gpu_peak.h"
+#include "tests/bench/row.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -16,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const struct gpu_program shader_stream;
-
 enum { REPEAT = 20 };
 
 struct bench {
@@ -27,8 +26,9 @@ struct bench {
 };
 
 static void say(const char *what, double value, const char *unit) {
-    printf("%-58s %10.2f %s\n", what, value, unit);
-    fflush(stdout);
+    bench_row(
+        &(struct bench_row){.bench = "device", .device = "vulkan", .value = value, .unit = unit},
+        "", "%s", what);
 }
 
 /* The best time of work(b), which waits for the device by itself. */
@@ -60,34 +60,6 @@ static double recorded(struct bench *b, void (*work)(struct bench *b, int i), in
         best = fmin(best, clock_now() - start);
     }
     return best / times;
-}
-
-/* ---- bandwidth ---- */
-
-enum { THREADS = 256, GROUPS = 2048, READ_BYTES = 1 << 30 };
-
-static void read_all(struct bench *b, int i) {
-    const struct {
-        uint64_t dst, src;
-        uint32_t n;
-    } args = {b->y, b->x, READ_BYTES / 16};
-    (void)i;
-    gpu_dispatch(b->gpu, &(struct gpu_dispatch){.program = &shader_stream,
-                                                .args = &args,
-                                                .args_size = 20,
-                                                .groups = {GROUPS, 1, 1},
-                                                .reads = {{b->x, READ_BYTES}},
-                                                .n_reads = 1});
-}
-
-static void bandwidth(struct bench *b) {
-    struct gpu_arena_mark mark = gpu_mark(&b->memory);
-    b->x = gpu_alloc(b->gpu, &b->memory, READ_BYTES);
-    b->y = gpu_alloc(b->gpu, &b->memory, 4);
-    gpu_fill(b->gpu, b->x, READ_BYTES);
-    double seconds = recorded(b, read_all, gpu_info(b->gpu)->hardware ? 8 : 1);
-    say("memory read by a streaming kernel, 1 GiB", 1e-9 * READ_BYTES / seconds, "GB/s");
-    gpu_release(&b->memory, mark);
 }
 
 /* ---- dispatches ---- */
@@ -198,7 +170,11 @@ int main(int argc, char **argv) {
         die_err(&e);
     printf("%s, %s\n", gpu_info(b.gpu)->name, gpu_info(b.gpu)->driver);
     say("opening the device", 1e3 * (clock_now() - start), "ms");
-    bandwidth(&b);
+    bench_row(&(struct bench_row){.bench = "ceiling",
+                                  .device = "vulkan",
+                                  .value = 1e-9 * bench_gpu_read(b.gpu),
+                                  .unit = "GB/s"},
+              "", "read");
     dispatches(&b);
     transfers(&b);
     if (argc > 2)

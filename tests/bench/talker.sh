@@ -40,5 +40,5 @@ END
 "$build/omni-talker" -m "$tmp/model" -v -n 50 "$@" <"$tmp/in" 2>"$tmp/said" >/dev/null
 cat "$tmp/said"
 [ -z "${OMNI_BENCH_ROWS:-}" ] || sed -n \
-    's,.* \([0-9.]*\) frames/s\, RTF \([0-9.]*\)$,talker\t41 rows then 50 frames\tcpu\t\1\tframes/s\t\t\
-talker\t41 rows then 50 frames\tcpu\t\2\tRTF\t\t,p' "$tmp/said" >>"$OMNI_BENCH_ROWS"
+    's,.* \([0-9.]*\) frames/s\, RTF \([0-9.]*\)$,talker\t41 rows then 50 frames\t'"${OMNI_DEVICE:-cpu}"'\t\1\tframes/s\t\t\
+talker\t41 rows then 50 frames\t'"${OMNI_DEVICE:-cpu}"'\t\2\tRTF\t\t,p' "$tmp/said" >>"$OMNI_BENCH_ROWS"

@@ -30,7 +30,7 @@ struct check {
     struct run run; /* CHECK_THREADS threads in tests, one a core in benchmarks */
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
-    double bandwidth, peak; /* of the CPU, for benchmarks: bytes/s, FLOP/s of multiply-adds */
+    double bandwidth, peak; /* for benchmarks: bytes/s; FLOP/s of multiply-adds of the CPU */
     struct check_pair pairs[CHECK_PAIRS];
     size_t n_pairs;
     struct run_mark before_pairs;
