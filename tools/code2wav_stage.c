@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/die.h"
+#include "tools/model.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,13 +25,8 @@ static void on_sound(void *ctx, const float *samples, size_t n) {
 
 void code2wav_stage_load(struct code2wav_stage *t, const char *dir, size_t chunk, bool compat) {
     struct err e = {.code = 0};
-    config_load(&t->config, dir, &e);
-    check(&e);
-    if (!t->config.has_talker)
-        die(ERR_CONFIG, "%s: the model has no code2wav", dir);
-    if (!weights_open(&t->weights, dir, &e) &&
-        !weights_need(t->weights, "code2wav.code_embedding.weight", "code2wav", &e))
-        code2wav_load(&t->net, &t->run, &t->config.code2wav, t->weights, chunk, &e);
+    model_open(&t->config, &t->weights, dir, MODEL_CODE2WAV);
+    code2wav_load(&t->net, &t->run, &t->config.code2wav, t->weights, chunk, &e);
     check(&e);
     code2wav_rehearse(&t->net);
     vocoder_init(&t->vocoder, &t->net, chunk, compat);

@@ -1,6 +1,7 @@
 /* omni-codepred: the talker's hidden states to residual codes, see omni-codepred(1). */
 #include "common/base/die.h"
 #include "tools/codepred_turn.h"
+#include "tools/model.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,12 +40,7 @@ int main(int argc, char **argv) {
     struct err e = {.code = 0};
     stage_open(&stage, &o, STDIN_FILENO, STDOUT_FILENO);
     run_init(&run, o.device, o.threads, o.precise);
-    if (config_load(&config, opt_model(&o), &e) || weights_open(&w, o.model, &e))
-        die_err(&e);
-    if (!config.has_talker)
-        die(ERR_CONFIG, "%s: the model has no talker", o.model);
-    if (weights_need(w, "talker.code_predictor.model.norm.weight", "code predictor", &e))
-        die_err(&e);
+    model_open(&config, &w, opt_model(&o), MODEL_CODEPRED);
     stage_begin(&stage, &config);
     if (codepred_turn_create(&t, &stage, &run, &config, w, &e))
         die_err(&e);

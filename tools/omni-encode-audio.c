@@ -1,6 +1,7 @@
 /* omni-encode-audio: sound files to audio_embeds, see omni-encode-audio(1). */
 #include "common/base/die.h"
 #include "tools/encode_audio_turn.h"
+#include "tools/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,13 +36,8 @@ static void load(struct tool *t, const struct opt *o) {
     struct err e = {.code = 0};
     struct weights *w;
     run_init(&t->run, o->device, o->threads, o->precise);
-    if (config_load(&t->config, opt_model(o), &e))
-        die_err(&e);
-    if (!t->config.has_audio)
-        die(ERR_CONFIG, "%s: the model has no audio encoder", o->model);
-    if (weights_open(&w, o->model, &e) ||
-        weights_need(w, "thinker.audio_tower.ln_post.weight", "audio encoder", &e) ||
-        encoder_create(&t->encoder, &t->run, &t->config.audio, w, &e))
+    model_open(&t->config, &w, opt_model(o), MODEL_AUDIO);
+    if (encoder_create(&t->encoder, &t->run, &t->config.audio, w, &e))
         die_err(&e);
     encoder_rehearse(&t->encoder);
 }

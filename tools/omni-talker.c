@@ -1,5 +1,6 @@
 /* omni-talker: what the thinker says to frames of codes, see omni-talker(1). */
 #include "common/base/die.h"
+#include "tools/model.h"
 #include "tools/speech.h"
 
 #include <inttypes.h>
@@ -113,15 +114,9 @@ int main(int argc, char **argv) {
     struct run run;
     struct config config;
     struct weights *w;
-    struct err e = {.code = 0};
     stage_open(&stage, &o, STDIN_FILENO, STDOUT_FILENO);
     run_init(&run, o.device, o.threads, o.precise);
-    if (config_load(&config, opt_model(&o), &e) || weights_open(&w, o.model, &e))
-        die_err(&e);
-    if (!config.has_talker)
-        die(ERR_CONFIG, "%s: the model has no talker", o.model);
-    if (weights_need(w, "talker.model.norm.weight", "talker", &e))
-        die_err(&e);
+    model_open(&config, &w, opt_model(&o), MODEL_TALKER);
     s.stage = &stage;
     s.config = &config;
     set_options(&s, &f, &o);

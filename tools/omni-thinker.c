@@ -1,5 +1,6 @@
 /* omni-thinker: prompts to tokens, text and what the talker listens to, see omni-thinker(1). */
 #include "common/base/die.h"
+#include "tools/model.h"
 #include "tools/thinker_turn.h"
 
 #include <limits.h>
@@ -59,12 +60,9 @@ static void load(struct tool *t) {
     struct err e = {.code = 0};
     const char *model = opt_model(&t->opt);
     run_init(&t->run, t->opt.device, t->opt.threads, t->opt.precise);
-    if (config_load(&t->config, model, &e))
-        die_err(&e);
+    model_open(&t->config, &t->weights, model, MODEL_THINKER);
     struct sampling s = default_sampling(t);
-    if (weights_open(&t->weights, model, &e) ||
-        weights_need(t->weights, "thinker.model.embed_tokens.weight", "thinker", &e) ||
-        thinker_open(&t->thinker, &t->run, &t->config, t->weights, context_size(t), &e))
+    if (thinker_open(&t->thinker, &t->run, &t->config, t->weights, context_size(t), &e))
         die_err(&e);
     thinker_turn_init(&t->turn, &t->stage, &t->thinker, model, &s, opt_seed(&t->opt, 0));
 }

@@ -46,14 +46,20 @@ static _Noreturn void leave(int code, const char *text) {
     _exit(code);
 }
 
-void die(int code, const char *fmt, ...) {
+/* One line of what fmt makes. */
+static struct err line_of(const char *fmt, va_list ap) {
     struct err e = {.code = 0};
     char text[sizeof e.text];
+    vsnprintf(text, sizeof text, fmt, ap);
+    err_set(&e, ERR_SOFTWARE, "%s", text);
+    return e;
+}
+
+void die(int code, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    struct err e = line_of(fmt, ap);
     va_end(ap);
-    err_set(&e, code, "%s", text);
     leave(code, e.text);
 }
 
@@ -62,12 +68,9 @@ void die_err(const struct err *e) {
 }
 
 void die_warn(const char *fmt, ...) {
-    struct err e = {.code = 0};
-    char text[sizeof e.text];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    struct err e = line_of(fmt, ap);
     va_end(ap);
-    err_set(&e, ERR_SOFTWARE, "%s", text);
     say(e.text);
 }
