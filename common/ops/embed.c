@@ -3,6 +3,8 @@
 #include "common/ops/row.h"
 #include "shaders/programs.h"
 
+#include <string.h>
+
 static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *table,
                      const struct tensor *ids) {
     size_t rows = tensor_count(ids), width = tensor_row(table);
@@ -23,7 +25,7 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
 void op_embed(struct run *run, const struct tensor *dst, const struct tensor *table,
               const struct tensor *ids) {
     size_t n_rows = tensor_count(ids), width = tensor_row(table);
-    assert(dst->dtype == TENSOR_F32 && row_is_weight(table) && ids->dtype == TENSOR_I32);
+    assert(dst->dtype == TENSOR_F32 && row_is_matrix(table) && ids->dtype == TENSOR_I32);
     assert(tensor_count(dst) == n_rows * width);
     if (run->gpu) {
         dispatch(run, dst, table, ids);
@@ -33,7 +35,9 @@ void op_embed(struct run *run, const struct tensor *dst, const struct tensor *ta
         float *y = tensor_f32(dst) + t * width;
         int32_t id = tensor_i32(ids)[t];
         assert(id < 0 || (size_t)id < table->shape[0]);
-        for (size_t d = 0; d < width; d++)
-            y[d] = id < 0 ? 0 : row_weight(table, (size_t)id * width + d);
+        if (id < 0)
+            memset(y, 0, width * sizeof *y);
+        else
+            row_numbers(y, table, (size_t)id);
     }
 }

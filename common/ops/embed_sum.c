@@ -28,15 +28,16 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                                            .writes = {dst}});
 }
 
-/* dst = sum over g of tables[g][code[g]], scaled. */
-static void sum_row(float *dst, const struct tensor *tables, const int32_t *code, size_t n_tables,
-                    size_t width, float scale) {
+/* dst = sum over g of tables[g][code[g]], scaled; row is scratch. */
+static void sum_row(float *dst, float *row, const struct tensor *tables, const int32_t *code,
+                    size_t n_tables, size_t width, float scale) {
     for (size_t d = 0; d < width; d++)
         dst[d] = 0;
     for (size_t g = 0; g < n_tables; g++) {
         assert(code[g] >= 0 && (size_t)code[g] < tables[g].shape[0]);
+        row_numbers(row, &tables[g], (size_t)code[g]);
         for (size_t d = 0; d < width; d++)
-            dst[d] += row_weight(&tables[g], (size_t)code[g] * width + d);
+            dst[d] += row[d];
     }
     for (size_t d = 0; d < width; d++)
         dst[d] *= scale;
@@ -47,10 +48,15 @@ void op_embed_sum(struct run *run, const struct tensor *dst, const struct tensor
     size_t n_rows = codes->shape[0], n_tables = tensor_row(codes), width = tensor_row(dst);
     assert(dst->dtype == TENSOR_F32 && codes->dtype == TENSOR_I32 && dst->shape[0] == n_rows);
     for (size_t g = 0; g < n_tables; g++)
-        assert(row_is_weight(&tables[g]) && tensor_row(&tables[g]) == width);
+        assert(row_is_matrix(&tables[g]) && tensor_row(&tables[g]) == width);
     for (size_t g = 0; run->gpu && g < n_tables; g += EMBED_SUM_TABLES)
         dispatch(run, dst, tables, codes, scale, g);
-    for (size_t t = 0; !run->gpu && t < n_rows; t++)
-        sum_row(tensor_f32(dst) + t * width, tables, tensor_i32(codes) + t * n_tables, n_tables,
-                width, scale);
+    if (run->gpu)
+        return;
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    float *row = arena_alloc(&run->memory[RUN_STEP], width * sizeof *row);
+    for (size_t t = 0; t < n_rows; t++)
+        sum_row(tensor_f32(dst) + t * width, row, tables, tensor_i32(codes) + t * n_tables,
+                n_tables, width, scale);
+    run_release(run, RUN_STEP, mark);
 }

@@ -31,6 +31,8 @@ struct moe {
     /* For the sorted rows of the wave: */
     size_t first;                           /* the first of them */
     float *sorted_x, *gate, *up, *sorted_y; /* [.., width], [.., inner] twice, [.., width] */
+    char *rounded_x, *rounded_h;            /* as int8 where product_rounds(), else NULL: of
+                                             * sorted_x, and of gate once silu(gate) * up */
     char *scratch;                          /* one of product_scratch() for each thread */
 };
 
@@ -47,14 +49,16 @@ static void sort_rows(struct moe *m) {
     m->start[0] = 0;
 }
 
-/* Outputs [n, n + STEP_OUTS) of y = w x for `rows` rows. */
-static void multiply(const struct moe *m, float *y, const float *x, const struct tensor *w,
-                     size_t rows, size_t n) {
+/* Outputs [n, n + STEP_OUTS) of y = w x for `rows` rows; rounded: x as int8 from row `at` on. */
+static void multiply(const struct moe *m, float *y, const float *x, const char *rounded, size_t at,
+                     const struct tensor *w, size_t rows, size_t n) {
     size_t outs = w->shape[0], width = w->shape[1];
     struct tensor dst = tensor_2d(TENSOR_F32, y, rows, outs);
     struct tensor src = tensor_2d(TENSOR_F32, (float *)x, rows, width);
     struct product p = {
         .dst = &dst, .x = &src, .w = w, .rows = rows, .outs = outs, .taps = 1, .width = width};
+    if (rounded && product_rounds(m->run, w))
+        p.rounded = rounded + at * product_rounded_bytes(width);
     void *scratch = m->scratch + (size_t)omp_get_thread_num() * product_scratch(m->run);
     product_part(m->run, &p, n, outs - n < STEP_OUTS ? outs - n : STEP_OUTS, scratch);
 }
@@ -64,26 +68,35 @@ static void expand(const struct moe *m, size_t e, size_t n) {
     size_t at = m->start[e] - m->first, rows = m->start[e + 1] - m->start[e];
     const float *x = m->rows == 1 ? m->x : m->sorted_x + at * m->width;
     float *gate = m->gate + at * m->inner, *up = m->up + at * m->inner;
-    multiply(m, gate, x, &m->w->gate[e], rows, n);
-    multiply(m, up, x, &m->w->up[e], rows, n);
+    multiply(m, gate, x, m->rounded_x, at, &m->w->gate[e], rows, n);
+    multiply(m, up, x, m->rounded_x, at, &m->w->up[e], rows, n);
     size_t outs = m->inner - n < STEP_OUTS ? m->inner - n : STEP_OUTS;
-    for (size_t i = n; i < rows * m->inner; i += m->inner)
-        m->run->cpu->silu_mul(gate + i, gate + i, up + i, outs);
+    for (size_t i = 0; i < rows; i++) {
+        float *row = gate + i * m->inner;
+        m->run->cpu->silu_mul(row + n, row + n, up + i * m->inner + n, outs);
+        if (m->rounded_h)
+            product_round(m->run, m->rounded_h + (at + i) * product_rounded_bytes(m->inner), row,
+                          m->inner, n, outs);
+    }
 }
 
 /* Outputs [n, n + STEP_OUTS) of the rows of expert e. */
 static void contract(const struct moe *m, size_t e, size_t n) {
     size_t at = m->start[e] - m->first;
-    multiply(m, m->sorted_y + at * m->width, m->gate + at * m->inner, &m->w->down[e],
-             m->start[e + 1] - m->start[e], n);
+    multiply(m, m->sorted_y + at * m->width, m->gate + at * m->inner, m->rounded_h, at,
+             &m->w->down[e], m->start[e + 1] - m->start[e], n);
 }
 
 /* Copies choice i's row of x to its place, if its expert is in [e, end). */
 static void gather(const struct moe *m, size_t i, size_t e, size_t end) {
-    size_t expert = (size_t)m->experts[i];
-    if (expert >= e && expert < end)
-        memcpy(m->sorted_x + (m->place[i] - m->first) * m->width, m->x + i / m->k * m->width,
-               m->width * sizeof *m->x);
+    size_t expert = (size_t)m->experts[i], at = m->place[i] - m->first;
+    if (expert < e || expert >= end)
+        return;
+    const float *x = m->x + i / m->k * m->width;
+    memcpy(m->sorted_x + at * m->width, x, m->width * sizeof *m->x);
+    if (m->rounded_x)
+        product_round(m->run, m->rounded_x + at * product_rounded_bytes(m->width), x, m->width, 0,
+                      m->width);
 }
 
 /* Adds to row t what the experts [e, end) made of it. */
@@ -103,7 +116,7 @@ static void wave(const struct moe *m, size_t e, size_t end, const size_t *active
     bool parallel = pairs * m->width * m->inner >= PARALLEL_WORK;
 #pragma omp parallel num_threads(m->run->threads) if (parallel)
     {
-        if (m->rows > 1) {
+        if (m->rows > 1 || m->rounded_x) {
 #pragma omp for
             for (size_t i = 0; i < m->rows * m->k; i++)
                 gather(m, i, e, end);
@@ -152,6 +165,10 @@ static void run_cpu(struct run *run, struct moe *m) {
     m->sorted_y = floats(run, most * m->width);
     m->gate = floats(run, most * m->inner);
     m->up = floats(run, most * m->inner);
+    if (product_rounds(run, &m->w->gate[0]) || product_rounds(run, &m->w->up[0]))
+        m->rounded_x = zeros(run, most, product_rounded_bytes(m->width));
+    if (product_rounds(run, &m->w->down[0]))
+        m->rounded_h = zeros(run, most, product_rounded_bytes(m->inner));
     m->scratch = arena_alloc(&run->memory[RUN_STEP], (size_t)run->threads * product_scratch(run));
     sort_rows(m);
     waves(m, zeros(run, m->w->n, sizeof(size_t)));

@@ -47,7 +47,7 @@ void op_norm_gated(struct run *run, const struct tensor *dst, const struct tenso
                    const struct tensor *norm, float eps, const struct tensor *gate,
                    const struct tensor *up) {
     size_t width = tensor_count(norm), rows = tensor_count(x) / width, outs = gate->shape[0];
-    assert(row_is_weight(norm) && row_is_weight(gate) && row_is_weight(up));
+    assert(row_is_weight(norm) && row_is_matrix(gate) && row_is_matrix(up));
     assert(x->dtype == TENSOR_F32 && dst->dtype == TENSOR_F32);
     assert(tensor_row(gate) == width && tensor_row(up) == width && up->shape[0] == outs);
     assert(tensor_count(x) == rows * width && tensor_count(dst) == rows * outs);

@@ -49,7 +49,7 @@ void op_norm_linears(struct run *run, const struct op_projection *p, size_t n,
     bool alike = true;
     assert(n >= 1 && n <= OP_PROJECTIONS && row_is_weight(norm) && x->dtype == TENSOR_F32);
     for (size_t i = 0; i < n; i++) {
-        assert(row_is_weight(p[i].w) && tensor_row(p[i].w) == width);
+        assert(row_is_matrix(p[i].w) && tensor_row(p[i].w) == width);
         assert(tensor_count(p[i].dst) == rows * p[i].w->shape[0]);
         alike = alike && p[i].w->dtype == p[0].w->dtype;
     }

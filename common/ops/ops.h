@@ -1,11 +1,14 @@
 /* ops: the catalogue. One function an op, one file an op (common/ops/<op>.c); ops.def lists them.
  *
  * Conventions. Activations are f32, row-major, outermost dimension first: [T, D] is T rows of D.
- * Weights are f32 or bf16 as stored and are widened exactly; accumulation is f32 (or wider). dst is
- * written whole unless the name says _add. dst may be the same memory as x only where it says "in
- * place". Shapes are the caller's duty and are asserted: they come from the model, whose loader has
- * checked them. `const struct tensor *b` that may be absent is NULL. Results do not depend on the
- * number of threads, and row t of a result does not depend on the other rows' values. */
+ * Weights are f32 or bf16 as stored and are widened exactly; accumulation is f32 (or wider). The
+ * matrices of products (linear, linear_add, norm_linears, norm_gated, moe, moe_add) and tables of
+ * embeddings may also be quantised (common/weights/quant.h) with rows of whole blocks; unless the
+ * run is precise, few rows of x are then rounded to int8, each 32 numbers with their own scale. dst
+ * is written whole unless the name says _add. dst may be the same memory as x only where it says
+ * "in place". Shapes are the caller's duty and are asserted: they come from the model, whose loader
+ * has checked them. `const struct tensor *b` that may be absent is NULL. Results do not depend on
+ * the number of threads, and row t of a result does not depend on the other rows' values. */
 #ifndef OPS_OPS_H
 #define OPS_OPS_H
 

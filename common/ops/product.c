@@ -55,9 +55,8 @@ static bool is_dense(const struct product *p) {
     return p->taps == 1 || p->dilation == 1;
 }
 
-/* Rows [t, t + rows) and outputs [n, n + outs) of a dense product. */
-static void few(const struct run *run, const struct product *p, const float *bias, size_t t,
-                size_t rows, size_t n, size_t outs) {
+static void few_plain(const struct run *run, const struct product *p, size_t t, size_t rows,
+                      size_t n, size_t outs) {
     size_t width = p->taps * p->width;
     struct cpu_dots d = {.x = tensor_f32(p->x) + t * p->width,
                          .y = tensor_f32(p->dst) + t * p->outs + n,
@@ -73,8 +72,18 @@ static void few(const struct run *run, const struct product *p, const float *bia
         run->cpu->dots_bf16(&d);
     else
         run->cpu->dots_f32(&d);
+}
+
+/* Rows [t, t + rows) and outputs [n, n + outs) of a dense product. */
+static void few(const struct run *run, const struct product *p, const float *bias, size_t t,
+                size_t rows, size_t n, size_t outs) {
+    float *y = tensor_f32(p->dst) + t * p->outs + n;
+    if (tensor_is_quantised(p->w->dtype))
+        product_few_quant(run, p, t, rows, n, outs);
+    else
+        few_plain(run, p, t, rows, n, outs);
     for (size_t i = 0; bias && i < rows; i++)
-        run->cpu->finish(d.y + i * p->outs, bias + n, outs, p->act);
+        run->cpu->finish(y + i * p->outs, bias + n, outs, p->act);
 }
 
 /* Rows [t, t + rows) and outputs [n, n + outs); n is a multiple of gemm_outs. */
@@ -82,6 +91,7 @@ static void many(const struct run *run, const struct product *p, const float *bi
                  size_t rows, size_t n, size_t outs, void *scratch) {
     struct cpu_gemm g = {.x = tensor_f32(p->x),
                          .w = p->w->data,
+                         .dtype = p->w->dtype,
                          .y = tensor_f32(p->dst),
                          .bias = bias,
                          .outs = p->outs,
@@ -92,6 +102,10 @@ static void many(const struct run *run, const struct product *p, const float *bi
                          .add = p->add};
     if (is_rounded(run, p))
         run->cpu->gemm_pairs(&g, t, rows, n, outs, scratch);
+    else if (product_rounds(run, p->w) && run->cpu->gemm_quant_pairs)
+        run->cpu->gemm_quant_pairs(&g, t, rows, n, outs, scratch);
+    else if (tensor_is_quantised(p->w->dtype))
+        run->cpu->gemm_quant(&g, t, rows, n, outs, scratch);
     else if (p->w->dtype == TENSOR_BF16)
         run->cpu->gemm_bf16(&g, t, rows, n, outs, scratch);
     else
@@ -139,8 +153,29 @@ static void run_many(struct run *run, const struct product *p, const float *bias
     }
 }
 
+/* All rows of x as int8. */
+static const char *round_all(struct run *run, const struct product *p) {
+    size_t bytes = product_rounded_bytes(p->width);
+    char *rounded = arena_alloc(&run->memory[RUN_STEP], p->rows * bytes);
+#pragma omp parallel for if (p->rows * p->width >= PARALLEL_WORK)
+    for (size_t t = 0; t < p->rows; t++)
+        product_round(run, rounded + t * bytes, tensor_f32(p->x) + t * p->width, p->width, 0,
+                      p->width);
+    return rounded;
+}
+
+static void run_dense(struct run *run, const struct product *p, const float *bias) {
+    struct product own = *p;
+    if (product_rounds(run, p->w))
+        own.rounded = round_all(run, p);
+    if (has_few_rows(run, p))
+        run_few_rows(run, &own, bias);
+    else
+        run_few_outs(run, &own, bias);
+}
+
 void product_run(struct run *run, const struct product *p) {
-    assert(row_is_weight(p->w) && (!p->b || row_is_weight(p->b)));
+    assert(row_is_matrix(p->w) && (!p->b || row_is_weight(p->b)));
     assert(p->x->dtype == TENSOR_F32 && p->dst->dtype == TENSOR_F32);
     assert(!p->add || p->act == OP_NONE);
     if (run->gpu) {
@@ -149,10 +184,8 @@ void product_run(struct run *run, const struct product *p) {
     }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *bias = bias_of(run, p);
-    if (is_dense(p) && has_few_rows(run, p))
-        run_few_rows(run, p, bias);
-    else if (is_dense(p) && p->outs < FEW_OUTS)
-        run_few_outs(run, p, bias);
+    if (is_dense(p) && (has_few_rows(run, p) || p->outs < FEW_OUTS))
+        run_dense(run, p, bias);
     else
         run_many(run, p, bias);
     arena_release(&run->memory[RUN_STEP], mark);

@@ -4,7 +4,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/bf16.h"
-#include "common/wire/tensor.h"
+#include "common/weights/quant.h"
 
 #include <assert.h>
 
@@ -30,6 +30,17 @@ static inline const float *row_widen(struct arena *scratch, const struct tensor 
     for (size_t i = 0; i < n; i++)
         wide[i] = row_weight(w, i);
     return wide;
+}
+
+/* Row `row` of a table of any type that weights have, as f32. */
+static inline void row_numbers(float *y, const struct tensor *w, size_t row) {
+    struct tensor one = tensor_rows(w, row, 1);
+    quant_widen(y, one.data, w->dtype, tensor_row(w));
+}
+
+/* A matrix of weights: as row_is_weight(), or quantised. */
+static inline bool row_is_matrix(const struct tensor *w) {
+    return w->dtype == TENSOR_F32 || w->dtype == TENSOR_BF16 || tensor_is_quantised(w->dtype);
 }
 
 static inline bool row_is_weight(const struct tensor *w) {

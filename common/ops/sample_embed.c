@@ -4,7 +4,7 @@
 void op_sample_embed(struct run *run, const struct tensor *token, const struct tensor *logits,
                      const struct tensor *sampler, const struct tensor *seen, uint32_t codebook,
                      const struct tensor *dst, const struct tensor *table) {
-    assert(row_is_weight(table) && table->shape[0] >= tensor_count(logits));
+    assert(row_is_matrix(table) && table->shape[0] >= tensor_count(logits));
     assert(dst->dtype == TENSOR_F32 && tensor_count(dst) == tensor_row(table));
     if (run->gpu) {
         struct sample_job j = {.token = token,

@@ -108,9 +108,10 @@ static inline void quant_widen_q6_k(float *y, const struct quant_q6_k *b) {
     float d = bf16_half_to_f32(b->d);
     for (size_t j = 0; j < 8; j++) {
         const uint8_t *low = b->low + j / 4 * 64 + j % 2 * 32, *high = b->high + j / 4 * 32;
+        float scale[2] = {d * b->scales[2 * j], d * b->scales[2 * j + 1]};
         for (size_t i = 0; i < 32; i++) {
             int q = (low[i] >> j % 4 / 2 * 4 & 15) | (high[i] >> j % 4 * 2 & 3) << 4;
-            y[32 * j + i] = d * b->scales[2 * j + i / 16] * (float)(q - 32);
+            y[32 * j + i] = (i < 16 ? scale[0] : scale[1]) * (float)(q - 32);
         }
     }
 }

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/die.h"
 #include "common/ops/cpu/kernels.h"
+#include "common/weights/quant.h"
 #include "tests/bench/gpu_peak.h"
 #include "tests/bench/peak.h"
 #include "tests/bench/row.h"
@@ -16,20 +17,25 @@
 #include <string.h>
 #include <unistd.h>
 
+const enum tensor_dtype check_quantised[CHECK_QUANTISED] = {TENSOR_Q8_0, TENSOR_Q4_0, TENSOR_Q4_K,
+                                                            TENSOR_Q5_K, TENSOR_Q6_K};
+
 /* What rounding activations to bf16 may cost where a run is not precise. */
 static const double CHECK_ROUNDED = 5e-3;
 
-/* Runs `test` once, on a GPU or with the CPU's kernels number i. False: they can multiply rounded
- * numbers, which a precise run does not. */
+/* Runs `test` once, on a GPU or with the CPU's kernels number i. False: these round numbers where a
+ * precise run does not. */
 static bool run_test(struct check *c, const char *device, size_t i, bool precise,
                      void (*test)(struct check *c)) {
     c->seed = 1;
     run_init(&c->run, device, CHECK_THREADS, precise);
     c->run.cpu = cpu_kernels_nth(i);
-    bool all = c->run.gpu ? !gpu_info(c->run.gpu)->matrix.rows : !c->run.cpu->gemm_pairs;
+    c->quantised = false;
     test(c);
+    bool rounds =
+        c->run.gpu ? gpu_info(c->run.gpu)->matrix.rows > 0 : c->run.cpu->gemm_pairs || c->quantised;
     run_free(&c->run);
-    return all;
+    return !rounds;
 }
 
 static void run_tests(struct check *c, const char *device, void (*test)(struct check *c)) {
@@ -101,9 +107,32 @@ size_t check_below(struct check *c, size_t n) {
     return next(c) % n;
 }
 
+/* The first so many numbers of a quantised tensor are random, then they repeat: finding good blocks
+ * takes time. */
+enum { FILL_BLOCK = 256, FILL_UNIQUE = 1 << 18 };
+
+static void fill_blocks(struct check *c, const struct tensor *t) {
+    size_t n = tensor_count(t), bytes = tensor_bytes(t), unique = n < FILL_UNIQUE ? n : FILL_UNIQUE;
+    size_t block = tensor_dtype_block(t->dtype), size = tensor_dtype_size(t->dtype);
+    size_t written = unique / block * size;
+    for (size_t i = 0; i < unique; i += block) {
+        float numbers[FILL_BLOCK];
+        for (size_t k = 0; k < block; k++)
+            numbers[k] = check_uniform(c, -1, 1);
+        quant_narrow((char *)t->data + i / block * size, numbers, t->dtype, block);
+    }
+    for (size_t at = written; at < bytes; at += written)
+        memcpy((char *)t->data + at, t->data, bytes - at < written ? bytes - at : written);
+}
+
 static struct tensor fill(struct check *c, struct tensor t) {
     size_t n = tensor_count(&t);
     t.data = arena_alloc(&c->run.memory[RUN_MODEL], tensor_bytes(&t));
+    if (tensor_is_quantised(t.dtype)) {
+        c->quantised = true;
+        fill_blocks(c, &t);
+        return t;
+    }
     for (size_t i = 0; i < n; i++) {
         float f = check_uniform(c, -1, 1);
         if (t.dtype == TENSOR_F32)
@@ -202,10 +231,42 @@ void check_free(struct check *c) {
     arena_free(&c->run.memory[RUN_MODEL]);
 }
 
+/* Number i of a quantised tensor. The last block is kept: references read row after row. */
+static double block_at(const struct tensor *t, size_t i) {
+    static enum tensor_dtype dtype;
+    static char bytes[FILL_BLOCK];
+    static float numbers[FILL_BLOCK];
+    size_t block = tensor_dtype_block(t->dtype), size = tensor_dtype_size(t->dtype);
+    const char *p = (const char *)t->data + i / block * size;
+    if (dtype != t->dtype || memcmp(bytes, p, size) != 0) {
+        dtype = t->dtype;
+        memcpy(bytes, p, size);
+        quant_widen(numbers, p, dtype, block);
+    }
+    return numbers[i % block];
+}
+
 double check_at(const struct tensor *t, size_t i) {
+    if (tensor_is_quantised(t->dtype))
+        return block_at(t, i);
     if (t->dtype == TENSOR_F32)
         return tensor_f32(t)[i];
     return bf16_to_f32(((const uint16_t *)t->data)[i]);
+}
+
+bool check_rounds(const struct check *c, enum tensor_dtype dtype, size_t rows) {
+    const size_t few = 48;
+    return !c->run.gpu && !c->run.precise && tensor_is_quantised(dtype) && rows <= few;
+}
+
+void check_round(double *x, size_t n) {
+    for (size_t i = 0; i < n; i += 32) {
+        float most = 0;
+        for (size_t k = i; k < i + 32; k++)
+            most = fmaxf(most, fabsf((float)x[k]));
+        for (size_t k = i; most > 0 && k < i + 32; k++)
+            x[k] = nearbyint((float)x[k] * (127 / most)) * (double)(most / 127);
+    }
 }
 
 /* ---- comparing ---- */
@@ -222,8 +283,8 @@ static void report(struct check *c, bool ok, const char *fmt, va_list ap) {
     putchar('\n');
 }
 
-void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
-                 const char *fmt, ...) {
+static void near(struct check *c, const struct tensor *got, const double *want, double tol,
+                 const char *fmt, va_list ap) {
     double diff = 0, norm = 0;
     check_back(c);
     for (size_t i = 0; i < tensor_count(got); i++) {
@@ -231,15 +292,26 @@ void check_close(struct check *c, const struct tensor *got, const double *want, 
         diff += d * d;
         norm += want[i] * want[i];
     }
-    if (!c->run.precise && tol > 0)
-        tol = fmax(tol, CHECK_ROUNDED);
     bool ok = sqrt(diff) <= tol * sqrt(norm); /* false for NaN */
-    va_list ap;
-    va_start(ap, fmt);
     report(c, ok, fmt, ap);
-    va_end(ap);
     if (!ok)
         printf("# relative error %g, allowed %g\n", sqrt(diff / norm), tol);
+}
+
+void check_near(struct check *c, const struct tensor *got, const double *want, double tol,
+                const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    near(c, got, want, tol, fmt, ap);
+    va_end(ap);
+}
+
+void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
+                 const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    near(c, got, want, c->run.precise || tol == 0 ? tol : fmax(tol, CHECK_ROUNDED), fmt, ap);
+    va_end(ap);
 }
 
 void check_same(struct check *c, const struct tensor *a, const struct tensor *b, const char *fmt,

@@ -31,6 +31,7 @@ struct check {
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
     double bandwidth, peak; /* for benchmarks: bytes/s; FLOP/s of multiply-adds of the CPU */
+    bool quantised; /* `test` has had quantised tensors: on the CPU their products round */
     struct check_pair pairs[CHECK_PAIRS];
     size_t n_pairs;
     struct run_mark before_pairs;
@@ -48,8 +49,8 @@ void check_threads(struct check *c, int n);
 float check_uniform(struct check *c, float lo, float hi);
 size_t check_below(struct check *c, size_t n);
 
-/* New tensors filled with uniform numbers in [-1, 1); dtype f32 or bf16. They live until
- * check_free(). */
+/* New tensors filled with uniform numbers in [-1, 1); dtype f32, bf16 or quantised. They live
+ * until check_free(). */
 struct tensor check_1d(struct check *c, enum tensor_dtype dtype, size_t n0);
 struct tensor check_2d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1);
 struct tensor check_3d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1, size_t n2);
@@ -68,16 +69,28 @@ const struct tensor *check_on_all(struct check *c, const struct tensor *t, size_
  * look at a result or change a tensor, unless check_close() or check_same() comes first. */
 void check_back(struct check *c);
 
+/* Whether a product of so many rows with such weights takes its x as int8, and what such an x is:
+ * n numbers, whole blocks of 32 with a scale each. */
+bool check_rounds(const struct check *c, enum tensor_dtype dtype, size_t rows);
+void check_round(double *x, size_t n);
+
 /* Frees all of the above. */
 void check_free(struct check *c);
 
-/* Element i of an f32 or bf16 tensor, exactly. */
+/* The quantised types. */
+enum { CHECK_QUANTISED = 5 };
+extern const enum tensor_dtype check_quantised[CHECK_QUANTISED];
+
+/* Element i of an f32, bf16 or quantised tensor, exactly. */
 double check_at(const struct tensor *t, size_t i);
 
 /* Both bring results back first.
  * ||got - want||_2 <= tol * ||want||_2, without NaN. got is f32 or bf16. fmt names the case. */
 void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* The same, with no allowance for a run that is not precise. */
+void check_near(struct check *c, const struct tensor *got, const double *want, double tol,
+                const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* a and b hold the same bytes. */
 void check_same(struct check *c, const struct tensor *a, const struct tensor *b, const char *fmt,
                 ...) __attribute__((format(printf, 4, 5)));

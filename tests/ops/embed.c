@@ -22,6 +22,10 @@ static void test(struct check *c) {
         one(c, dtype, 100, 1, 64);
         one(c, dtype, 1000, 17, 33);
     }
+    for (size_t i = 0; i < CHECK_QUANTISED && !c->run.gpu; i++) {
+        one(c, check_quantised[i], 1, 1, 256);
+        one(c, check_quantised[i], 100, 17, 768);
+    }
 }
 
 int main(int argc, char **argv) {

@@ -18,12 +18,16 @@ static double activate(enum op_act act, double v) {
 static double *reference(struct check *c, const struct tensor *x, const struct tensor *w,
                          const struct tensor *b, enum op_act act) {
     size_t rows = x->shape[0], width = x->shape[1], outs = w->shape[0];
-    double *y = check_doubles(c, rows * outs);
-    for (size_t t = 0; t < rows; t++) {
-        for (size_t n = 0; n < outs; n++) {
+    double *y = check_doubles(c, rows * outs), *in = check_doubles(c, rows * width);
+    for (size_t i = 0; i < rows * width; i++)
+        in[i] = check_at(x, i);
+    if (check_rounds(c, w->dtype, rows))
+        check_round(in, rows * width);
+    for (size_t n = 0; n < outs; n++) {
+        for (size_t t = 0; t < rows; t++) {
             double sum = b ? check_at(b, n) : 0;
             for (size_t k = 0; k < width; k++)
-                sum += check_at(x, t * width + k) * check_at(w, n * width + k);
+                sum += in[t * width + k] * check_at(w, n * width + k);
             y[t * outs + n] = activate(act, sum);
         }
     }
@@ -34,12 +38,16 @@ static void one(struct check *c, const size_t *shape, enum tensor_dtype dtype, b
                 enum op_act act) {
     size_t rows = shape[0], width = shape[1], outs = shape[2];
     struct tensor x = check_2d(c, TENSOR_F32, rows, width), w = check_2d(c, dtype, outs, width);
-    struct tensor b = check_1d(c, dtype, outs), dst = check_2d(c, TENSOR_F32, rows, outs);
+    enum tensor_dtype b_dtype = tensor_is_quantised(dtype) ? TENSOR_F32 : dtype;
+    struct tensor b = check_1d(c, b_dtype, outs), dst = check_2d(c, TENSOR_F32, rows, outs);
     op_linear(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w),
               check_on(c, bias ? &b : NULL), act);
-    check_close(c, &dst, reference(c, &x, &w, bias ? &b : NULL, act), 1e-5,
-                "linear [%zu, %zu] %s [%zu, %zu] bias %d act %d", rows, width,
-                tensor_dtype_name(dtype), outs, width, bias, act);
+    /* A number between two int8 may go the other way than the reference's. */
+    bool rounded = check_rounds(c, dtype, rows);
+    (rounded ? check_near : check_close)(c, &dst, reference(c, &x, &w, bias ? &b : NULL, act),
+                                         rounded ? 1e-3 : 1e-5,
+                                         "linear [%zu, %zu] %s [%zu, %zu] bias %d act %d", rows,
+                                         width, tensor_dtype_name(dtype), outs, width, bias, act);
     struct tensor again = check_copy(c, &dst);
     check_threads(c, 3);
     op_linear(&c->run, check_on(c, &again), check_on(c, &x), check_on(c, &w),
@@ -50,7 +58,22 @@ static void one(struct check *c, const size_t *shape, enum tensor_dtype dtype, b
     run_step(&c->run);
 }
 
+/* The same for quantised weights: widths are whole blocks. */
+static const size_t quantised[][3] = {
+    {1, 1, 1},   {1, 2, 5},   {1, 8, 130},  {1, 13, 66}, {2, 3, 17},   {3, 9, 31},
+    {4, 2, 63},  {5, 4, 96},  {8, 1, 129},  {9, 2, 47},  {24, 3, 64},  {48, 1, 65},
+    {49, 2, 33}, {70, 5, 33}, {131, 9, 70}, {300, 1, 7}, {300, 3, 260}};
+
+static void test_quantised(struct check *c, enum tensor_dtype dtype) {
+    for (size_t i = 0; i < sizeof quantised / sizeof *quantised; i++) {
+        const size_t *s = quantised[i], shape[3] = {s[0], s[1] * tensor_dtype_block(dtype), s[2]};
+        one(c, shape, dtype, i % 2, i % 4 == 1 ? OP_GELU : OP_NONE);
+    }
+}
+
 static void test(struct check *c) {
+    for (size_t i = 0; i < CHECK_QUANTISED && !c->run.gpu; i++)
+        test_quantised(c, check_quantised[i]);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         one(c, shapes[i], TENSOR_F32, true, OP_NONE);
         one(c, shapes[i], TENSOR_BF16, true, OP_GELU);
@@ -69,13 +92,14 @@ static void work(struct check *c, void *ctx) {
               OP_NONE);
 }
 
-static void bench_one(struct check *c, size_t rows, size_t outs, size_t width) {
-    struct tensor w = check_2d(c, TENSOR_BF16, outs, width);
+static void bench_one(struct check *c, size_t rows, enum tensor_dtype dtype, size_t outs,
+                      size_t width) {
+    struct tensor w = check_2d(c, dtype, outs, width);
     struct job j = {check_2d(c, TENSOR_F32, rows, outs), check_2d(c, TENSOR_F32, rows, width),
                     check_copies(c, &w)};
-    double bytes = 2.0 * (double)(outs * width) + 4.0 * (double)(rows * (width + outs));
+    double bytes = (double)tensor_bytes(&w) + 4.0 * (double)(rows * (width + outs));
     check_bench(c, work, &j, bytes, 2.0 * (double)(rows * outs * width),
-                "linear %zu rows, bf16 [%zu, %zu]", rows, outs, width);
+                "linear %zu rows, %s [%zu, %zu]", rows, tensor_dtype_name(dtype), outs, width);
     check_free(c);
 }
 
@@ -87,7 +111,13 @@ static void bench(struct check *c) {
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             if (rows[r] == 1 || matrices[i][0] < 100000)
-                bench_one(c, rows[r], matrices[i][0], matrices[i][1]);
+                bench_one(c, rows[r], TENSOR_BF16, matrices[i][0], matrices[i][1]);
+    const size_t some[] = {1, 2, 4, 8, 512};
+    for (size_t q = 0; q < CHECK_QUANTISED && !c->run.gpu; q++)
+        for (size_t i = 0; i < 3; i++)
+            for (size_t r = 0; r < sizeof some / sizeof *some; r++)
+                if (some[r] == 1 || matrices[i][0] < 100000)
+                    bench_one(c, some[r], check_quantised[q], matrices[i][0], matrices[i][1]);
 }
 
 int main(int argc, char **argv) {

@@ -3,7 +3,7 @@
  * common/ops/cpu/isa.c is compiled once for each instruction set the target architecture may have
  * (isa.mk); it includes the kernels (dots.h, gemm.h, ...), written once over the vectors of
  * vec_<isa>.h. run_init() takes the best table this machine can run; the environment variable
- * OMNI_ISA=portable|avx2|avx512|avx512bf16|neon forces another. */
+ * OMNI_ISA=portable|avx2|avx512|vnni|avx512bf16|neon|dotprod forces another. */
 #ifndef OPS_CPU_KERNELS_H
 #define OPS_CPU_KERNELS_H
 
@@ -23,12 +23,43 @@ struct cpu_dots {
  * dense. bias NULL: nothing follows the sum. */
 struct cpu_gemm {
     const float *x;
-    const void *w; /* f32 or bf16 */
+    const void *w; /* f32 or bf16, or of this type, with one tap */
+    enum tensor_dtype dtype;
     float *y;
     const float *bias;
     size_t outs, taps, width, dilation;
     enum op_act act;
     bool add; /* only without act */
+};
+
+/* A row of x as int8, each 32 numbers with their own scale: x[k] ~ scale[k / 32] q[k], |q| <= 127.
+ * The arrays behind q are filled up with zeros to whole groups of eight. */
+struct cpu_q8 {
+    int8_t *q;
+    float *scale, *sum; /* sum[j]: scale times the sum of 32 q, */
+    float *half_sum;    /* of 16 */
+};
+
+/* Bytes of a row, a multiple of 32; where its parts are. width is a multiple of 32. */
+static inline size_t cpu_q8_bytes(size_t width) {
+    return width + (width / 32 + 7) / 8 * 8 * 4 * sizeof(float);
+}
+
+static inline struct cpu_q8 cpu_q8(void *row, size_t width) {
+    size_t blocks = (width / 32 + 7) / 8 * 8;
+    float *scale = (float *)(void *)((char *)row + width);
+    return (struct cpu_q8){row, scale, scale + blocks, scale + 2 * blocks};
+}
+
+/* y[t, n] (+)= sum_{k < width} x[t, k] w[n, k] with quantised w and x. */
+struct cpu_quant {
+    const void *x; /* rows as quantise() makes them, cpu_q8_bytes(width) apart */
+    const void *w; /* dense rows */
+    enum tensor_dtype dtype;
+    float *y;
+    size_t y_stride; /* floats */
+    size_t rows, outs, width;
+    bool add;
 };
 
 /* softmax(q k^T head_dim^-0.5) v; query row t sees the keys cpu_attend_seen(a, t). */
@@ -63,11 +94,17 @@ static inline struct cpu_attend_keys cpu_attend_seen(const struct cpu_attend *a,
 enum { CPU_ATTEND_QUERIES = 48 }; /* rows * heads / kv_heads at most */
 
 struct cpu_kernels {
-    const char *name; /* portable, avx2, avx512, avx512bf16, neon */
+    const char *name; /* portable, avx2, .. */
 
     /* For few rows (dots.h). */
     void (*dots_f32)(const struct cpu_dots *d);
     void (*dots_bf16)(const struct cpu_dots *d);
+
+    /* The same with quantised weights (quant.h): numbers [first, first + n) of a row of x of
+     * `width` to int8, all multiples of 32; the products; n weights, whole blocks, as f32. */
+    void (*quantise)(void *row, const float *x, size_t width, size_t first, size_t n);
+    void (*dots_quant)(const struct cpu_quant *d);
+    void (*widen)(float *y, const void *w, enum tensor_dtype dtype, size_t n);
 
     /* For many (gemm.h): rows [t, t + rows), outputs [n, n + outs). */
     void (*gemm_f32)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
@@ -77,6 +114,11 @@ struct cpu_kernels {
     /* The same as gemm_bf16 with x rounded to bf16; NULL where that is no faster. */
     void (*gemm_pairs)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
                        void *scratch);
+    /* With quantised weights; the second rounds both to bf16. */
+    void (*gemm_quant)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
+                       void *scratch);
+    void (*gemm_quant_pairs)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
+                             void *scratch);
     size_t gemm_scratch; /* bytes, 64-byte aligned */
     size_t gemm_outs;    /* n is a multiple of this */
     size_t gemm_rows;    /* rows at most */
