@@ -34,6 +34,13 @@ seed() {
             cp tests/golden/$model/generation_config.json "$corpus/$model-generation"
         done
         ;;
+    gguf)
+        rm -rf "$out/seed"
+        python3 tests/weights/broken_gguf.py "$out/seed" >/dev/null
+        cp "$out"/seed/good.gguf "$out"/seed/config-other.gguf "$corpus"
+        python3 tests/weights/gguf.py tests/golden/tiny "$corpus/head" head
+        python3 tests/weights/gguf.py tests/golden/tiny "$corpus/audio" audio bf16
+        ;;
     safetensors)
         rm -rf "$out/seed"
         python3 tests/weights/dtypes.py "$out/seed" 1

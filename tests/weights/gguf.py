@@ -1,5 +1,5 @@
-"""gguf.py FROM TO.gguf thinker|audio [TYPE]: a GGUF file as llama.cpp writes it (not as omni-quantize
-does: without omni.* keys) of one component of the checkpoint FROM. TYPE is f32 (default), f16, bf16 or
+"""gguf.py FROM TO.gguf thinker|audio|head [TYPE]: a GGUF file as llama.cpp writes it (not as omni-quantize
+does: without omni.* keys) of one component of the checkpoint FROM (head: all a thinker says but for its matrices). TYPE is f32 (default), f16, bf16 or
 q8_0, for matrices; what has one dimension is f32. Standard library only."""
 
 import json
@@ -168,7 +168,12 @@ def main():
     folder, out, component = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
     kind = sys.argv[4] if len(sys.argv) > 4 else "f32"
     config = json.loads((folder / "config.json").read_text())
-    prefixes = ("thinker.audio_tower.",) if component == "audio" else ("thinker.model.", "thinker.lm_head.")
+    if component == "head":
+        component, prefixes = "thinker", ("thinker.model.norm",)
+    elif component == "audio":
+        prefixes = ("thinker.audio_tower.",)
+    else:
+        prefixes = ("thinker.model.", "thinker.lm_head.")
     found = {}
     for name, (shape, values) in load(folder).items():
         if name.startswith(prefixes):
