@@ -10,7 +10,7 @@ setup_file() {
     command -v qemu-aarch64 >/dev/null || skip "no qemu-aarch64"
     ARM=$BUILD/aarch64
     export ARM
-    room=(common/base/{arena,die,err}.c common/wire/tensor.c common/gpu/*.c common/ops/*.c
+    room=(common/base/{arena,die,err}.c common/wire/tensor.c common/weights/quant{,_fit}.c common/gpu/*.c common/ops/*.c
         common/ops/cpu/kernels.c)
     tests=(tests/ops/{linear,linear_add,conv,dwconv,attention,attention_blocks,moe_add}.c)
     options=(-s -j2 B="$ARM" CC=aarch64-linux-gnu-gcc LDFLAGS=-static stage_src=
