@@ -57,19 +57,24 @@ file() {
 
 @test "quantised weights: a thinker of q8_0 says what the checkpoint says, nearly" {
     file thinker q8_0
-    omni-thinker -m "$MODELS/tiny/thinker.gguf" --precise -n 1 --trace thinker.logits \
-        <"$GOLDEN/stream/tiny-thinker-stop.in" >"$T/q8"
+    local how
     omni-thinker -m "$GOLDEN/tiny" --precise -n 1 --trace thinker.logits \
         <"$GOLDEN/stream/tiny-thinker-stop.in" >"$T/bf16"
     omni-inspect -x thinker.logits "$T/bf16" >"$T/bf16.npy"
-    omni-inspect -x thinker.logits "$T/q8" >"$T/q8.npy"
-    python3 - "$T/bf16.npy" "$T/q8.npy" <<'PY'
+    # With f32 numbers, with int8 ones, and on a GPU, where the weights become bf16.
+    for how in "-d cpu --precise" "-d cpu" "-d vulkan --precise"; do
+        # shellcheck disable=SC2086 # words
+        omni-thinker -m "$MODELS/tiny/thinker.gguf" $how -n 1 --trace thinker.logits \
+            <"$GOLDEN/stream/tiny-thinker-stop.in" >"$T/q8"
+        omni-inspect -x thinker.logits "$T/q8" >"$T/q8.npy"
+        python3 - "$T/bf16.npy" "$T/q8.npy" <<'PY'
 import struct, sys
 a, b = (struct.unpack("<512f", open(f, "rb").read()[-2048:]) for f in sys.argv[1:])
 error = (sum((x - y) ** 2 for x, y in zip(a, b)) / sum(x * x for x in a)) ** .5
 print(error)
 assert 1e-5 < error < .05
 PY
+    done
     omni-inspect -x thinker.lm_head.weight "$MODELS/tiny/thinker.gguf" >"$T/head.npy"
     [ "$(stat -c %s "$T/head.npy")" -eq $((128 + 512 * 64 * 4)) ]
 }

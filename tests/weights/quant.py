@@ -15,6 +15,7 @@ HALVES = {"q8_0": ((0,), 34), "q4_0": ((0,), 18), "q4_K": ((0, 2), 144), "q5_K":
 
 
 def imports():
+    sys.path.pop(0)  # this directory has a gguf.py of its own
     try:
         import gguf
         import numpy
