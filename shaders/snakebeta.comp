@@ -18,13 +18,13 @@ void main() {
         return;
     float frequency = expf(weight(a.alpha, c, ALPHA_BF16));
     float magnitude = 1 / (expf(weight(a.beta, c, BETA_BF16)) + 1e-9);
-    uint tile = gl_WorkGroupID.y * SNAKEBETA_ROWS + gl_LocalInvocationID.y;
-    for (uint i = 0; i < SNAKEBETA_ROWS; i += gl_WorkGroupSize.y) {
-        uint t = tile + i;
-        if (t >= a.rows)
-            return;
-        uint64_t at = (uint64_t(t) * a.width + c) * 4;
-        float x = floats(a.x + at).at[0], sine = cos_sin(x * frequency).y;
-        floats(a.dst + at).at[0] = x + magnitude * (sine * sine);
+    for (uint tile = gl_WorkGroupID.y; tile * SNAKEBETA_ROWS < a.rows; tile += gl_NumWorkGroups.y) {
+        uint end = min(tile * SNAKEBETA_ROWS + SNAKEBETA_ROWS, a.rows);
+        uint t = tile * SNAKEBETA_ROWS + gl_LocalInvocationID.y;
+        for (; t < end; t += gl_WorkGroupSize.y) {
+            uint64_t at = (uint64_t(t) * a.width + c) * 4;
+            float x = floats(a.x + at).at[0], sine = cos_sin(x * frequency).y;
+            floats(a.dst + at).at[0] = x + magnitude * (sine * sine);
+        }
     }
 }

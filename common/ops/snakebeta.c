@@ -8,22 +8,22 @@
 
 static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
                      const struct tensor *alpha, const struct tensor *beta, size_t rows) {
-    size_t width = tensor_count(alpha), tiles = (rows + SNAKEBETA_ROWS - 1) / SNAKEBETA_ROWS;
+    size_t width = tensor_count(alpha);
     struct snakebeta_args a = {.dst = run_address(dst),
                                .x = run_address(x),
                                .alpha = run_address(alpha),
                                .beta = run_address(beta),
                                .rows = (uint32_t)rows,
                                .width = (uint32_t)width};
-    assert(tiles <= RUN_MAX_GROUPS);
-    run_dispatch(run, &(struct run_kernel){
-                          .program = &shader_snakebeta,
-                          .constants = {alpha->dtype == TENSOR_BF16, beta->dtype == TENSOR_BF16},
-                          .args = &a,
-                          .args_size = sizeof a,
-                          .groups = {run_groups(width, SNAKEBETA_COLUMNS), tiles},
-                          .reads = {x, alpha, beta},
-                          .writes = {dst}});
+    run_dispatch(
+        run, &(struct run_kernel){
+                 .program = &shader_snakebeta,
+                 .constants = {alpha->dtype == TENSOR_BF16, beta->dtype == TENSOR_BF16},
+                 .args = &a,
+                 .args_size = sizeof a,
+                 .groups = {run_groups(width, SNAKEBETA_COLUMNS), run_groups(rows, SNAKEBETA_ROWS)},
+                 .reads = {x, alpha, beta},
+                 .writes = {dst}});
 }
 
 void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor *x,

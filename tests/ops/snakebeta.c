@@ -82,6 +82,7 @@ static void test(struct check *c) {
         one(c, dtype, 1, 1536, 1, true);
         one(c, dtype, 77, 33, 10, false);
         one(c, dtype, 1001, 96, 1000, true);
+        one(c, dtype, 1 << 21, 1, 10, false); /* more rows than workgroups */
     }
     for (int decade = 2; decade < 10; decade++)
         large_angles(c, powf(10, (float)decade));
