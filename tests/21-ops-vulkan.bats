@@ -4,6 +4,7 @@
 
 setup() {
     load lib
+    driver_leaks
 }
 
 vulkan_program() {

@@ -4,6 +4,7 @@
 
 setup() {
     load lib
+    driver_leaks
     export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
 }
 

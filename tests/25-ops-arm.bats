@@ -13,7 +13,7 @@ setup_file() {
     room=(common/base/{arena,die,err}.c common/wire/tensor.c common/weights/quant{,_fit}.c common/gpu/*.c common/ops/*.c
         common/ops/cpu/kernels.c)
     tests=(tests/ops/{linear,linear_add,conv,dwconv,attention,attention_blocks,moe_add}.c)
-    options=(-s -j2 B="$ARM" CC=aarch64-linux-gnu-gcc LDFLAGS=-static stage_src=
+    options=(-s -j2 B="$ARM" CC=aarch64-linux-gnu-gcc CFLAGS=-O2 LDFLAGS=-static stage_src=
         pkg_cflags="-idirafter /usr/include" pkg_libs="$ARM/vulkan.o -lm"
         library_src="${room[*]}" test_src="${tests[*]}")
     make "${options[@]}" "$ARM/libomni.a"

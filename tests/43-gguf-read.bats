@@ -62,6 +62,7 @@ file() {
         <"$GOLDEN/stream/tiny-thinker-stop.in" >"$T/bf16"
     omni-inspect -x thinker.logits "$T/bf16" >"$T/bf16.npy"
     # With f32 numbers, with int8 ones, and on a GPU, where the weights become bf16.
+    driver_leaks
     for how in "-d cpu --precise" "-d cpu" "-d vulkan --precise"; do
         # shellcheck disable=SC2086 # words
         omni-thinker -m "$MODELS/tiny/thinker.gguf" $how -n 1 --trace thinker.logits \

@@ -7,6 +7,7 @@ load talker
 
 setup() {
     export OMNI_DEVICE=vulkan
+    driver_leaks
     cd "$BATS_TEST_TMPDIR" || return
 }
 

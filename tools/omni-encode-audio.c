@@ -12,6 +12,7 @@ struct tool {
     struct stage stage;
     struct run run;
     struct config config;
+    struct weights *weights;
     struct encoder encoder;
     struct audio_turns turns;
 };
@@ -34,10 +35,9 @@ static void send_lines(struct tool *t, void (*send)(struct audio_turns *, const 
 
 static void load(struct tool *t, const struct opt *o) {
     struct err e = {.code = 0};
-    struct weights *w;
     run_init(&t->run, o->device, o->threads, o->precise);
-    model_open(&t->config, &w, opt_model(o), MODEL_AUDIO);
-    if (encoder_create(&t->encoder, &t->run, &t->config.audio, w, &e))
+    model_open(&t->config, &t->weights, opt_model(o), MODEL_AUDIO);
+    if (encoder_create(&t->encoder, &t->run, &t->config.audio, t->weights, &e))
         die_err(&e);
     encoder_rehearse(&t->encoder);
 }
@@ -72,6 +72,9 @@ int main(int argc, char **argv) {
     int code = stage_close(&t.stage);
     if (o.verbose)
         stage_say_memory(&t.run);
-    run_free(&t.run);
+    run_free(&t.run); /* first: it may still read weights */
+    weights_close(t.weights);
+    config_free(&t.config);
+    opt_free(&o);
     return code;
 }

@@ -51,10 +51,10 @@ static void barrier(VkCommandBuffer buffer) {
 
 static void remember(struct gpu_pending *p, const struct gpu_range *reads, size_t n_reads,
                      const struct gpu_range *writes, size_t n_writes) {
-    memcpy(p->reads + p->n_reads, reads, n_reads * sizeof *reads);
-    memcpy(p->writes + p->n_writes, writes, n_writes * sizeof *writes);
-    p->n_reads += n_reads;
-    p->n_writes += n_writes;
+    for (size_t i = 0; i < n_reads; i++)
+        p->reads[p->n_reads++] = reads[i];
+    for (size_t i = 0; i < n_writes; i++)
+        p->writes[p->n_writes++] = writes[i];
 }
 
 void gpu_barrier_next(struct gpu *g) {
