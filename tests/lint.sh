@@ -7,7 +7,7 @@ bad=0
 all_c=$(git ls-files '*.c' '*.h')
 # The kernels of common/ops/cpu are compiled per instruction set with flags of their own.
 c_files=$(git ls-files '*.c' | grep -v -e '^tests/fuzz/' -e '^common/ops/cpu/')
-shell=$(git ls-files 'pipelines/*' '*.sh' '*.bash' '*.bats' .ci/run)
+shell=$(git ls-files ':(glob)pipelines/*' '*.sh' '*.bash' '*.bats' .ci/run)
 
 # shellcheck disable=SC2086 # lists of words from here on
 {

@@ -1,0 +1,53 @@
+"""Checkpoints that travel: weights only, as f16, cut into files of a size that is let through.
+
+    python3 carry.py pack STATE.pt FOLDER [PART...]    default: every part but the optimisers
+    python3 carry.py unpack FOLDER STATE.pt
+
+A run goes on from an unpacked state with fresh optimisers.
+"""
+
+import io
+import pathlib
+import sys
+
+import torch
+
+PIECE = 15 << 20
+LEFT_OUT = ("maker", "critic", "optimizer")
+
+
+def halved(node):
+    """The same nest of dicts with f32 tensors as f16."""
+    if isinstance(node, dict):
+        return {key: halved(value) for key, value in node.items()}
+    if torch.is_tensor(node) and node.dtype == torch.float32:
+        return node.clamp(-65504, 65504).half()
+    return node
+
+
+def pack(path, folder, parts):
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    kept = {k: v for k, v in state.items() if (k in parts if parts else k not in LEFT_OUT)}
+    kept.update(step=state["step"], used=state["used"])
+    out = io.BytesIO()
+    torch.save(halved(kept), out)
+    data = out.getvalue()
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(0, len(data), PIECE):
+        (folder / f"{path.stem}.{i // PIECE:02d}").write_bytes(data[i : i + PIECE])
+    print(f"{path.name}: {len(data) / 1e6:.1f} MB of {list(kept)}")
+
+
+def unpack(folder, path):
+    pieces = sorted(folder.glob(f"{path.stem}.[0-9][0-9]"))
+    state = torch.load(io.BytesIO(b"".join(p.read_bytes() for p in pieces)), weights_only=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path)
+
+
+if __name__ == "__main__":
+    verb, first, second, *rest = sys.argv[1:]
+    if verb == "pack":
+        pack(pathlib.Path(first), pathlib.Path(second), rest)
+    else:
+        unpack(pathlib.Path(first), pathlib.Path(second))

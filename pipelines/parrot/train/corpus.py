@@ -1,0 +1,73 @@
+"""The speech that synth.py wrote, whole on the training device, as 16-bit samples."""
+
+import pathlib
+
+import numpy as np
+import torch
+
+from text import N_HELD_OUT
+
+FRAME, LABELS = 1920, 4  # samples and phoneme labels of 80 ms
+
+
+class Speech:
+    """Utterance u: pcm[start[u] : start[u] + frames[u] * FRAME], labels alike, text line[u]."""
+
+    def __init__(self, folder, device):
+        self.folder, self.device = pathlib.Path(folder), device
+        self.read = set()
+        self.pcm = torch.zeros(0, dtype=torch.int16, device=device)
+        self.labels = torch.zeros(0, dtype=torch.uint8, device=device)
+        self.start = torch.zeros(0, dtype=torch.long)  # in frames
+        self.frames = torch.zeros(0, dtype=torch.long)
+        self.line = torch.zeros(0, dtype=torch.long)
+        self.refresh()
+
+    def refresh(self):
+        """Takes in shards that have come since."""
+        new = [p for p in sorted(self.folder.glob("[0-9]*[0-9].npz")) if p not in self.read]
+        pcm, labels, frames, lines = [self.pcm], [self.labels], [self.frames], [self.line]
+        for path in new:
+            with np.load(path) as shard:
+                pcm.append(torch.from_numpy(shard["pcm"]).to(self.device))
+                labels.append(torch.from_numpy(shard["labels"]).to(self.device))
+                frames.append(torch.from_numpy(np.diff(shard["ends"], prepend=0) // FRAME))
+                lines.append(torch.from_numpy(shard["line"]))
+            self.read.add(path)
+        if new:
+            self.pcm, self.labels = torch.cat(pcm), torch.cat(labels)
+            self.frames, self.line = torch.cat(frames), torch.cat(lines)
+            self.start = torch.cumsum(self.frames, 0) - self.frames
+            self.taught = torch.nonzero(self.line >= N_HELD_OUT)[:, 0]
+
+    def __len__(self):
+        return len(self.frames)
+
+    @property
+    def hours(self):
+        return len(self.pcm) / FRAME / 12.5 / 3600
+
+    def cut(self, which, first, n_frames):
+        """Sound [B, n_frames * FRAME] in -1..1 and labels [B, n_frames * LABELS] of utterances
+        `which` from frame `first` on (tensors [B]); zeros after an utterance's end."""
+        left = (self.frames[which] - first).clamp(max=n_frames).to(self.device)
+        at = (self.start[which] + first).to(self.device)
+        return (
+            self._rows(self.pcm, at, left, n_frames, FRAME).float() / 32767,
+            self._rows(self.labels, at, left, n_frames, LABELS).long(),
+        )
+
+    @staticmethod
+    def _rows(flat, at, left, n_frames, size):
+        steps = torch.arange(n_frames * size, device=flat.device)
+        index = (at[:, None] * size + steps).clamp(max=len(flat) - 1)
+        return flat[index] * (steps < left[:, None] * size)
+
+    def batch(self, size, n_frames):
+        """A random cut of `size` utterances that are not held out: (sound, labels, frames that
+        are real [B])."""
+        which = self.taught[torch.randint(len(self.taught), (size,))]
+        room = (self.frames[which] - n_frames).clamp(min=0)
+        first = (torch.rand(size) * (room + 1)).long()
+        sound, labels = self.cut(which, first, n_frames)
+        return sound, labels, (self.frames[which] - first).clamp(max=n_frames).to(self.device)

@@ -1,0 +1,174 @@
+"""transformers' model with parrot's sizes, and fast ways through it that teach many rows at once.
+
+Every function computes what the released classes compute in generate(), for padded batches: rows
+are padded on the right, where a causal model does not look.
+"""
+
+import types
+
+import torch
+import torch.nn.functional as F
+from transformers import Qwen3OmniMoeForConditionalGeneration
+
+import sizes
+
+
+def build(folder):
+    """The whole model with fresh weights, in f32, and its config."""
+    config = sizes.config_from(folder)
+    model = Qwen3OmniMoeForConditionalGeneration(config).float()
+    for module in model.modules():
+        if hasattr(module, "gate_up_proj") and hasattr(module, "num_experts"):
+            module.forward = types.MethodType(all_experts, module)
+    return model, config
+
+
+def all_experts(self, x, chosen, weights):
+    """Experts on [N, D], all of them on every row: with four that is faster than sorting rows."""
+    share = torch.zeros(len(x), self.num_experts, dtype=weights.dtype, device=x.device)
+    share.scatter_(1, chosen, weights)
+    gate, up = torch.matmul(x, self.gate_up_proj.transpose(1, 2)).chunk(2, dim=-1)
+    out = torch.matmul(F.silu(gate) * up, self.down_proj.transpose(1, 2))
+    return (out * share.T[..., None]).sum(0).to(x.dtype)
+
+
+# transformers 5.17 and later ones nest the thinker's parts differently.
+
+
+def text_model(model):
+    inner = model.thinker.model
+    return getattr(inner, "language_model", inner)
+
+
+def audio_tower(model):
+    return getattr(model.thinker, "audio_tower", None) or model.thinker.model.audio_tower
+
+
+class RouterWatch:
+    """Keeps the routers' logits of a forward pass for the loss that spreads rows over experts
+    (Fedus et al. 2021, the Switch loss)."""
+
+    def __init__(self, model):
+        self.seen = []
+        for module in model.modules():
+            if type(module).__name__.endswith("TopKRouter"):
+                module.register_forward_hook(self._keep)
+
+    def _keep(self, module, args, output):
+        self.seen.append((output[0], output[2]))
+
+    def loss(self):
+        total = 0
+        for logits, chosen in self.seen:
+            n_experts = logits.shape[-1]
+            probability = logits.float().softmax(-1).mean(0)
+            share = F.one_hot(chosen, n_experts).float().mean((0, 1))
+            total = total + n_experts * (probability * share).sum()
+        count, self.seen = len(self.seen), []
+        return total / max(count, 1)
+
+
+def compile_blocks(model):
+    """torch.compile for the layers that every task goes through; shapes vary."""
+    for layers in (text_model(model).layers, model.talker.model.layers):
+        for layer in layers:
+            layer.compile(dynamic=True)
+
+
+# ---- audio encoder ----
+
+
+def n_rows(n_mels):
+    """Rows of the encoder for so many mel columns (tensor)."""
+    rest = n_mels % 100
+    for _ in range(3):
+        rest = (rest + 1) // 2
+    return 13 * (n_mels // 100) + rest
+
+
+def hear(tower, mel, n_mels):
+    """Encoder rows [B, T, D] of log-mels [B, 128, F], of which n_mels [B] columns are real."""
+    n_chunks = -(-mel.shape[-1] // 100)
+    columns = torch.arange(100 * n_chunks, device=mel.device)
+    mel = F.pad(mel, (0, 100 * n_chunks - mel.shape[-1])) * (columns < n_mels[:, None, None])
+    x = mel.unflatten(2, (n_chunks, 100)).transpose(1, 2).flatten(0, 1)[:, None]
+    for conv in (tower.conv2d1, tower.conv2d2, tower.conv2d3):
+        x = F.gelu(conv(x))
+    x = tower.conv_out(x.permute(0, 3, 1, 2).flatten(2))
+    x = x + tower.positional_embedding.positional_embedding[: x.shape[1]].to(x.dtype)
+    x = x.unflatten(0, (-1, n_chunks)).flatten(1, 2)
+    t = torch.arange(x.shape[1], device=x.device)
+    window = 13 * tower.n_window_infer // 100
+    near = (t[:, None] // window) == (t // window)
+    mask = (near & (t < n_rows(n_mels)[:, None, None]))[:, None]
+    for layer in tower.layers:
+        x = x + attend(layer.self_attn, layer.self_attn_layer_norm(x), mask)
+        x = x + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(x))))
+    return tower.proj2(tower.act(tower.proj1(tower.ln_post(x))))
+
+
+def attend(attention, x, mask):
+    q, k, v = (
+        projection(x).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
+        for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    out = F.scaled_dot_product_attention(q, k, v, mask)
+    return attention.out_proj(out.transpose(1, 2).flatten(2))
+
+
+# ---- thinker ----
+
+
+def think(model, ids, audio=None, places=None, accept=None):
+    """Logits [B, T, V] of ids [B, T]. `audio` [rows, D] goes to where `places` [B, T] is true.
+    With `accept`, also the output of so many layers, which the talker hears."""
+    text = text_model(model)
+    embeds = text.embed_tokens(ids)
+    if audio is not None:
+        embeds = embeds.masked_scatter(places[..., None], audio.to(embeds.dtype))
+    kept = []
+    if accept:
+        hook = text.layers[accept - 1].register_forward_hook(
+            lambda module, args, out: kept.append(out if torch.is_tensor(out) else out[0])
+        )
+    hidden = text(inputs_embeds=embeds, use_cache=False).last_hidden_state
+    if accept:
+        hook.remove()
+    return model.thinker.lm_head(hidden), (kept[0] if accept else None)
+
+
+# ---- talker and code predictor ----
+
+
+def codec_sum(talker, codes):
+    """The sum of the embeddings of codes [..., G]."""
+    total = talker.model.codec_embedding(codes[..., 0])
+    for j, table in enumerate(talker.code_predictor.model.codec_embedding):
+        total = total + table(codes[..., j + 1])
+    return total
+
+
+def talk(model, batch, hidden=None):
+    """The talker's hidden rows [B, S, Dt] for a talk.Batch; `hidden` [rows, D]: what the thinker
+    made of the sound, for the rows that are media."""
+    talker = model.talker
+    rows = talker.text_projection(text_model(model).embed_tokens(batch.text))
+    if hidden is not None:
+        media = talker.hidden_projection(hidden.to(rows.dtype))
+        rows = rows.masked_scatter(batch.media[..., None], media.to(rows.dtype))
+    special = talker.model.codec_embedding(batch.special.clamp(min=0))
+    rows = rows + special * (batch.special >= 0)[..., None]
+    rows = rows + codec_sum(talker, batch.fed) * batch.speaks[..., None]
+    return talker.model(inputs_embeds=rows, use_cache=False).last_hidden_state
+
+
+def predict(model, states, codes):
+    """Logits [N, G - 1, codebook] of codes [N, G] after the talker's states [N, Dt]."""
+    talker, predictor = model.talker, model.talker.code_predictor
+    rows = [states, talker.model.codec_embedding(codes[:, 0])]
+    for j, table in enumerate(predictor.model.codec_embedding[:-1]):
+        rows.append(table(codes[:, j + 1]))
+    rows = torch.stack([row.to(states.dtype) for row in rows], 1)
+    hidden = predictor.model(inputs_embeds=rows, use_cache=False).last_hidden_state[:, 1:]
+    heads = torch.stack([head.weight for head in predictor.lm_head])
+    return torch.einsum("njd,jvd->njv", hidden, heads.to(hidden.dtype))

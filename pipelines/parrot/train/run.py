@@ -1,0 +1,109 @@
+"""What every training program does: run for some minutes, go on where the last run stopped, say
+how it goes.
+
+Learning rates follow the clock, not a count of steps: `progress` is the share of the planned
+minutes (--plan, over all runs) that has been used, so any machine gets through the whole schedule.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import time
+
+import torch
+
+
+def arguments(description, plan):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--state", type=pathlib.Path, required=True, help="checkpoint of this stage"
+    )
+    parser.add_argument("--minutes", type=float, default=9, help="of this run")
+    parser.add_argument("--plan", type=float, default=plan, help="minutes of all runs together")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--log", type=pathlib.Path, help="JSON lines")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compile", action="store_true")
+    return parser
+
+
+class Run:
+    """`parts`: what the checkpoint holds, each with state_dict(). One may be missing in it: a
+    lighter checkpoint that travelled (carry.py) has no optimisers."""
+
+    def __init__(self, options, parts):
+        self.options, self.parts = options, parts
+        self.step, self.used = 0, 0.0
+        torch.manual_seed(options.seed)
+        if options.device == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+            torch.backends.cudnn.benchmark = True
+        if options.state.exists():
+            self.load()
+        self.start = self.said = self.saved = time.time()
+        self.sums, self.count = {}, 0
+
+    def load(self):
+        state = torch.load(self.options.state, map_location=self.options.device, weights_only=True)
+        self.step, self.used = state["step"], state["used"]
+        for name, part in self.parts.items():
+            if name in state:
+                part.load_state_dict(state[name])
+        torch.manual_seed(self.options.seed + self.step)
+        print(f"goes on at step {self.step}, {self.used / 60:.1f} minutes in", flush=True)
+
+    def save(self):
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        state.update(step=self.step, used=self.used + time.time() - self.start)
+        part = self.options.state.with_suffix(".part")
+        torch.save(state, part)
+        os.replace(part, self.options.state)
+        self.saved = time.time()
+
+    @property
+    def progress(self):
+        return min(1.0, (self.used + time.time() - self.start) / (60 * self.options.plan))
+
+    def rate(self, peak, warm=200, floor=0.05):
+        """Learning rate now: a linear start, then half a cosine over the plan."""
+        wave = 0.5 * (1 + math.cos(math.pi * self.progress))
+        return peak * min(1.0, (self.step + 1) / warm) * (floor + (1 - floor) * wave)
+
+    def going(self):
+        """True until the minutes of this run, or the plan, are used up; saves now and then."""
+        now = time.time()
+        if now - self.saved > 120:
+            self.save()
+        return now - self.start < 60 * self.options.minutes and self.progress < 1
+
+    def note(self, **losses):
+        """Call once a step, with tensors; prints means every ten seconds."""
+        self.step += 1
+        self.count += 1
+        for name, value in losses.items():
+            total, count = self.sums.get(name, (0, 0))
+            self.sums[name] = total + torch.as_tensor(value).detach().float(), count + 1
+        if time.time() - self.said > 10:
+            self.say()
+
+    def say(self):
+        line = {"step": self.step, "minutes": round((self.used + time.time() - self.start) / 60, 2)}
+        line.update({k: round(float(total) / n, 4) for k, (total, n) in self.sums.items()})
+        line["steps/s"] = round(self.count / (time.time() - self.said), 2)
+        print(json.dumps(line), flush=True)
+        if self.options.log:
+            with self.options.log.open("a") as log:
+                print(json.dumps(line), file=log)
+        self.sums, self.count, self.said = {}, 0, time.time()
+
+    def finish(self):
+        if self.count:
+            self.say()
+        self.save()
+
+
+def set_rate(optimizer, rate):
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("scale", 1)
