@@ -151,7 +151,7 @@ void run_recorded(struct run *run, struct run_recording *r);
 
 /* A rehearsal: on a GPU the ops up to run_rehearsed() only have their kernels made ready, and step
  * memory is there afterwards; data is left as it is, run_read() gives zeros. False on the CPU,
- * where ops would happen: there is no rehearsal then. */
+ * where ops would happen, and on a software driver, which compiles them when they happen. */
 bool run_rehearse(struct run *run);
 void run_rehearsed(struct run *run);
 

@@ -178,7 +178,7 @@ void run_recorded(struct run *run, struct run_recording *r) {
 }
 
 bool run_rehearse(struct run *run) {
-    if (!run->gpu)
+    if (!run->gpu || !gpu_info(run->gpu)->hardware)
         return false;
     gpu_rehearse(run->gpu);
     return true;
