@@ -43,9 +43,9 @@ struct reader {
 };
 
 struct gpu_loader {
-    pthread_mutex_t lock; /* of what follows, up to the readers */
-    pthread_cond_t changed;
-    struct part *parts; /* [first, n) are to be read */
+    pthread_mutex_t lock;      /* of what follows, up to the readers */
+    pthread_cond_t more, less; /* parts than there were: for readers; for who asks */
+    struct part *parts;        /* [first, n) are to be read */
     size_t first, n, room;
     size_t backlog;  /* bytes in them */
     bool closing;    /* nothing more comes */
@@ -65,7 +65,7 @@ static size_t take(struct gpu_loader *l, struct part parts[PARTS]) {
     pthread_mutex_lock(&l->lock);
     l->end = clock_now();
     while (l->first == l->n && !l->closing)
-        pthread_cond_wait(&l->changed, &l->lock);
+        pthread_cond_wait(&l->more, &l->lock);
     for (; l->first < l->n && n < PARTS && bytes < PIECE; n++) {
         struct part *p = &l->parts[l->first];
         parts[n] = *p;
@@ -78,7 +78,8 @@ static size_t take(struct gpu_loader *l, struct part parts[PARTS]) {
         l->first += p->bytes == 0;
     }
     l->backlog -= bytes;
-    pthread_cond_broadcast(&l->changed);
+    if (l->backlog < BACKLOG)
+        pthread_cond_signal(&l->less);
     pthread_mutex_unlock(&l->lock);
     return n;
 }
@@ -146,6 +147,13 @@ static VkResult free_slot(struct gpu *g, struct slot *s) {
     return r ? r : vkResetFences(g->device, 1, &s->copied);
 }
 
+static void slot_open(struct gpu *g, struct slot *s) {
+    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    *s = (struct slot){.buffer = gpu_buffer_new(g, PIECE, GPU_UPLOAD)};
+    gpu_commands_new(g, &s->commands);
+    gpu_check(vkCreateFence(g->device, &info, NULL, &s->copied), "vkCreateFence");
+}
+
 /* Reads the parts into the slot, those that the host sees into their places, and has the device
  * copy the others. */
 static VkResult move(struct gpu *g, struct slot *s, struct part *parts, size_t n) {
@@ -156,6 +164,8 @@ static VkResult move(struct gpu *g, struct slot *s, struct part *parts, size_t n
         if (p->to->mapped) {
             read_part(g->loader, p, (char *)p->to->mapped + p->at);
         } else {
+            if (!s->buffer.bytes)
+                slot_open(g, s);
             read_part(g->loader, p, (char *)s->buffer.mapped + at);
             at += p->bytes;
             parts[staged++] = *p;
@@ -183,13 +193,6 @@ static void *read_all(void *arg) {
 
 /* ---- all of them ---- */
 
-static void slot_open(struct gpu *g, struct slot *s) {
-    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    *s = (struct slot){.buffer = gpu_buffer_new(g, PIECE, GPU_UPLOAD)};
-    gpu_commands_new(g, &s->commands);
-    gpu_check(vkCreateFence(g->device, &info, NULL, &s->copied), "vkCreateFence");
-}
-
 static void slot_close(struct gpu *g, struct slot *s) {
     gpu_buffer_free(g, &s->buffer);
     gpu_commands_free(g, &s->commands);
@@ -202,12 +205,11 @@ static void loader_open(struct gpu *g) {
     *l = (struct gpu_loader){.n_readers = most < THREADS ? most : THREADS, .start = clock_now()};
     g->loader = l;
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->changed, NULL);
+    pthread_cond_init(&l->more, NULL);
+    pthread_cond_init(&l->less, NULL);
     for (size_t i = 0; i < l->n_readers; i++) {
         struct reader *r = &l->readers[i];
         r->gpu = g;
-        for (size_t j = 0; j < SLOTS; j++)
-            slot_open(g, &r->slots[j]);
         if (pthread_create(&r->thread, NULL, read_all, r))
             die(ERR_MEMORY, "cannot start a thread that reads weights");
     }
@@ -233,11 +235,11 @@ void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t b
     struct gpu_loader *l = g->loader;
     pthread_mutex_lock(&l->lock);
     while (l->backlog >= BACKLOG)
-        pthread_cond_wait(&l->changed, &l->lock);
+        pthread_cond_wait(&l->less, &l->lock);
     *append(l) = (struct part){*from, bytes, to, dst - to->address};
     l->backlog += bytes;
     g->loaded.n += bytes;
-    pthread_cond_broadcast(&l->changed);
+    pthread_cond_signal(&l->more);
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -247,7 +249,7 @@ void gpu_load_wait(struct gpu *g) {
         return;
     pthread_mutex_lock(&l->lock);
     l->closing = true;
-    pthread_cond_broadcast(&l->changed);
+    pthread_cond_broadcast(&l->more);
     pthread_mutex_unlock(&l->lock);
     for (size_t i = 0; i < l->n_readers; i++)
         pthread_join(l->readers[i].thread, NULL);
@@ -259,7 +261,8 @@ void gpu_load_wait(struct gpu *g) {
             slot_close(g, &l->readers[i].slots[j]);
     g->loaded.seconds += l->end - l->start;
     pthread_mutex_destroy(&l->lock);
-    pthread_cond_destroy(&l->changed);
+    pthread_cond_destroy(&l->more);
+    pthread_cond_destroy(&l->less);
     free(l->parts);
     free(l);
     g->loader = NULL;

@@ -1,9 +1,11 @@
-/* hollow: what pread() finds to be zeros becomes random bf16 numbers, for models of random-model
+/* hollow: pread() finds random bf16 numbers in the holes of a file, for models of random-model
  * --hollow, which are too large to write. LD_PRELOAD it. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATTERN = 1 << 20 /* numbers; odd places in it begin a piece */ };
@@ -34,13 +36,26 @@ static void fill(char *to, size_t n, uint64_t at) {
     }
 }
 
+/* Whether nothing was ever written there. */
+static int is_hole(int fd, off_t begin, off_t end) {
+    off_t data = lseek(fd, begin, SEEK_DATA);
+    return data < 0 ? errno == ENXIO : data >= end;
+}
+
+/* Whole pages of a hole are filled; the pages at both ends may have a neighbour's bytes. */
 ssize_t pread(int fd, void *buffer, size_t n, off_t offset) {
-    static const char zeros[256];
     ssize_t (*real)(int, void *, size_t, off_t);
+    const off_t page = 4096;
+    off_t end = offset + (off_t)n, first = (offset + page - 1) / page * page,
+          last = end / page * page;
+    struct stat st;
     *(void **)&real = dlsym(RTLD_NEXT, "pread");
-    ssize_t got = real(fd, buffer, n, offset);
+    if (fstat(fd, &st) || end > st.st_size || first >= last || !is_hole(fd, first, last))
+        return real(fd, buffer, n, offset);
     pthread_once(&once, make_pattern);
-    if (got > (ssize_t)sizeof zeros && memcmp(buffer, zeros, sizeof zeros) == 0)
-        fill(buffer, (size_t)got, (uint64_t)offset);
-    return got;
+    fill((char *)buffer + (first - offset), (size_t)(last - first), (uint64_t)first);
+    if (real(fd, buffer, (size_t)(first - offset), offset) != first - offset ||
+        real(fd, (char *)buffer + (last - offset), (size_t)(end - last), last) != end - last)
+        return -1;
+    return (ssize_t)n;
 }
