@@ -1,7 +1,7 @@
 #include "common/weights/gguf_config.h"
 
 #include <jansson.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,43 +39,51 @@ static json_t *parse_released(void) {
     return json_loads(text, 0, NULL);
 }
 
+/* A file's metadata on their way into an object of the document. */
+struct copy {
+    const struct gguf_file *g;
+    json_t *to;
+    bool *lost; /* becomes true when memory is exhausted */
+};
+
+static void set(const struct copy *c, const char *key, json_t *value) {
+    if (json_object_set_new(c->to, key, value) != 0)
+        *c->lost = true;
+}
+
 /* The object at a.b of the document. */
 static json_t *at(json_t *root, const char *a, const char *b) {
     return json_object_get(json_object_get(root, a), b);
 }
 
-/* object[key] = a number of the metadata; left as it is if that has none. */
-static void copy_size(json_t *object, const char *key, const struct gguf_file *g,
-                      const char *metadata) {
+/* to[key] = a number of the metadata; left as it is if that has none. */
+static void copy_size(const struct copy *c, const char *key, const char *metadata) {
     size_t n;
-    if (gguf_natural(g, metadata, &n) && n < SIZE_MAX / 2)
-        json_object_set_new(object, key, json_integer((json_int_t)n));
+    if (gguf_natural(c->g, metadata, &n) && n < SIZE_MAX / 2)
+        set(c, key, json_integer((json_int_t)n));
 }
 
-static void copy_number(json_t *object, const char *key, const struct gguf_file *g,
-                        const char *metadata) {
+static void copy_number(const struct copy *c, const char *key, const char *metadata) {
     double x;
-    if (gguf_number(g, metadata, &x))
-        json_object_set_new(object, key, json_real(x));
+    if (gguf_number(c->g, metadata, &x) && isfinite(x))
+        set(c, key, json_real(x));
 }
 
-/* object[key] = the outermost size of a tensor. */
-static void copy_rows(json_t *object, const char *key, const struct gguf_file *g,
-                      const char *tensor) {
-    for (size_t i = 0; i < g->n_tensors; i++)
-        if (strcmp(g->tensors[i].name, tensor) == 0)
-            json_object_set_new(object, key, json_integer((json_int_t)g->tensors[i].view.shape[0]));
+/* to[key] = the outermost size of a tensor. */
+static void copy_rows(const struct copy *c, const char *key, const char *tensor) {
+    for (size_t i = 0; i < c->g->n_tensors; i++)
+        if (strcmp(c->g->tensors[i].name, tensor) == 0)
+            set(c, key, json_integer((json_int_t)c->g->tensors[i].view.shape[0]));
 }
 
 /* The three sections of M-RoPE; llama.cpp keeps four. */
-static void copy_sections(json_t *text, const struct gguf_file *g) {
-    const struct gguf_value *v = gguf_find(g, "qwen3vlmoe.rope.dimension_sections");
+static void copy_sections(const struct copy *c) {
+    const struct gguf_value *v = gguf_find(c->g, "qwen3vlmoe.rope.dimension_sections");
     if (!v || !v->array || v->n < 3 || (v->type != GGUF_I32 && v->type != GGUF_U32))
         return;
-    json_t *sections = json_array();
-    for (size_t i = 0; i < 3; i++)
-        json_array_append_new(sections, json_integer(gguf_integer(v, i)));
-    json_object_set_new(json_object_get(text, "rope_scaling"), "mrope_section", sections);
+    json_t *rope = json_pack("{s:[I,I,I]}", "mrope_section", (json_int_t)gguf_integer(v, 0),
+                             (json_int_t)gguf_integer(v, 1), (json_int_t)gguf_integer(v, 2));
+    set(c, "rope_scaling", rope);
 }
 
 /* Ids by the tokens that have them. */
@@ -100,77 +108,84 @@ static const struct {
     {"tts_eos_token_id", "<tts_text_eod>", false},
 };
 
-static void copy_ids(json_t *root, const struct gguf_file *g) {
-    struct gguf_walk walk = {.value = gguf_find(g, "tokenizer.ggml.tokens")};
-    json_t *thinker = json_object_get(root, "thinker_config");
+static void copy_ids(json_t *root, const struct copy *text) {
+    struct gguf_walk walk = {.value = gguf_find(text->g, "tokenizer.ggml.tokens")};
+    struct copy all = {text->g, root, text->lost};
+    struct copy thinker = {text->g, json_object_get(root, "thinker_config"), text->lost};
     struct gguf_string s;
     while (gguf_next(&walk, &s))
         for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
             if (s.n == strlen(ids[i].token) && memcmp(s.data, ids[i].token, s.n) == 0)
-                json_object_set_new(ids[i].thinkers ? thinker : root, ids[i].key,
-                                    json_integer((json_int_t)walk.i - 1));
+                set(ids[i].thinkers ? &thinker : &all, ids[i].key,
+                    json_integer((json_int_t)walk.i - 1));
 }
 
-static void read_thinker(json_t *root, const struct gguf_file *g) {
-    json_t *text = at(root, "thinker_config", "text_config");
-    copy_size(text, "hidden_size", g, "qwen3vlmoe.embedding_length");
-    copy_size(text, "num_hidden_layers", g, "qwen3vlmoe.block_count");
-    copy_size(text, "num_attention_heads", g, "qwen3vlmoe.attention.head_count");
-    copy_size(text, "num_key_value_heads", g, "qwen3vlmoe.attention.head_count_kv");
-    copy_size(text, "head_dim", g, "qwen3vlmoe.attention.key_length");
-    copy_size(text, "num_experts", g, "qwen3vlmoe.expert_count");
-    copy_size(text, "num_experts_per_tok", g, "qwen3vlmoe.expert_used_count");
-    copy_size(text, "moe_intermediate_size", g, "qwen3vlmoe.expert_feed_forward_length");
-    copy_size(text, "max_position_embeddings", g, "qwen3vlmoe.context_length");
-    copy_number(text, "rms_norm_eps", g, "qwen3vlmoe.attention.layer_norm_rms_epsilon");
-    copy_number(text, "rope_theta", g, "qwen3vlmoe.rope.freq_base");
-    copy_rows(text, "vocab_size", g, "token_embd.weight");
-    copy_sections(text, g);
-    copy_ids(root, g);
+static void read_thinker(json_t *root, const struct gguf_file *g, bool *lost) {
+    struct copy c = {g, at(root, "thinker_config", "text_config"), lost};
+    copy_size(&c, "hidden_size", "qwen3vlmoe.embedding_length");
+    copy_size(&c, "num_hidden_layers", "qwen3vlmoe.block_count");
+    copy_size(&c, "num_attention_heads", "qwen3vlmoe.attention.head_count");
+    copy_size(&c, "num_key_value_heads", "qwen3vlmoe.attention.head_count_kv");
+    copy_size(&c, "head_dim", "qwen3vlmoe.attention.key_length");
+    copy_size(&c, "num_experts", "qwen3vlmoe.expert_count");
+    copy_size(&c, "num_experts_per_tok", "qwen3vlmoe.expert_used_count");
+    copy_size(&c, "moe_intermediate_size", "qwen3vlmoe.expert_feed_forward_length");
+    copy_size(&c, "max_position_embeddings", "qwen3vlmoe.context_length");
+    copy_number(&c, "rms_norm_eps", "qwen3vlmoe.attention.layer_norm_rms_epsilon");
+    copy_number(&c, "rope_theta", "qwen3vlmoe.rope.freq_base");
+    copy_rows(&c, "vocab_size", "token_embd.weight");
+    copy_sections(&c);
+    copy_ids(root, &c);
 }
 
-static void read_audio(json_t *root, const struct gguf_file *g) {
-    json_t *audio = at(root, "thinker_config", "audio_config");
-    copy_size(audio, "d_model", g, "clip.audio.embedding_length");
-    copy_size(audio, "encoder_layers", g, "clip.audio.block_count");
-    copy_size(audio, "encoder_attention_heads", g, "clip.audio.attention.head_count");
-    copy_size(audio, "encoder_ffn_dim", g, "clip.audio.feed_forward_length");
-    copy_size(audio, "num_mel_bins", g, "clip.audio.num_mel_bins");
-    copy_rows(audio, "downsample_hidden_size", g, "a.conv2d.1.weight");
-    copy_rows(audio, "output_dim", g, "mm.a.mlp.2.weight");
+static void read_audio(json_t *root, const struct gguf_file *g, bool *lost) {
+    struct copy c = {g, at(root, "thinker_config", "audio_config"), lost};
+    copy_size(&c, "d_model", "clip.audio.embedding_length");
+    copy_size(&c, "encoder_layers", "clip.audio.block_count");
+    copy_size(&c, "encoder_attention_heads", "clip.audio.attention.head_count");
+    copy_size(&c, "encoder_ffn_dim", "clip.audio.feed_forward_length");
+    copy_size(&c, "num_mel_bins", "clip.audio.num_mel_bins");
+    copy_rows(&c, "downsample_hidden_size", "a.conv2d.1.weight");
+    copy_rows(&c, "output_dim", "mm.a.mlp.2.weight");
 }
 
 /* Sizes that follow from the thinker's or, without one, from the audio encoder's. */
-static void settle(json_t *root, bool has_thinker) {
-    json_t *text = at(root, "thinker_config", "text_config");
-    json_t *audio = at(root, "thinker_config", "audio_config");
+static void settle(json_t *root, bool has_thinker, bool *lost) {
     json_t *talker = json_object_get(root, "talker_config");
-    json_int_t layers = json_integer_value(json_object_get(text, "num_hidden_layers"));
+    struct copy text = {NULL, at(root, "thinker_config", "text_config"), lost};
+    struct copy to = {NULL, talker, lost};
+    json_t *audio = at(root, "thinker_config", "audio_config");
+    json_int_t layers = json_integer_value(json_object_get(text.to, "num_hidden_layers"));
     if (!has_thinker)
-        json_object_set(text, "hidden_size", json_object_get(audio, "output_dim"));
-    json_object_set(talker, "thinker_hidden_size", json_object_get(text, "hidden_size"));
+        set(&text, "hidden_size", json_incref(json_object_get(audio, "output_dim")));
+    set(&to, "thinker_hidden_size", json_incref(json_object_get(text.to, "hidden_size")));
     if (layers < json_integer_value(json_object_get(talker, "accept_hidden_layer")))
-        json_object_set_new(talker, "accept_hidden_layer", json_integer(layers));
+        set(&to, "accept_hidden_layer", json_integer(layers));
+}
+
+/* Whether the file is an audio encoder of this model. */
+static bool is_audio(const struct gguf_file *g) {
+    return gguf_is(g, "general.architecture", "clip") &&
+           (gguf_is(g, "clip.audio.projector_type", "qwen3a") ||
+            gguf_is(g, "clip.projector_type", "qwen3a"));
 }
 
 static int assume(const struct gguf_set *s, char **json, size_t *size, struct err *e) {
-    bool has_thinker = false, has_audio = false;
+    bool has_thinker = false, has_audio = false, lost = false;
     json_t *root = parse_released();
     for (size_t i = 0; i < s->n; i++) {
         const struct gguf_file *g = &s->files[i];
         if (gguf_is(g, "general.architecture", "qwen3vlmoe")) {
-            read_thinker(root, g);
+            read_thinker(root, g, &lost);
             has_thinker = true;
-        } else if (gguf_is(g, "general.architecture", "clip") &&
-                   (gguf_is(g, "clip.audio.projector_type", "qwen3a") ||
-                    gguf_is(g, "clip.projector_type", "qwen3a"))) {
-            read_audio(root, g);
+        } else if (is_audio(g)) {
+            read_audio(root, g, &lost);
             has_audio = true;
         }
     }
     if (!has_audio && has_thinker)
         json_object_del(json_object_get(root, "thinker_config"), "audio_config");
-    settle(root, has_thinker);
+    settle(root, has_thinker, &lost);
     *json = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     if (!has_thinker && !has_audio)
@@ -178,7 +193,7 @@ static int assume(const struct gguf_set *s, char **json, size_t *size, struct er
                        "%s: neither a thinker (architecture qwen3vlmoe) nor an audio encoder "
                        "(clip, qwen3a) of Qwen3-Omni",
                        s->n ? s->files[0].name : "no GGUF file");
-    if (!*json)
+    if (!*json || lost)
         return err_set(e, ERR_MEMORY, "out of memory: config");
     *size = strlen(*json);
     return 0;
