@@ -8,6 +8,7 @@ setup_file() {
     BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" full '{}' >full.size
     BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" thinking '{"talker": false}' \
         thinker audio vision >thinking.size
+    BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" gguf '{}' thinker gguf >gguf.size
     cp "$GOLDEN"/tiny/{vocab.json,merges.txt,tokenizer_config.json} full
 }
 
@@ -72,4 +73,13 @@ read_of() {
         fails_with 78 "$stage" -m "$F/thinking" </dev/null
         grep -q "the model has no" "$T/err"
     done
+}
+
+@test "a thinker of 32 GB as GGUF: ready in less than 2 s, used where it lies" {
+    [ "$(cut -d' ' -f1 "$F/gguf.size")" -eq 579 ]
+    [ "$(du -sm "$F/gguf" | cut -f1)" -lt 32 ]
+    spends 2 omni-inspect "$F/gguf"
+    grep -q '"component":"thinker","state":"complete","tensors":18867,.*"parameters":30532646912,.*"Q8_0":' "$T/out"
+    spends 2 omni-tokenize -m "$F/gguf" hello
+    spends 2 omni-thinker -d cpu -m "$F/gguf/thinker.gguf" || [ $? -eq 76 ]
 }

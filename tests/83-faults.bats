@@ -86,3 +86,12 @@ wav() {
     nth write 74 "$(stream tiny-code2wav-2.in)" omni-code2wav
     nth write 74 "$(stream tiny-code2wav-2.in)" omni-inspect
 }
+
+@test "faults: every allocation and write of omni-quantize, and of a GGUF reader" {
+    nth pwrite 74 /dev/null omni-quantize "$GOLDEN/tiny" "$BATS_TEST_TMPDIR/q"
+    nth alloc 71 /dev/null omni-quantize -j 1 "$GOLDEN/tiny" "$BATS_TEST_TMPDIR/q"
+    nth alloc 71 /dev/null omni-inspect "$BATS_TEST_TMPDIR/q"
+    ! ls "$BATS_TEST_TMPDIR"/q/*.part
+    python3 "$ROOT/tests/weights/gguf.py" "$GOLDEN/tiny" "$BATS_TEST_TMPDIR/foreign.gguf" head
+    nth alloc 71 /dev/null omni-tokenize -m "$BATS_TEST_TMPDIR/foreign.gguf" 'Hello.'
+}

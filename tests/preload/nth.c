@@ -3,6 +3,7 @@
  *     OMNI_FAIL=alloc:N     the N-th allocation of the program, of jansson or msgpack-c
  *     OMNI_FAIL=read:N      the N-th read from standard input
  *     OMNI_FAIL=write:N     the N-th write to standard output
+ *     OMNI_FAIL=pwrite:N    the N-th write to a place in a file
  *
  * Allocations of other libraries are left alone: libgomp, for one, ends the process by itself. */
 #include <dlfcn.h>
@@ -85,6 +86,16 @@ ssize_t write(int fd, const void *buf, size_t n) {
         return -1;
     }
     return real(fd, buf, n);
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t at) {
+    ssize_t (*real)(int, const void *, size_t, off_t);
+    *(void **)&real = next("pwrite");
+    if (fails("pwrite")) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return real(fd, buf, n, at);
 }
 
 ssize_t writev(int fd, const struct iovec *iov, int n) {

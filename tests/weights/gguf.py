@@ -1,6 +1,6 @@
 """gguf.py FROM TO.gguf thinker|audio|head [TYPE]: a GGUF file as llama.cpp writes it (not as omni-quantize
-does: without omni.* keys) of one component of the checkpoint FROM (head: all a thinker says but for its matrices). TYPE is f32 (default), f16, bf16 or
-q8_0, for matrices; what has one dimension is f32. Standard library only."""
+does: without omni.* keys) of one component of the checkpoint FROM (head: all
+a thinker says but for its matrices). TYPE is f32 (default), f16, bf16 or q8_0, for matrices; what has one dimension is f32. Standard library only."""
 
 import json
 import pathlib
@@ -63,24 +63,31 @@ def value(x):
 
 
 def write(path, metadata, tensors, alignment=32, version=3):
-    """tensors: name -> (shape, kind, bytes)"""
-    head, data = b"", b""
+    """tensors: name -> (shape, kind, bytes); in place of bytes their number makes a hole"""
+    head, places, at = b"", [], 0
     for name, (shape, kind, raw) in tensors.items():
-        data += b"\0" * (-len(data) % alignment)
+        at += -at % alignment
         head += string(name) + struct.pack("<I", len(shape))
-        head += b"".join(struct.pack("<Q", n) for n in reversed(shape)) + struct.pack("<IQ", NUMBERS[kind], len(data))
-        data += raw
+        head += b"".join(struct.pack("<Q", n) for n in reversed(shape)) + struct.pack("<IQ", NUMBERS[kind], at)
+        places.append(at)
+        at += raw if isinstance(raw, int) else len(raw)
     values = b"".join(string(k) + value(v) for k, v in metadata.items())
     out = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(metadata)) + values + head
-    path.write_bytes(out + b"\0" * (-len(out) % alignment) + data)
+    begin = len(out) + -len(out) % alignment
+    with open(path, "wb") as f:
+        f.write(out)
+        f.truncate(begin + at)
+        for place, (_, _, raw) in zip(places, tensors.values()):
+            if not isinstance(raw, int):
+                f.seek(begin + place)
+                f.write(raw)
 
 
-def vocabulary(folder):
+def vocabulary(folder, n):
     vocab = json.loads((folder / "vocab.json").read_text())
     added = json.loads((folder / "tokenizer_config.json").read_text())["added_tokens_decoder"]
     tokens = {i: (s, 1) for s, i in vocab.items()}
     tokens |= {int(i): (t["content"], 3 if t["special"] else 4) for i, t in added.items()}
-    n = json.loads((folder / "config.json").read_text())["thinker_config"]["text_config"]["vocab_size"]
     lines = (folder / "merges.txt").read_text().split("\n")
     names = [tokens.get(i, (f"[PAD{i}]", 5)) for i in range(n)]
     return {
@@ -101,7 +108,7 @@ def thinker(folder, config):
         f"{a}.block_count": c["num_hidden_layers"],
         f"{a}.context_length": c["max_position_embeddings"],
         f"{a}.embedding_length": c["hidden_size"],
-        f"{a}.feed_forward_length": c["intermediate_size"],
+        f"{a}.feed_forward_length": c["moe_intermediate_size"],
         f"{a}.attention.head_count": c["num_attention_heads"],
         f"{a}.attention.head_count_kv": c["num_key_value_heads"],
         f"{a}.attention.key_length": c["head_dim"],
@@ -113,7 +120,7 @@ def thinker(folder, config):
         f"{a}.expert_used_count": c["num_experts_per_tok"],
         f"{a}.expert_feed_forward_length": c["moe_intermediate_size"],
         f"{a}.n_deepstack_layers": 0,
-    } | vocabulary(folder)
+    } | vocabulary(folder, c["vocab_size"])
 
 
 def audio(config):

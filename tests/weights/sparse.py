@@ -12,6 +12,8 @@ import struct
 import subprocess
 import sys
 
+import gguf
+
 SHARDS = 15
 
 
@@ -29,6 +31,25 @@ def write(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text)
         f.truncate(8 + len(text) + at)
     return at
+
+
+def write_gguf(folder, config, tensors):
+    fused = {}
+    for name, shape in tensors:
+        to, expert = gguf.rename(name)
+        fused.setdefault(to, []).append(shape)
+    out = {}
+    for name, shapes in fused.items():
+        shape = shapes[0] if "_exps" not in name else [len(shapes), *shapes[0]]
+        kind = "f32" if len(shape) == 1 or "gate_inp" in name else "q8_0"
+        n = 1
+        for size in shape:
+            n *= size
+        out[name] = (shape, kind, n * 4 if kind == "f32" else n // 32 * 34)
+    tiny = pathlib.Path(__file__).parent.parent / "golden/tiny"
+    gguf.write(folder / "thinker.gguf", gguf.thinker(tiny, config), out)
+    (folder / "config.json").unlink()
+    print(len(out), (folder / "thinker.gguf").stat().st_size)
 
 
 def main():
@@ -53,6 +74,9 @@ def main():
         component, name, *shape = line.split()
         if not wanted or component in wanted:
             tensors.append((name, [int(n) for n in shape]))
+    if wanted == ["thinker", "gguf"]:
+        write_gguf(folder, config, tensors)
+        return
     part, total, where = -(-len(tensors) // SHARDS), 0, {}
     for i in range(SHARDS):
         name = f"model-{i + 1:05}-of-{SHARDS:05}.safetensors"
