@@ -38,6 +38,19 @@ file() {
     omni-inspect -c "$T/all" --tol 1e-3 "$T/out" # conv weights are f16 here
 }
 
+@test "a split GGUF file is a model by any of its parts, if all are there" {
+    file thinker bf16 3
+    from=$GOLDEN/stream
+    for part in 1 3; do
+        omni-thinker -m "$MODELS/tiny/thinker-0000$part-of-00003.gguf" --precise -n 64 --trace 'thinker.*' \
+            <"$from/tiny-thinker-stop.in" >"$T/out"
+        same_stream "$from/tiny-thinker-stop.out" "$T/out" 1e-4
+    done
+    rm "$MODELS/tiny/thinker-00002-of-00003.gguf"
+    fails_with 66 omni-thinker -m "$MODELS/tiny/thinker-00001-of-00003.gguf" </dev/null
+    grep -q "thinker-00002-of-00003.gguf" "$T/err"
+}
+
 @test "what llama.cpp's files lack is said: in a note, and by the stages that lack it" {
     file thinker bf16
     omni-thinker -v -m "$MODELS/tiny/thinker.gguf" -n 2 <"$GOLDEN/stream/tiny-thinker-stop.in" 2>"$T/err" |

@@ -16,7 +16,7 @@ setup() {
         [ "$(cd "$MODELS/$model" && echo *)" = "mmproj.gguf speech.gguf thinker.gguf" ]
         omni-inspect "$MODELS/$model" >"$T/list"
         [ "$(grep -c '"state":"complete"' "$T/list")" -eq 5 ]
-        ! grep '"problem"' "$T/list"
+        [ "$(grep -c '"problem"' "$T/list")" -eq 0 ]
     done
     for tool in omni-tokenize omni-encode-audio omni-thinker omni-talker omni-codepred omni-code2wav sh; do
         run_cases "$tool" >"$T/log" 2>&1 || { cat "$T/log" && return 1; }

@@ -4,7 +4,7 @@
 
 setup_file() {
     load lib
-    cd "$BATS_FILE_TMPDIR"
+    cd "$BATS_FILE_TMPDIR" || return
     BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" full '{}' >full.size
     BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" thinking '{"talker": false}' \
         thinker audio vision >thinking.size

@@ -42,6 +42,7 @@ static json_t *parse_released(void) {
 /* A file's metadata on their way into an object of the document. */
 struct copy {
     const struct gguf_file *g;
+    const struct gguf_set *set; /* g's */
     json_t *to;
     bool *lost; /* becomes true when memory is exhausted */
 };
@@ -69,11 +70,12 @@ static void copy_number(const struct copy *c, const char *key, const char *metad
         set(c, key, json_real(x));
 }
 
-/* to[key] = the outermost size of a tensor. */
+/* to[key] = the outermost size of a tensor, in whatever part of a split file it is. */
 static void copy_rows(const struct copy *c, const char *key, const char *tensor) {
-    for (size_t i = 0; i < c->g->n_tensors; i++)
-        if (strcmp(c->g->tensors[i].name, tensor) == 0)
-            set(c, key, json_integer((json_int_t)c->g->tensors[i].view.shape[0]));
+    for (const struct gguf_file *g = c->set->files; g < c->set->files + c->set->n; g++)
+        for (size_t i = 0; i < g->n_tensors; i++)
+            if (strcmp(g->tensors[i].name, tensor) == 0)
+                set(c, key, json_integer((json_int_t)g->tensors[i].view.shape[0]));
 }
 
 /* The three sections of M-RoPE; llama.cpp keeps four. */
@@ -110,8 +112,8 @@ static const struct {
 
 static void copy_ids(json_t *root, const struct copy *text) {
     struct gguf_walk walk = {.value = gguf_find(text->g, "tokenizer.ggml.tokens")};
-    struct copy all = {text->g, root, text->lost};
-    struct copy thinker = {text->g, json_object_get(root, "thinker_config"), text->lost};
+    struct copy all = {text->g, text->set, root, text->lost};
+    struct copy thinker = {text->g, text->set, json_object_get(root, "thinker_config"), text->lost};
     struct gguf_string s;
     while (gguf_next(&walk, &s))
         for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
@@ -120,8 +122,9 @@ static void copy_ids(json_t *root, const struct copy *text) {
                     json_integer((json_int_t)walk.i - 1));
 }
 
-static void read_thinker(json_t *root, const struct gguf_file *g, bool *lost) {
-    struct copy c = {g, at(root, "thinker_config", "text_config"), lost};
+static void read_thinker(json_t *root, const struct gguf_set *s, const struct gguf_file *g,
+                         bool *lost) {
+    struct copy c = {g, s, at(root, "thinker_config", "text_config"), lost};
     copy_size(&c, "hidden_size", "qwen3vlmoe.embedding_length");
     copy_size(&c, "num_hidden_layers", "qwen3vlmoe.block_count");
     copy_size(&c, "num_attention_heads", "qwen3vlmoe.attention.head_count");
@@ -138,8 +141,9 @@ static void read_thinker(json_t *root, const struct gguf_file *g, bool *lost) {
     copy_ids(root, &c);
 }
 
-static void read_audio(json_t *root, const struct gguf_file *g, bool *lost) {
-    struct copy c = {g, at(root, "thinker_config", "audio_config"), lost};
+static void read_audio(json_t *root, const struct gguf_set *s, const struct gguf_file *g,
+                       bool *lost) {
+    struct copy c = {g, s, at(root, "thinker_config", "audio_config"), lost};
     copy_size(&c, "d_model", "clip.audio.embedding_length");
     copy_size(&c, "encoder_layers", "clip.audio.block_count");
     copy_size(&c, "encoder_attention_heads", "clip.audio.attention.head_count");
@@ -152,8 +156,8 @@ static void read_audio(json_t *root, const struct gguf_file *g, bool *lost) {
 /* Sizes that follow from the thinker's or, without one, from the audio encoder's. */
 static void settle(json_t *root, bool has_thinker, bool *lost) {
     json_t *talker = json_object_get(root, "talker_config");
-    struct copy text = {NULL, at(root, "thinker_config", "text_config"), lost};
-    struct copy to = {NULL, talker, lost};
+    struct copy text = {NULL, NULL, at(root, "thinker_config", "text_config"), lost};
+    struct copy to = {NULL, NULL, talker, lost};
     json_t *audio = at(root, "thinker_config", "audio_config");
     json_int_t layers = json_integer_value(json_object_get(text.to, "num_hidden_layers"));
     if (!has_thinker)
@@ -176,10 +180,10 @@ static int assume(const struct gguf_set *s, char **json, size_t *size, struct er
     for (size_t i = 0; i < s->n; i++) {
         const struct gguf_file *g = &s->files[i];
         if (gguf_is(g, "general.architecture", "qwen3vlmoe")) {
-            read_thinker(root, g, &lost);
+            read_thinker(root, s, g, &lost);
             has_thinker = true;
         } else if (is_audio(g)) {
-            read_audio(root, g, &lost);
+            read_audio(root, s, g, &lost);
             has_audio = true;
         }
     }

@@ -1,6 +1,7 @@
-"""gguf.py FROM TO.gguf thinker|audio|head [TYPE]: a GGUF file as llama.cpp writes it (not as omni-quantize
-does: without omni.* keys) of one component of the checkpoint FROM (head: all
-a thinker says but for its matrices). TYPE is f32 (default), f16, bf16 or q8_0, for matrices; what has one dimension is f32. Standard library only."""
+"""gguf.py FROM TO.gguf thinker|audio|head [TYPE [PARTS]]: a GGUF file as llama.cpp writes it (not as
+omni-quantize does: without omni.* keys) of one component of the checkpoint FROM (head: all a thinker says
+but for its matrices). TYPE is f32 (default), f16, bf16 or q8_0, for matrices; what has one dimension is f32.
+With PARTS it is split into so many files TO-0000N-of-0000M.gguf. Standard library only."""
 
 import json
 import pathlib
@@ -195,7 +196,15 @@ def main():
         if ".conv2d." in name and ".bias" in name:
             shape = [*shape, 1, 1]
         tensors[name] = (shape, how, encode(values, how))
-    write(out, thinker(folder, config) if component == "thinker" else audio(config), tensors)
+    metadata = thinker(folder, config) if component == "thinker" else audio(config)
+    if len(sys.argv) < 6:
+        write(out, metadata, tensors)
+        return
+    n, names = int(sys.argv[5]), list(tensors)
+    for i in range(n):
+        some = {name: tensors[name] for name in names[i::n]}
+        part = out.with_name(f"{out.stem}-{i + 1:05}-of-{n:05}.gguf")
+        write(part, metadata if i == 0 else {"split.no": i, "split.count": n}, some)
 
 
 if __name__ == "__main__":
