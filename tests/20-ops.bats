@@ -58,6 +58,10 @@ ops_program() {
     ops_program linear
 }
 
+@test "kernels for quantised weights" {
+    ops_program quant
+}
+
 @test "op linear_add" {
     ops_program linear_add
 }

@@ -12,7 +12,7 @@ setup_file() {
     export ARM
     room=(common/base/{arena,die,err}.c common/wire/tensor.c common/weights/quant{,_fit}.c common/gpu/*.c common/ops/*.c
         common/ops/cpu/kernels.c)
-    tests=(tests/ops/{linear,linear_add,conv,dwconv,attention,attention_blocks,moe_add}.c)
+    tests=(tests/ops/{linear,linear_add,conv,dwconv,attention,attention_blocks,moe_add,quant}.c)
     options=(-s -j2 B="$ARM" CC=aarch64-linux-gnu-gcc CFLAGS=-O2 LDFLAGS=-static stage_src=
         pkg_cflags="-idirafter /usr/include" pkg_libs="$ARM/vulkan.o -lm"
         library_src="${room[*]}" test_src="${tests[*]}")
@@ -31,6 +31,10 @@ setup() {
 # The emulator is slow; a program that is stopped before its end fails.
 arm_program() {
     timeout 600 qemu-aarch64 "$ARM/tests/ops/$1"
+}
+
+@test "kernels for quantised weights on ARM" {
+    arm_program quant
 }
 
 @test "op linear on ARM" {

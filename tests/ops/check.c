@@ -254,6 +254,10 @@ double check_at(const struct tensor *t, size_t i) {
     return bf16_to_f32(((const uint16_t *)t->data)[i]);
 }
 
+bool check_only_quantised(const struct check *c) {
+    return !c->run.gpu && !c->run.precise && !c->run.cpu->gemm_pairs;
+}
+
 bool check_rounds(const struct check *c, enum tensor_dtype dtype, size_t rows) {
     const size_t few = 48;
     return !c->run.gpu && !c->run.precise && tensor_is_quantised(dtype) && rows <= few;

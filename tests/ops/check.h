@@ -31,7 +31,7 @@ struct check {
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
     double bandwidth, peak; /* for benchmarks: bytes/s; FLOP/s of multiply-adds of the CPU */
-    bool quantised; /* `test` has had quantised tensors: on the CPU their products round */
+    bool quantised;         /* `test` has had quantised tensors: on the CPU their products round */
     struct check_pair pairs[CHECK_PAIRS];
     size_t n_pairs;
     struct run_mark before_pairs;
@@ -69,6 +69,8 @@ const struct tensor *check_on_all(struct check *c, const struct tensor *t, size_
  * look at a result or change a tensor, unless check_close() or check_same() comes first. */
 void check_back(struct check *c);
 
+/* Whether this pass differs from the precise one only for quantised weights. */
+bool check_only_quantised(const struct check *c);
 /* Whether a product of so many rows with such weights takes its x as int8, and what such an x is:
  * n numbers, whole blocks of 32 with a scale each. */
 bool check_rounds(const struct check *c, enum tensor_dtype dtype, size_t rows);

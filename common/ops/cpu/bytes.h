@@ -13,6 +13,7 @@ typedef int32_t counts __attribute__((vector_size(32)));
 typedef float sums __attribute__((vector_size(32)));
 typedef uint8_t bytes8 __attribute__((vector_size(8)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint16_t pairs __attribute__((vector_size(32)));
 typedef uint16_t halves __attribute__((vector_size(16)));
 
 static inline bytes bytes_load(const void *p) {
@@ -25,6 +26,14 @@ static inline bytes bytes_load(const void *p) {
 static inline bytes bytes_pair(bytes16 a, bytes16 b) {
     return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
                                    17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+
+/* v >> right & mask of each byte; right may be negative. Shifted are pairs of bytes, as processors
+ * do; what comes over from the neighbour is not in the masks that are used. */
+static inline bytes bytes_field(bytes v, int right, uint8_t mask) {
+    pairs p = (pairs)v;
+    p = right < 0 ? p << -right : p >> right;
+    return (bytes)p & mask;
 }
 
 static inline sums sums_load(const float *p) {
@@ -70,12 +79,30 @@ static inline sums sums_of(counts v) {
     return __builtin_convertvector(v, sums);
 }
 
-/* Eight bytes, one after the other, as numbers. */
+/* Eight bytes, one after the other, as numbers: unsigned, or signed. */
+#if defined __AVX2__
 static inline sums sums_bytes(uint64_t eight) {
-    bytes8 v;
-    memcpy(&v, &eight, sizeof v);
-    return sums_of(__builtin_convertvector(v, counts));
+    return sums_of((counts)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)eight)));
 }
+
+static inline sums sums_signed(uint64_t eight) {
+    return sums_of((counts)_mm256_cvtepi8_epi32(_mm_cvtsi64_si128((long long)eight)));
+}
+#else
+static inline sums sums_bytes(uint64_t eight) {
+    sums v;
+    for (int i = 0; i < 8; i++)
+        v[i] = (float)(uint8_t)(eight >> 8 * i);
+    return v;
+}
+
+static inline sums sums_signed(uint64_t eight) {
+    sums v;
+    for (int i = 0; i < 8; i++)
+        v[i] = (float)(int8_t)(eight >> 8 * i);
+    return v;
+}
+#endif
 
 /* binary16 numbers. */
 #if defined __F16C__
@@ -86,7 +113,7 @@ static inline sums sums_halves(halves h) {
 static inline float half_wide(uint16_t h) {
     return _cvtsh_ss(h);
 }
-#elif defined __aarch64__
+#elif defined ISA_NEON
 static inline sums sums_halves(halves h) {
     union {
         float32x4_t half[2];
@@ -124,8 +151,8 @@ static inline counts bytes_dot(bytes u, bytes x) {
 }
 #elif defined __AVX2__
 static inline counts bytes_dot(bytes u, bytes x) {
-    __m256i pairs = _mm256_maddubs_epi16((__m256i)u, (__m256i)x);
-    return (counts)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __m256i twos = _mm256_maddubs_epi16((__m256i)u, (__m256i)x);
+    return (counts)_mm256_madd_epi16(twos, _mm256_set1_epi16(1));
 }
 #endif
 
@@ -135,7 +162,7 @@ static inline counts bytes_dot_signed(bytes w, bytes x) {
     bytes size = (bytes)_mm256_abs_epi8((__m256i)w);
     return bytes_dot(size, (bytes)_mm256_sign_epi8((__m256i)x, (__m256i)w));
 }
-#elif defined __aarch64__
+#elif defined ISA_NEON
 static inline int32x4_t bytes_quads(int8x16_t w, int8x16_t x) {
 #if defined __ARM_FEATURE_DOTPROD
     return vdotq_s32(vdupq_n_s32(0), w, x);

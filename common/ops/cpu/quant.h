@@ -17,6 +17,8 @@
 enum {
     QUANT_GROUP = 8, /* blocks of 32 that are done together */
     QUANT_ROWS = 4,  /* rows of x in a tile at most */
+    /* Sums of a row that take turns: one after the other they would wait for the multiply-add. */
+    QUANT_CHAINS = 4,
 };
 
 /* ---- rows of x ---- */
@@ -104,8 +106,8 @@ quant_scales(const void *w, const enum tensor_dtype dtype, size_t n) {
         sums d = sums_set(half_wide(b->d));
         uint64_t eight[2];
         memcpy(eight, b->scales, sizeof eight);
-        for (int i = 0; i < 2; i++) { /* signed bytes: 128 more, then 128 less */
-            s.scale[i] = (sums_bytes(eight[i] ^ 0x8080808080808080) - sums_set(128)) * d;
+        for (int i = 0; i < 2; i++) {
+            s.scale[i] = sums_signed(eight[i]) * d;
             s.minus[i] = s.scale[i] * sums_set(32);
         }
     }
@@ -122,27 +124,29 @@ static inline __attribute__((always_inline)) bytes quant_integers(const void *w,
         memcpy(&both, ((const struct quant_q4_0 *)w + j)->q, sizeof both);
         return bytes_pair(both & 15, both >> 4);
     }
+    const int odd = j % 2 * 4, p = j % 4 * 2;
     if (dtype == TENSOR_Q4_K)
-        return bytes_load(((const struct quant_q4_k *)w)->q + j / 2 * 32) >> j % 2 * 4 & 15;
+        return bytes_field(bytes_load(((const struct quant_q4_k *)w)->q + j / 2 * 32), odd, 15);
     if (dtype == TENSOR_Q5_K) {
         const struct quant_q5_k *b = w;
-        bytes low = bytes_load(b->q + j / 2 * 32) >> j % 2 * 4 & 15;
-        return low | (bytes_load(b->high) >> j & 1) << 4;
+        bytes low = bytes_field(bytes_load(b->q + j / 2 * 32), odd, 15);
+        return low | bytes_field(bytes_load(b->high), (int)j - 4, 16);
     }
     const struct quant_q6_k *b = w;
-    bytes low = bytes_load(b->low + j / 4 * 64 + j % 2 * 32) >> j % 4 / 2 * 4 & 15;
-    return low | (bytes_load(b->high + j / 4 * 32) >> j % 4 * 2 & 3) << 4;
+    bytes low = bytes_field(bytes_load(b->low + j / 4 * 64 + j % 2 * 32), p / 4 * 4, 15);
+    return low | bytes_field(bytes_load(b->high + j / 4 * 32), p - 4, 48);
 }
 
 /* ---- products ---- */
 
 /* Adds the products of blocks [0, n) of a group at w with columns [k, ..) of rows of x; rows and
  * dtype are constants. */
-static inline __attribute__((always_inline)) void quant_group(sums *sum, const void *w,
-                                                              const struct cpu_q8 *x, size_t k,
-                                                              size_t n, const size_t rows,
+static inline __attribute__((always_inline)) void quant_group(sums sum[][QUANT_CHAINS],
+                                                              const void *w, const struct cpu_q8 *x,
+                                                              size_t k, size_t n, const size_t rows,
                                                               const enum tensor_dtype dtype) {
     const bool fine = dtype == TENSOR_Q6_K;
+    const size_t chains = rows == 1 ? QUANT_CHAINS : rows == 2 && !fine ? QUANT_CHAINS / 2 : 1;
     struct quant_scales s = quant_scales(w, dtype, n);
     float scale[QUANT_ROWS][16] = {0};
     for (size_t t = 0; t < rows; t++) {
@@ -150,12 +154,12 @@ static inline __attribute__((always_inline)) void quant_group(sums *sum, const v
         if (fine) {
             sums_store(scale[t], s.scale[0] * sums_twice(own, 0));
             sums_store(scale[t] + 8, s.scale[1] * sums_twice(own, 4));
-            sum[t] -= s.minus[0] * sums_load(x[t].half_sum + k / 16);
-            sum[t] -= s.minus[1] * sums_load(x[t].half_sum + k / 16 + 8);
+            sum[t][0] -= s.minus[0] * sums_load(x[t].half_sum + k / 16);
+            sum[t][chains / 2] -= s.minus[1] * sums_load(x[t].half_sum + k / 16 + 8);
         } else {
             sums_store(scale[t], s.scale[0] * own);
             if (dtype != TENSOR_Q8_0)
-                sum[t] -= s.minus[0] * sums_load(x[t].sum + k / 32);
+                sum[t][0] -= s.minus[0] * sums_load(x[t].sum + k / 32);
         }
     }
     for (size_t j = 0; j < n; j++) {
@@ -165,7 +169,7 @@ static inline __attribute__((always_inline)) void quant_group(sums *sum, const v
             counts dot = dtype == TENSOR_Q8_0 ? bytes_dot_signed(integers, column)
                                               : bytes_dot(integers, column);
             float a = scale[t][fine ? 2 * j : j], b = fine ? scale[t][2 * j + 1] : a;
-            sum[t] += sums_of(dot) * (sums){a, a, a, a, b, b, b, b};
+            sum[t][j % chains] += sums_of(dot) * (sums){a, a, a, a, b, b, b, b};
         }
     }
 }
@@ -186,11 +190,12 @@ static inline __attribute__((always_inline)) void quant_tile(const struct cpu_qu
     const size_t size = quant_size(dtype);
     const char *w = (const char *)d->w + n * (d->width / block) * size;
     struct cpu_q8 x[QUANT_ROWS];
-    sums sum[QUANT_ROWS];
+    sums sum[QUANT_ROWS][QUANT_CHAINS];
     size_t k = 0;
     for (size_t i = 0; i < rows; i++) {
         x[i] = cpu_q8((char *)d->x + (t + i) * cpu_q8_bytes(d->width), d->width);
-        sum[i] = sums_set(0);
+        for (size_t j = 0; j < QUANT_CHAINS; j++)
+            sum[i][j] = sums_set(0);
     }
     for (; k + 32 * QUANT_GROUP <= d->width; k += 32 * QUANT_GROUP)
         quant_group(sum, w + k / block * size, x, k, QUANT_GROUP, rows, dtype);
@@ -198,7 +203,7 @@ static inline __attribute__((always_inline)) void quant_tile(const struct cpu_qu
         quant_group(sum, w + k / block * size, x, k, (d->width - k) / 32, rows, dtype);
     for (size_t i = 0; i < rows; i++) {
         float *y = d->y + (t + i) * d->y_stride + n;
-        *y = sums_all(sum[i]) + (d->add ? *y : 0);
+        *y = sums_all((sum[i][0] + sum[i][1]) + (sum[i][2] + sum[i][3])) + (d->add ? *y : 0);
     }
 }
 
