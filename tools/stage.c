@@ -279,9 +279,10 @@ void stage_say_memory(struct run *run) {
     if (run->gpu)
         fprintf(stderr,
                 ", weights %.1f MB on %s; %.1f MB read in %.3f s, %zu kernels made ready in "
-                "%.3f s\n",
+                "%.3f s%s\n",
                 (double)run_peak(run, RUN_MODEL) / (1 << 20), run_device(run),
-                (double)loaded.n / (1 << 20), loaded.seconds, compiled.n, compiled.seconds);
+                (double)loaded.n / (1 << 20), loaded.seconds, compiled.n, compiled.seconds,
+                run_resident_groups(run) ? "; steps by workgroups that stay" : "");
     else
         fprintf(stderr, " on the CPU (%s)\n", run_device(run));
     run_say_times(run, stderr);

@@ -123,6 +123,7 @@ void gpu_close(struct gpu *g) {
     gpu_load_wait(g);
     gpu_wait(g);
     gpu_recordings_close(g);
+    gpu_resident_close(g);
     gpu_submit_close(g);
     gpu_transfer_close(g);
     gpu_programs_close(g);

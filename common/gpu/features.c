@@ -2,6 +2,7 @@
 #include "common/gpu/impl.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const struct {
     const char *name;
@@ -43,4 +44,26 @@ VkPhysicalDeviceFeatures2 *gpu_features_needed(struct gpu_features *f) {
     for (size_t i = 0; i < N_NEEDED; i++)
         *feature(f, i) = VK_TRUE;
     return &f->core;
+}
+
+bool gpu_has_extension(VkPhysicalDevice p, const char *name) {
+    VkExtensionProperties have[512];
+    uint32_t n = 512;
+    if (vkEnumerateDeviceExtensionProperties(p, NULL, &n, have) < 0)
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(have[i].extensionName, name) == 0)
+            return true;
+    return false;
+}
+
+uint32_t gpu_multiprocessors(VkPhysicalDevice p) {
+    VkPhysicalDeviceShaderSMBuiltinsPropertiesNV nv = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV};
+    VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                       .pNext = &nv};
+    if (!gpu_has_extension(p, VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME))
+        return 0;
+    vkGetPhysicalDeviceProperties2(p, &all);
+    return nv.shaderSMCount;
 }

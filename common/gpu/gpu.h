@@ -31,6 +31,7 @@ struct gpu_info {
     char driver[520]; /* name and version of the driver */
     bool hardware;    /* false: a CPU plays the GPU */
     size_t memory;    /* bytes of the largest device-local heap */
+    size_t shared;    /* bytes of memory that a workgroup's threads may share */
     struct gpu_matrix matrix;
     char lacks[128]; /* what omni needs and the device has not; empty: usable */
 };
@@ -110,12 +111,16 @@ struct gpu_range {
     size_t bytes;
 };
 
+struct stream_args;
 struct gpu_dispatch {
     const struct gpu_program *program;
     uint32_t constants[GPU_CONSTANTS]; /* specialisation: constant_id i has this value */
     const void *args;                  /* push constants, up to GPU_ARGS bytes */
     size_t args_size;
     uint32_t groups[3];
+    /* What it is in a resident kernel, see shaders/resident.h; 0: nothing, it is not for that. */
+    uint32_t step;
+    const struct stream_args *stream; /* for RESIDENT_STREAM */
     /* What it touches, written or read; weights that gpu_write() has filled may be left out. */
     struct gpu_range reads[GPU_READS], writes[GPU_WRITES];
     size_t n_reads, n_writes;
@@ -133,11 +138,23 @@ void gpu_wait(struct gpu *g);
 
 /* Between gpu_record() and gpu_recorded() dispatches and fills are kept instead of submitted;
  * gpu_replay() puts them among the commands, as often as wanted. A recording lives until
- * gpu_close(). */
+ * gpu_close().
+ *
+ * With a kernel that can do dispatches as its steps (not NULL: shaders/resident.comp), rows of such
+ * dispatches become one dispatch of it, if the device lets workgroups wait for each other: it is
+ * tried out. Should they fail to meet later, all is done all the same, though slowly, and from then
+ * on the dispatches are submitted one by one. OMNI_RESIDENT: auto: try it; N: with so many
+ * workgroups, untried; 0 or unset: no. */
+struct gpu_resident {
+    const struct gpu_program *program;
+    uint32_t constants[GPU_CONSTANTS];
+};
 struct gpu_recording;
 void gpu_record(struct gpu *g);
-struct gpu_recording *gpu_recorded(struct gpu *g);
+struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident);
 void gpu_replay(struct gpu *g, struct gpu_recording *r);
+/* The workgroups that a resident kernel of this device has; 0: there is none. */
+uint32_t gpu_resident_groups(const struct gpu *g);
 
 /* A rehearsal, before the first commands that matter: dispatches only have their kernels made
  * ready, by several threads; writes and fills are left out, reads give zeros. Memory is allocated

@@ -3,6 +3,7 @@
 #define GPU_IMPL_H
 
 #include "common/gpu/gpu.h"
+#include "shaders/stream.h"
 
 #include <pthread.h>
 #include <vulkan/vulkan.h>
@@ -65,9 +66,20 @@ struct gpu_pipeline {
     VkPipeline pipeline;
 };
 
+/* A dispatch of a recording, kept to be a step of a resident kernel. */
+struct gpu_kept {
+    struct gpu_dispatch d;
+    uint32_t args[GPU_ARGS / 4]; /* d.args is not used, */
+    struct stream_args stream;   /* nor is d.stream */
+};
+
 struct gpu_recording {
     struct gpu_recording *next;
     struct gpu_commands commands;
+    struct gpu_commands resident; /* the same with resident kernels; pool NULL: there is none */
+    struct gpu_kept *kept;        /* while it is made */
+    size_t n_kept;
+    bool has_fills; /* which no step can do */
 };
 
 struct gpu {
@@ -100,6 +112,14 @@ struct gpu {
     struct gpu_recording *recordings; /* all that are kept */
     struct gpu_recording *recording;  /* the one being made */
     struct gpu_pending before;        /* `pending` of the ring while a recording is made */
+
+    struct {
+        uint32_t groups; /* 0: there are none */
+        bool tried;
+        uint64_t state; /* see shaders/resident.h */
+        struct gpu_arena memory;
+        struct gpu_buffer report; /* the host reads it */
+    } resident;
 
     struct gpu_stage stages[GPU_RING];
     size_t stage_at;
@@ -147,6 +167,9 @@ VkPhysicalDeviceFeatures2 *gpu_features_chain(struct gpu_features *f);
 const char *gpu_features_lacking(const struct gpu_features *f);
 /* All that are needed and no others, to open a device with. */
 VkPhysicalDeviceFeatures2 *gpu_features_needed(struct gpu_features *f);
+bool gpu_has_extension(VkPhysicalDevice p, const char *name);
+/* How many multiprocessors (compute units, ..) it has; 0: it does not say. */
+uint32_t gpu_multiprocessors(VkPhysicalDevice p);
 
 /* matrix.c */
 struct gpu_matrix_features {
@@ -201,15 +224,32 @@ void gpu_wait_for(struct gpu *g, uint64_t value);
 
 /* record.c */
 void gpu_recordings_close(struct gpu *g);
+/* True if a command that touches these must wait for what is pending, which then is no more; it is
+ * pending now. */
+bool gpu_order(struct gpu_pending *p, const struct gpu_range *reads, size_t n_reads,
+               const struct gpu_range *writes, size_t n_writes);
+void gpu_barrier(VkCommandBuffer buffer);
+/* The commands of a dispatch alone. */
+void gpu_put(struct gpu *g, struct gpu_commands *c, const struct gpu_dispatch *d, const void *args);
 /* The command buffer that takes the next command, after a barrier if the ranges ask for one. */
 VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t n_reads,
                             const struct gpu_range *writes, size_t n_writes);
 /* The next command waits for all before it. */
 void gpu_barrier_next(struct gpu *g);
 
+/* resident.c */
+/* Whether dispatches of recordings are worth being kept. */
+bool gpu_resident_wanted(const struct gpu *g);
+void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d);
+void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k);
+/* The commands to replay. */
+struct gpu_commands *gpu_resident_choose(struct gpu *g, struct gpu_recording *r);
+void gpu_resident_close(struct gpu *g);
+
 /* time.c: all do nothing unless times are kept. */
 void gpu_stamps_begin(struct gpu *g, VkCommandBuffer buffer, struct gpu_stamps *s);
 void gpu_stamp(struct gpu *g, const char *name); /* after each command */
+void gpu_stamp_in(struct gpu *g, struct gpu_commands *c, const char *name);
 void gpu_stamps_collect(struct gpu *g, struct gpu_stamps *s);
 void gpu_stamps_free(struct gpu *g, struct gpu_stamps *s);
 

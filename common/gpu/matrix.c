@@ -31,15 +31,7 @@ static const char *const extensions[] = {"VK_KHR_cooperative_matrix", "VK_KHR_sh
 enum { N_EXTENSIONS = sizeof extensions / sizeof *extensions };
 
 static bool has_extensions(VkPhysicalDevice p) {
-    VkExtensionProperties have[512];
-    uint32_t n = 512;
-    size_t found = 0;
-    if (vkEnumerateDeviceExtensionProperties(p, NULL, &n, have) < 0)
-        return false;
-    for (uint32_t i = 0; i < n; i++)
-        for (size_t j = 0; j < N_EXTENSIONS; j++)
-            found += strcmp(have[i].extensionName, extensions[j]) == 0;
-    return found == N_EXTENSIONS;
+    return gpu_has_extension(p, extensions[0]) && gpu_has_extension(p, extensions[1]);
 }
 
 /* The structures are in front of the chain that `core` begins. */

@@ -38,7 +38,7 @@ static bool must_wait(const struct gpu_pending *p, const struct gpu_range *reads
     return false;
 }
 
-static void barrier(VkCommandBuffer buffer) {
+void gpu_barrier(VkCommandBuffer buffer) {
     const VkPipelineStageFlags stages =
         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
     const VkMemoryBarrier memory = {
@@ -57,6 +57,15 @@ static void remember(struct gpu_pending *p, const struct gpu_range *reads, size_
         p->writes[p->n_writes++] = writes[i];
 }
 
+bool gpu_order(struct gpu_pending *p, const struct gpu_range *reads, size_t n_reads,
+               const struct gpu_range *writes, size_t n_writes) {
+    bool wait = must_wait(p, reads, n_reads, writes, n_writes);
+    if (wait)
+        *p = (struct gpu_pending){.all = false};
+    remember(p, reads, n_reads, writes, n_writes);
+    return wait;
+}
+
 void gpu_barrier_next(struct gpu *g) {
     g->pending.all = true;
 }
@@ -66,13 +75,20 @@ VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t
     if (!g->recording && g->n_commands >= COMMANDS)
         gpu_submit(g);
     VkCommandBuffer buffer = g->recording ? g->recording->commands.buffer : gpu_collecting(g);
-    if (must_wait(&g->pending, reads, n_reads, writes, n_writes)) {
-        barrier(buffer);
-        g->pending = (struct gpu_pending){.all = false};
-    }
-    remember(&g->pending, reads, n_reads, writes, n_writes);
+    if (gpu_order(&g->pending, reads, n_reads, writes, n_writes))
+        gpu_barrier(buffer);
     g->n_commands += !g->recording;
     return buffer;
+}
+
+void gpu_put(struct gpu *g, struct gpu_commands *c, const struct gpu_dispatch *d,
+             const void *args) {
+    vkCmdBindPipeline(c->buffer, VK_PIPELINE_BIND_POINT_COMPUTE,
+                      gpu_pipeline(g, d->program, d->constants));
+    vkCmdPushConstants(c->buffer, g->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)d->args_size,
+                       args);
+    vkCmdDispatch(c->buffer, d->groups[0], d->groups[1], d->groups[2]);
+    gpu_stamp_in(g, c, d->program->name);
 }
 
 void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
@@ -82,14 +98,11 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
         gpu_prepare(g, d->program, d->constants);
         return;
     }
-    VkPipeline pipeline = gpu_pipeline(g, d->program, d->constants);
     gpu_load_wait(g); /* kernels need not say that they read weights */
-    VkCommandBuffer buffer = gpu_command(g, d->reads, d->n_reads, d->writes, d->n_writes);
-    vkCmdBindPipeline(buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
-    vkCmdPushConstants(buffer, g->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)d->args_size,
-                       d->args);
-    vkCmdDispatch(buffer, d->groups[0], d->groups[1], d->groups[2]);
-    gpu_stamp(g, d->program->name);
+    gpu_command(g, d->reads, d->n_reads, d->writes, d->n_writes);
+    gpu_put(g, g->recording ? &g->recording->commands : &g->ring[g->ring_at], d, d->args);
+    if (g->recording)
+        gpu_resident_keep(g, d);
 }
 
 /* ---- recordings ---- */
@@ -107,21 +120,26 @@ void gpu_record(struct gpu *g) {
     g->pending = (struct gpu_pending){.all = true};
 }
 
-struct gpu_recording *gpu_recorded(struct gpu *g) {
+struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident) {
     struct gpu_recording *r = g->recording;
     gpu_check(vkEndCommandBuffer(r->commands.buffer), "vkEndCommandBuffer");
     g->pending = g->before;
     g->recording = NULL;
+    if (resident && r->n_kept > 0)
+        gpu_resident_make(g, r, resident);
+    free(r->kept);
+    r->kept = NULL;
     return r;
 }
 
 void gpu_replay(struct gpu *g, struct gpu_recording *r) {
+    struct gpu_commands *c = gpu_resident_choose(g, r);
     gpu_join_open(g);
-    if (r->commands.stamps.running) {
-        gpu_wait_for(g, r->commands.done_at);
-        gpu_stamps_collect(g, &r->commands.stamps);
+    if (c->stamps.running) {
+        gpu_wait_for(g, c->done_at);
+        gpu_stamps_collect(g, &c->stamps);
     }
-    gpu_join(g, &r->commands);
+    gpu_join(g, c);
     gpu_barrier_next(g);
 }
 
@@ -129,6 +147,8 @@ void gpu_recordings_close(struct gpu *g) {
     for (struct gpu_recording *r = g->recordings, *next; r; r = next) {
         next = r->next;
         gpu_commands_free(g, &r->commands);
+        if (r->resident.pool)
+            gpu_commands_free(g, &r->resident);
         free(r);
     }
 }

@@ -41,13 +41,13 @@ void gpu_stamps_begin(struct gpu *g, VkCommandBuffer buffer, struct gpu_stamps *
     stamp(buffer, s, NULL);
 }
 
+void gpu_stamp_in(struct gpu *g, struct gpu_commands *c, const char *name) {
+    if (g->timed)
+        stamp(c->buffer, &c->stamps, name);
+}
+
 void gpu_stamp(struct gpu *g, const char *name) {
-    if (!g->timed)
-        return;
-    if (g->recording)
-        stamp(g->recording->commands.buffer, &g->recording->commands.stamps, name);
-    else
-        stamp(g->ring[g->ring_at].buffer, &g->ring[g->ring_at].stamps, name);
+    gpu_stamp_in(g, g->recording ? &g->recording->commands : &g->ring[g->ring_at], name);
 }
 
 static struct gpu_time *entry(struct gpu *g, const char *name) {
@@ -88,8 +88,10 @@ const struct gpu_time *gpu_times(struct gpu *g, size_t *n) {
     gpu_wait(g);
     for (size_t i = 0; i < GPU_RING; i++)
         gpu_stamps_collect(g, &g->ring[i].stamps);
-    for (struct gpu_recording *r = g->recordings; r; r = r->next)
+    for (struct gpu_recording *r = g->recordings; r; r = r->next) {
         gpu_stamps_collect(g, &r->commands.stamps);
+        gpu_stamps_collect(g, &r->resident.stamps);
+    }
     *n = g->n_times;
     if (g->n_times)
         qsort(g->times, g->n_times, sizeof *g->times, by_seconds);

@@ -21,6 +21,12 @@ struct cpu_kernels;
 
 enum { RUN_COUNTERS = 1024 };
 
+/* How the recording that is being made can be done by a kernel that stays, see resident.h. */
+struct run_resident {
+    uint32_t constants[GPU_CONSTANTS];
+    bool known[GPU_CONSTANTS]; /* which of them steps have already settled */
+};
+
 /* On a GPU a tensor's `data` is the device address of its first element: views of it (rows,
  * reshapes) are made as on the CPU, but only kernels may follow it. */
 struct run {
@@ -33,6 +39,7 @@ struct run {
     /* On a GPU i32 [RUN_COUNTERS], zeros: for kernels whose last workgroup to end sums up. Each
      * leaves zeros. */
     struct tensor counters;
+    struct run_resident resident;
     /* Called for every traced tensor; NULL traces nothing. data is host-readable f32 or i32. */
     void (*trace)(void *ctx, const char *name, const struct tensor *t);
     void *trace_ctx;
@@ -52,6 +59,8 @@ const char *run_device(const struct run *run);
 /* From now on keeps the GPU's time by kernel; run_say_times() prints what it was spent on. */
 void run_time(struct run *run);
 void run_say_times(struct run *run, FILE *to);
+/* The workgroups of kernels that stay on the GPU, see gpu_recorded(); 0: there are none. */
+uint32_t run_resident_groups(const struct run *run);
 /* Kernels that the GPU has made ready, and bytes of weights loaded, and the host's time for that.
  */
 struct gpu_time run_compiled(const struct run *run);

@@ -1,7 +1,8 @@
 /* Which device a run works on, what it is told there, and recorded steps. */
 #include "common/base/die.h"
 #include "common/ops/cpu/kernels.h"
-#include "common/ops/run.h"
+#include "common/ops/resident.h"
+#include "shaders/stream.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -100,6 +101,10 @@ void run_time(struct run *run) {
         gpu_time(run->gpu);
 }
 
+uint32_t run_resident_groups(const struct run *run) {
+    return run->gpu ? gpu_resident_groups(run->gpu) : 0;
+}
+
 struct gpu_time run_compiled(const struct run *run) {
     return run->gpu ? gpu_compiled(run->gpu) : (struct gpu_time){.n = 0};
 }
@@ -141,14 +146,18 @@ static size_t ranges(struct gpu_range *to, const struct tensor *const *tensors, 
 }
 
 void run_dispatch(struct run *run, const struct run_kernel *k) {
+    struct stream_args stream;
     struct gpu_dispatch d = {.program = k->program, .args = k->args, .args_size = k->args_size};
     memcpy(d.constants, k->constants, sizeof d.constants);
     for (size_t i = 0; i < 3; i++)
         d.groups[i] = k->groups[i] || i == 0 ? (uint32_t)k->groups[i] : 1;
     d.n_reads = ranges(d.reads, k->reads, GPU_READS);
     d.n_writes = ranges(d.writes, k->writes, GPU_WRITES);
-    if (d.groups[0])
-        gpu_dispatch(run->gpu, &d);
+    if (!d.groups[0])
+        return;
+    d.step = resident_step(run, k, &stream);
+    d.stream = &stream;
+    gpu_dispatch(run->gpu, &d);
 }
 
 /* ---- recorded steps ---- */
@@ -166,6 +175,7 @@ bool run_replay(struct run *run, const struct run_recording *r) {
 
 void run_record(struct run *run, struct run_recording *r) {
     (void)r;
+    run->resident = (struct run_resident){.known = {false}};
     if (keeps(run))
         gpu_record(run->gpu);
 }
@@ -173,7 +183,8 @@ void run_record(struct run *run, struct run_recording *r) {
 void run_recorded(struct run *run, struct run_recording *r) {
     if (!keeps(run))
         return;
-    r->kept = gpu_recorded(run->gpu);
+    struct gpu_resident k = resident_kernel(run);
+    r->kept = gpu_recorded(run->gpu, &k);
     gpu_replay(run->gpu, r->kept);
 }
 

@@ -5,10 +5,10 @@
 
 #include "shaders/lib/memory.glsl"
 
-layout(buffer_reference, scalar, buffer_reference_align = 16) buffer vectors {
+layout(buffer_reference, scalar, buffer_reference_align = 16) MEMORY buffer vectors {
     vec4 at[];
 };
-layout(buffer_reference, scalar, buffer_reference_align = 8) buffer duos {
+layout(buffer_reference, scalar, buffer_reference_align = 8) MEMORY buffer duos {
     uvec2 at[];
 };
 

@@ -28,7 +28,7 @@ void few_eight(few_rows r, raw_eight raw[MATRICES], uint i) {
     [[unroll]] for (uint t = 0; t < ROWS; t++) {
         eight x = load_x(r.x[t], i);
         if (NORM != 0) {
-            few_square[t] = fma8(x, x, few_square[t]);
+            few_square[t] += fma8(x, x, 0);
             x = eight(x.a * g.a, x.b * g.b);
         }
         [[unroll]] for (uint m = 0; m < MATRICES; m++)

@@ -1,5 +1,8 @@
 /* memory: numbers at device addresses. An index counts elements from the address and must stay
- * below 2^31; for rows of large tensors add the row's bytes to the address, in 64 bits. */
+ * below 2^31; for rows of large tensors add the row's bytes to the address, in 64 bits.
+ *
+ * MEMORY, if it is defined, is a qualifier of what workgroups of one kernel tell each other by:
+ * everything but quads, which are weights. */
 #ifndef SHADERS_MEMORY
 #define SHADERS_MEMORY
 
@@ -11,16 +14,20 @@
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_EXT_shader_8bit_storage : require
 
-layout(buffer_reference, scalar, buffer_reference_align = 4) buffer floats {
+#ifndef MEMORY
+#define MEMORY
+#endif
+
+layout(buffer_reference, scalar, buffer_reference_align = 4) MEMORY buffer floats {
     float at[];
 };
-layout(buffer_reference, scalar, buffer_reference_align = 4) buffer ints {
+layout(buffer_reference, scalar, buffer_reference_align = 4) MEMORY buffer ints {
     int32_t at[];
 };
-layout(buffer_reference, scalar, buffer_reference_align = 4) buffer uints {
+layout(buffer_reference, scalar, buffer_reference_align = 4) MEMORY buffer uints {
     uint32_t at[];
 };
-layout(buffer_reference, scalar, buffer_reference_align = 2) buffer halves {
+layout(buffer_reference, scalar, buffer_reference_align = 2) MEMORY buffer halves {
     uint16_t at[];
 };
 /* Four words at once, from addresses that are a multiple of 16. */

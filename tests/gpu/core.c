@@ -168,7 +168,7 @@ static void recordings(struct gpu *g, struct gpu_arena *a) {
     gpu_record(g);
     add(g, sum + 4, sum, 1);
     gpu_fill(g, sum, 4);
-    struct gpu_recording *r = gpu_recorded(g);
+    struct gpu_recording *r = gpu_recorded(g, NULL);
     for (int i = 0; i < 100; i++) {
         add(g, sum, x, 1);
         gpu_replay(g, r);
@@ -186,7 +186,7 @@ static void times(struct gpu *g, struct gpu_arena *a) {
     gpu_time(g);
     gpu_record(g);
     add(g, x, x, 1);
-    struct gpu_recording *r = gpu_recorded(g);
+    struct gpu_recording *r = gpu_recorded(g, NULL);
     for (int i = 0; i < 10; i++) {
         add(g, x, x, 1);
         gpu_replay(g, r);

@@ -1,0 +1,228 @@
+/* Recordings as kernels that stay: rows of dispatches become tables of steps, see
+ * shaders/resident.h. */
+#include "shaders/resident.h"
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/die.h"
+#include "common/gpu/impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LEAST = 3,               /* steps that are worth a resident kernel */
+    PATIENCE = 1 << 12,      /* of waiting workgroups, in 1024 looks: seconds */
+    PATIENCE_SOFTWARE = 4,   /* there, whoever waits keeps the others from working */
+    PATIENCE_CENSUS = 1 << 4 /* milliseconds */
+};
+
+static const char *wish(void) {
+    return getenv("OMNI_RESIDENT");
+}
+
+/* So many workgroups are asked for; 0: as many as there is room for. */
+static uint32_t wished_groups(void) {
+    return wish() && strcmp(wish(), "auto") != 0 ? (uint32_t)atoi(wish()) : 0;
+}
+
+bool gpu_resident_wanted(const struct gpu *g) {
+    if (g->resident.tried)
+        return g->resident.groups > 0;
+    return wish() && strcmp(wish(), "0") != 0;
+}
+
+uint32_t gpu_resident_groups(const struct gpu *g) {
+    return g->resident.groups;
+}
+
+void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d) {
+    struct gpu_recording *r = g->recording;
+    if (!gpu_resident_wanted(g))
+        return;
+    r->kept = arena_xrealloc(r->kept, r->n_kept + 1, sizeof *r->kept);
+    struct gpu_kept *k = &r->kept[r->n_kept++];
+    *k = (struct gpu_kept){.d = *d};
+    memcpy(k->args, d->args, d->args_size);
+    if (d->step == RESIDENT_STREAM)
+        k->stream = *d->stream;
+}
+
+/* ---- dispatches of the kernel ---- */
+
+static struct gpu_dispatch dispatch_of(const struct gpu_resident *k, uint32_t groups) {
+    struct gpu_dispatch d = {
+        .program = k->program, .args_size = sizeof(struct resident_args), .groups = {groups, 1, 1}};
+    memcpy(d.constants, k->constants, sizeof d.constants);
+    return d;
+}
+
+/* Steps and products on the device. */
+struct table {
+    uint64_t steps, jobs;
+    size_t n_steps, n_jobs;
+};
+
+static struct resident_args arguments(const struct gpu *g, const struct table *t) {
+    return (struct resident_args){.steps = t->steps,
+                                  .jobs = t->jobs,
+                                  .state = g->resident.state,
+                                  .report = g->resident.report.address,
+                                  .n_steps = (uint32_t)t->n_steps,
+                                  .n_jobs = (uint32_t)t->n_jobs,
+                                  .patience =
+                                      (uint32_t)(g->info.hardware ? PATIENCE : PATIENCE_SOFTWARE)};
+}
+
+/* The steps, and then what they may have left undone. */
+static void put_steps(struct gpu *g, struct gpu_commands *c, const struct gpu_resident *k,
+                      const struct table *t) {
+    struct resident_args a = arguments(g, t);
+    struct gpu_dispatch d = dispatch_of(k, g->resident.groups);
+    gpu_barrier(c->buffer);
+    gpu_put(g, c, &d, &a);
+    gpu_barrier(c->buffer);
+    a.sweep = g->resident.groups;
+    d.groups[0] = 1;
+    gpu_put(g, c, &d, &a);
+}
+
+static uint32_t reported(const struct gpu *g) {
+    return *(volatile uint32_t *)g->resident.report.mapped;
+}
+
+/* ---- trying ---- */
+
+static void run_alone(struct gpu *g, const struct gpu_dispatch *d, const void *args) {
+    VkCommandBuffer buffer = gpu_collecting(g);
+    gpu_barrier(buffer);
+    gpu_put(g, &g->ring[g->ring_at], d, args);
+    g->n_commands++;
+    gpu_barrier_next(g);
+}
+
+/* How many workgroups are there at the same time, of RESIDENT_MOST. */
+static uint32_t census(struct gpu *g, const struct gpu_resident *k) {
+    struct resident_args a = arguments(g, &(struct table){.n_steps = 0});
+    struct gpu_dispatch d = dispatch_of(k, RESIDENT_MOST);
+    uint32_t words[RESIDENT_DONE];
+    a.patience = PATIENCE_CENSUS;
+    a.census = 1;
+    run_alone(g, &d, &a);
+    gpu_read(g, g->resident.state, words, sizeof words);
+    gpu_fill(g, g->resident.state, sizeof words);
+    return words[RESIDENT_FOUND];
+}
+
+/* Whether the workgroups meet, again and again; seconds: how long a meeting takes. */
+static bool meet(struct gpu *g, const struct gpu_resident *k, double *seconds) {
+    enum { STEPS = 1000 };
+    struct resident_step *steps = arena_xrealloc(NULL, STEPS, sizeof *steps);
+    struct table t = {.steps = gpu_alloc(g, &g->resident.memory, STEPS * sizeof *steps),
+                      .n_steps = STEPS};
+    for (size_t i = 0; i < STEPS; i++)
+        steps[i] = (struct resident_step){.flags = RESIDENT_MEET};
+    gpu_write(g, t.steps, steps, STEPS * sizeof *steps);
+    gpu_wait(g);
+    double start = clock_now();
+    gpu_collecting(g);
+    put_steps(g, &g->ring[g->ring_at], k, &t);
+    gpu_barrier_next(g);
+    gpu_wait(g);
+    *seconds = (clock_now() - start) / STEPS;
+    free(steps);
+    return reported(g) == 0;
+}
+
+/* One for each multiprocessor, where their number is known; as many as there is room for
+ * elsewhere. */
+static uint32_t choose_groups(struct gpu *g, const struct gpu_resident *k) {
+    uint32_t room = census(g, k), processors = gpu_multiprocessors(g->physical);
+    return processors && processors < room ? processors : room;
+}
+
+static void try_out(struct gpu *g, const struct gpu_resident *k) {
+    const size_t bytes = (RESIDENT_DONE + RESIDENT_MOST) * 4;
+    double seconds = 0;
+    g->resident.tried = true;
+    g->resident.state = gpu_alloc(g, &g->resident.memory, bytes);
+    g->resident.report = gpu_buffer_new(g, 256, GPU_DOWNLOAD);
+    *(volatile uint32_t *)g->resident.report.mapped = 0;
+    gpu_fill(g, g->resident.state, bytes);
+    g->resident.groups = wished_groups() ? wished_groups() : choose_groups(g, k);
+    if (g->resident.groups > RESIDENT_MOST)
+        g->resident.groups = RESIDENT_MOST;
+    if (!wished_groups() && !meet(g, k, &seconds))
+        g->resident.groups = 0;
+}
+
+/* ---- making ---- */
+
+static size_t row_length(const struct gpu_recording *r, size_t first) {
+    size_t n = 0;
+    while (first + n < r->n_kept && r->kept[first + n].d.step)
+        n++;
+    return n;
+}
+
+static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_resident *k,
+                      const struct gpu_kept *kept, size_t n) {
+    struct resident_step *steps = arena_xrealloc(NULL, n, sizeof *steps);
+    struct stream_args *jobs = arena_xrealloc(NULL, n, sizeof *jobs);
+    struct table t = {.steps = gpu_alloc(g, &g->resident.memory, n * sizeof *steps),
+                      .jobs = gpu_alloc(g, &g->resident.memory, n * sizeof *jobs),
+                      .n_steps = n};
+    struct gpu_pending pending = {.all = false};
+    for (size_t i = 0; i < n; i++) {
+        const struct gpu_dispatch *d = &kept[i].d;
+        bool wait = gpu_order(&pending, d->reads, d->n_reads, d->writes, d->n_writes);
+        steps[i] = (struct resident_step){.kind = d->step, .flags = wait ? RESIDENT_MEET : 0};
+        memcpy(steps[i].args, kept[i].args, sizeof steps[i].args);
+        memcpy(steps[i].groups, d->groups, sizeof d->groups);
+        if (d->step == RESIDENT_STREAM)
+            jobs[t.n_jobs++] = kept[i].stream;
+    }
+    gpu_write(g, t.steps, steps, n * sizeof *steps);
+    gpu_write(g, t.jobs, jobs, t.n_jobs * sizeof *jobs);
+    free(steps);
+    free(jobs);
+    put_steps(g, c, k, &t);
+}
+
+void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
+    struct gpu_pending pending = {.all = true};
+    if (!g->resident.tried)
+        try_out(g, k);
+    if (g->resident.groups == 0 || r->has_fills)
+        return;
+    gpu_commands_new(g, &r->resident);
+    gpu_commands_begin(g, &r->resident, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
+    for (size_t i = 0, n; i < r->n_kept; i += n) {
+        const struct gpu_dispatch *d = &r->kept[i].d;
+        n = row_length(r, i);
+        if (n >= LEAST) {
+            put_table(g, &r->resident, k, &r->kept[i], n);
+            pending.all = true;
+            continue;
+        }
+        n = 1;
+        if (gpu_order(&pending, d->reads, d->n_reads, d->writes, d->n_writes))
+            gpu_barrier(r->resident.buffer);
+        gpu_put(g, &r->resident, d, r->kept[i].args);
+    }
+    gpu_check(vkEndCommandBuffer(r->resident.buffer), "vkEndCommandBuffer");
+}
+
+struct gpu_commands *gpu_resident_choose(struct gpu *g, struct gpu_recording *r) {
+    if (!r->resident.pool || g->resident.groups == 0)
+        return &r->commands;
+    if (reported(g) == 0)
+        return &r->resident;
+    die_warn("workgroups of the resident kernel did not meet; from now on without it");
+    g->resident.groups = 0;
+    return &r->commands;
+}
+
+void gpu_resident_close(struct gpu *g) {
+    gpu_arena_free(g, &g->resident.memory);
+    gpu_buffer_free(g, &g->resident.report);
+}

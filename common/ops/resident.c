@@ -1,0 +1,97 @@
+#include "common/ops/resident.h"
+#include "shaders/norm_gated.h"
+#include "shaders/norm_linears.h"
+#include "shaders/product.h"
+#include "shaders/programs.h"
+#include "shaders/resident.h"
+#include "shaders/stream.h"
+
+#include <string.h>
+
+enum {
+    POOL, /* the constants of shaders/resident.comp, see shaders/resident.h */
+    W_BF16,
+    NORM,
+    ROWS_MOST = 2,          /* shaders/lib/stream.glsl */
+    SHARED_REST = 10 << 10, /* bytes of shared memory beside the pool */
+    POOL_MOST = 40 << 10
+};
+
+/* Vectors of four that the pool has. */
+static uint32_t pool(const struct run *run) {
+    size_t bytes = gpu_info(run->gpu)->shared - SHARED_REST;
+    return (uint32_t)((bytes < POOL_MOST ? bytes : POOL_MOST) / 16);
+}
+
+/* True if constant i is or becomes `value`. */
+static bool settle(struct run *run, size_t i, uint32_t value) {
+    struct run_resident *r = &run->resident;
+    if (!r->known[i])
+        r->constants[i] = value;
+    r->known[i] = true;
+    return r->constants[i] == value;
+}
+
+/* Products of one or two rows, read eight weights at a time, with room for the rows and the squares
+ * of their eights. */
+static bool is_stream(struct run *run, const struct run_kernel *k, size_t rows, size_t width) {
+    return k->constants[1] && rows <= ROWS_MOST && rows * (width + width / 8) <= pool(run) * 4 &&
+           settle(run, W_BF16, k->constants[0]);
+}
+
+static bool linears(struct run *run, const struct run_kernel *k, struct stream_args *s) {
+    const struct norm_linears_args *a = k->args;
+    *s = (struct stream_args){
+        .x = a->x, .norm = a->norm, .rows = a->rows, .width = a->width, .eps = a->eps};
+    memcpy(s->w, a->w, sizeof s->w);
+    memcpy(s->dst, a->dst, sizeof s->dst);
+    memcpy(s->outs, a->outs, sizeof s->outs);
+    return is_stream(run, k, a->rows, a->width) && settle(run, NORM, k->constants[4]);
+}
+
+static bool gated(struct run *run, const struct run_kernel *k, struct stream_args *s) {
+    const struct norm_gated_args *a = k->args;
+    *s = (struct stream_args){.w = {a->gate, a->up},
+                              .dst = {a->dst},
+                              .x = a->x,
+                              .norm = a->norm,
+                              .outs = {a->outs},
+                              .rows = a->rows,
+                              .width = a->width,
+                              .flags = STREAM_PAIRS,
+                              .eps = a->eps};
+    return is_stream(run, k, a->rows, a->width) && settle(run, NORM, k->constants[4]);
+}
+
+static bool product(struct run *run, const struct run_kernel *k, struct stream_args *s) {
+    const struct product_args *a = k->args;
+    *s = (struct stream_args){.w = {a->w},
+                              .dst = {a->dst},
+                              .x = a->x,
+                              .outs = {a->outs},
+                              .rows = a->rows,
+                              .width = a->taps * a->width,
+                              .act = a->act,
+                              .flags = a->add ? STREAM_ADD : 0};
+    return !a->b && !a->scale && is_stream(run, k, a->rows, s->width);
+}
+
+uint32_t resident_step(struct run *run, const struct run_kernel *k, struct stream_args *s) {
+    static const struct {
+        const struct gpu_program *program;
+        bool (*fill)(struct run *run, const struct run_kernel *k, struct stream_args *s);
+    } streams[] = {{&shader_norm_linears, linears},
+                   {&shader_norm_gated, gated},
+                   {&shader_product_few, product}};
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+        if (streams[i].program == k->program)
+            return streams[i].fill(run, k, s) ? RESIDENT_STREAM : RESIDENT_NONE;
+    return RESIDENT_NONE;
+}
+
+struct gpu_resident resident_kernel(const struct run *run) {
+    struct gpu_resident k = {.program = &shader_resident};
+    memcpy(k.constants, run->resident.constants, sizeof k.constants);
+    k.constants[POOL] = pool(run);
+    return k;
+}

@@ -1,0 +1,391 @@
+/* stream: products of one or two vectors with rows of weights, for a kernel that stays
+ * (resident.comp). All products of the kernel are known beforehand as a table of stream_args. A
+ * team's rows of weights are read as one long stream that goes on from one product to the next:
+ * loads are under way for the next product while this one is still added up and while the kernel
+ * waits for the vector. Sums are made in the order of few.glsl.
+ *
+ * Needs, before it is included, the bool constant W_BF16, the uint constant NORM (as in few.glsl),
+ * uint POOL and `shared vec4 pool[POOL]`. */
+#ifndef SHADERS_STREAM
+#define SHADERS_STREAM
+
+#extension GL_EXT_control_flow_attributes : require
+
+#include "shaders/lib/activate.glsl"
+#include "shaders/lib/eight.glsl"
+#include "shaders/stream.h"
+
+const uint TEAM = 32, TEAMS = THREADS / TEAM;
+const uint UNIT = 4;  /* loads of a thread that make a unit: 1024 weights of a row */
+const uint RING = 4;  /* units that are under way */
+const uint SLOTS = 8; /* sums of a team between two additions; a multiple of 2 RING */
+const uint NORMS = 2; /* eights of the norm that a thread asks for ahead */
+
+layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer stream_words {
+    uint at[];
+};
+
+shared float stream_part[SLOTS * TEAMS * (TEAM + 1)], stream_square[2 * (TEAM + 1)];
+shared float stream_total[SLOTS * TEAMS + 2];
+shared uint stream_word[2][STREAM_WORDS]; /* this product's arguments and the next one's */
+
+raw_eight stream_raw[RING * UNIT], stream_norm[NORMS];
+uint stream_at, stream_group, stream_groups; /* product, workgroup, of so many */
+uint64_t stream_table;
+uint stream_n; /* products in the table */
+
+uint team_lane() {
+    return gl_LocalInvocationIndex % TEAM;
+}
+
+uint team_number() {
+    return gl_LocalInvocationIndex / TEAM;
+}
+
+/* ---- products ---- */
+
+/* What all threads need of a product; the rest is read where it is needed. */
+struct product {
+    uint which; /* of stream_word */
+    uint tasks, eights, parts, rows;
+    bool add, pairs, norm;
+};
+
+uint word_of(uint which, uint i) {
+    return stream_word[which][i];
+}
+
+uint64_t address_of(uint which, uint i) {
+    return packUint2x32(uvec2(word_of(which, i), word_of(which, i + 1)));
+}
+
+/* Product number `at`; without tasks beyond the last. */
+product find_product(uint at) {
+    product p;
+    p.which = at % 2;
+    p.add = (word_of(p.which, 27) & STREAM_ADD) != 0;
+    p.pairs = (word_of(p.which, 27) & STREAM_PAIRS) != 0;
+    p.tasks = word_of(p.which, 20);
+    if (!p.pairs)
+        p.tasks += word_of(p.which, 21) + word_of(p.which, 22) + word_of(p.which, 23);
+    if (at >= stream_n)
+        p.tasks = 0;
+    p.rows = word_of(p.which, 24);
+    p.eights = word_of(p.which, 25) / 8;
+    p.parts = (p.eights + UNIT * TEAM - 1) / (UNIT * TEAM);
+    p.norm = address_of(p.which, 18) != 0;
+    return p;
+}
+
+/* This thread's word of product `at`. */
+uint load_word(uint at) {
+    if (gl_LocalInvocationIndex >= STREAM_WORDS || at >= stream_n)
+        return 0;
+    return stream_words(stream_table).at[at * STREAM_WORDS + gl_LocalInvocationIndex];
+}
+
+void put_word(uint at, uint word) {
+    if (gl_LocalInvocationIndex < STREAM_WORDS)
+        stream_word[at % 2][gl_LocalInvocationIndex] = word;
+}
+
+/* How many rows of weights team number `team` has. */
+uint rows_of(product p, uint team) {
+    uint all = stream_groups * TEAMS;
+    uint n = team < p.tasks ? (p.tasks - team - 1) / all + 1 : 0;
+    return p.pairs ? 2 * n : n;
+}
+
+/* The task that a team's row is for. */
+uint task_of(product p, uint team, uint row) {
+    return team + (p.pairs ? row / 2 : row) * stream_groups * TEAMS;
+}
+
+uint this_team() {
+    return stream_group * TEAMS + team_number();
+}
+
+struct place {
+    uint matrix, n, outs;
+};
+
+place find(product p, uint task) {
+    place at = place(0, task, word_of(p.which, 20));
+    while (!p.pairs && at.matrix < 3 && at.n >= at.outs) {
+        at.n -= at.outs;
+        at.outs = word_of(p.which, 20 + ++at.matrix);
+    }
+    return at;
+}
+
+/* ---- loads ---- */
+
+/* Asks for a unit of this team's rows, to be in the slot of the ring. */
+void load_unit(product p, uint slot, uint unit) {
+    uint row = unit / p.parts, part = unit % p.parts;
+    place at = find(p, task_of(p, this_team(), row));
+    if (p.pairs)
+        at.matrix = row % 2;
+    uint64_t w = address_of(p.which, 2 * at.matrix) + uint64_t(at.n) * p.eights * (W_BF16 ? 16 : 32);
+    [[unroll]] for (uint j = 0; j < UNIT; j++) {
+        uint i = (part * UNIT + j) * TEAM + team_lane();
+        if (i < p.eights)
+            stream_raw[slot * UNIT + j] = load_eight(w, i, W_BF16);
+    }
+}
+
+/* A slot's part of the beginning of a product. */
+void load_first(product p, uint slot) {
+    if (slot < rows_of(p, this_team()) * p.parts)
+        load_unit(p, slot, slot);
+}
+
+void load_norm(product p) {
+    [[unroll]] for (uint k = 0; k < NORMS; k++) {
+        uint i = gl_LocalInvocationIndex + k * THREADS;
+        if (p.tasks > 0 && p.norm && i < p.eights)
+            stream_norm[k] = load_eight(address_of(p.which, 18), i, NORM == 2);
+    }
+}
+
+/* Once, or for another group: begins the table at product `at`. */
+void stream_open(uint64_t table, uint n, uint at, uint group, uint groups) {
+    stream_table = table;
+    stream_n = n;
+    stream_at = at;
+    stream_group = group;
+    stream_groups = groups;
+    barrier();
+    put_word(at, load_word(at));
+    put_word(at + 1, load_word(at + 1));
+    barrier();
+    product p = find_product(at);
+    [[unroll]] for (uint r = 0; r < RING; r++)
+        load_first(p, r);
+    load_norm(p);
+}
+
+/* ---- vectors ---- */
+
+/* Eight i of row t in the pool: its halves are apart, so that neighbouring threads read
+ * neighbouring words. */
+uint x_at(product p, uint t, uint i) {
+    return 2 * t * p.eights + i;
+}
+
+eight get_x(product p, uint t, uint i) {
+    return eight(pool[x_at(p, t, i)], pool[x_at(p, t, i) + p.eights]);
+}
+
+/* Squares of eights are behind the rows. */
+uint square_at(product p, uint t, uint i) {
+    return 8 * p.rows * p.eights + t * p.eights + i;
+}
+
+void put_x(product p, uint t, uint i, raw_eight norm) {
+    eight x = load_x(address_of(p.which, 16) + uint64_t(t) * p.eights * 32, i);
+    if (p.norm) {
+        uint at = square_at(p, t, i);
+        pool[at / 4][at % 4] = fma8(x, x, 0);
+        eight g = widen_eight(norm, NORM == 2);
+        x = eight(x.a * g.a, x.b * g.b);
+    }
+    pool[x_at(p, t, i)] = x.a;
+    pool[x_at(p, t, i) + p.eights] = x.b;
+}
+
+/* The rows of x, times norm, into the pool, and the lanes' parts of their squares' sums. */
+void stage_x(product p) {
+    [[unroll]] for (uint k = 0; k < NORMS; k++) {
+        uint i = gl_LocalInvocationIndex + k * THREADS;
+        for (uint t = 0; t < p.rows && i < p.eights; t++)
+            put_x(p, t, i, stream_norm[k]);
+    }
+    for (uint i = gl_LocalInvocationIndex + NORMS * THREADS; i < p.eights; i += THREADS)
+        for (uint t = 0; t < p.rows; t++) {
+            raw_eight norm;
+            if (p.norm)
+                norm = load_eight(address_of(p.which, 18), i, NORM == 2);
+            put_x(p, t, i, norm);
+        }
+    barrier();
+    if (!p.norm || team_number() >= p.rows)
+        return;
+    float sum = 0;
+    for (uint i = team_lane(); i < p.eights; i += TEAM) {
+        uint at = square_at(p, team_number(), i);
+        sum += pool[at / 4][at % 4];
+    }
+    stream_square[team_number() * (TEAM + 1) + team_lane()] = sum;
+}
+
+/* ---- results ---- */
+
+/* Result i of a round is that of slot i / TEAMS of team i % TEAMS; a slot is a row of weights and
+ * a row of x. */
+struct result {
+    bool exists;
+    uint row, t, team;
+};
+
+result result_of(product p, uint i, uint round) {
+    result r;
+    uint slot = i / TEAMS;
+    r.t = p.rows == 2 ? slot % 2 : 0;
+    r.row = round + (p.rows == 2 ? slot / 2 : slot);
+    r.team = stream_group * TEAMS + i % TEAMS;
+    r.exists = slot < SLOTS && r.row < rows_of(p, r.team) && !(p.pairs && r.row % 2 == 1);
+    return r;
+}
+
+uint64_t result_address(product p, result r) {
+    place at = find(p, task_of(p, r.team, r.row));
+    return address_of(p.which, 8 + 2 * at.matrix) + (uint64_t(r.t) * at.outs + at.n) * 4;
+}
+
+/* As team_add() does it. */
+float add_lanes(bool squares, uint at) {
+    vec4 s = vec4(0);
+    for (uint i = at * (TEAM + 1); i < at * (TEAM + 1) + TEAM; i += 4)
+        s += squares ? vec4(stream_square[i], stream_square[i + 1], stream_square[i + 2],
+                            stream_square[i + 3])
+                     : vec4(stream_part[i], stream_part[i + 1], stream_part[i + 2],
+                            stream_part[i + 3]);
+    return (s.x + s.y) + (s.z + s.w);
+}
+
+float normed(product p, uint i, uint t) {
+    float sum = stream_total[i];
+    if (p.norm)
+        sum /= sqrt(stream_total[SLOTS * TEAMS + t] / float(p.eights * 8) +
+                    uintBitsToFloat(word_of(p.which, 28)));
+    return sum;
+}
+
+/* Adds up and stores what the teams have left in their slots; before: what was there in the first
+ * round, if it is added to. */
+void store_round(product p, uint round, float before) {
+    uint i = gl_LocalInvocationIndex;
+    barrier();
+    if (i < SLOTS * TEAMS)
+        stream_total[i] = add_lanes(false, i);
+    else if (i - SLOTS * TEAMS < p.rows && p.norm)
+        stream_total[i] = add_lanes(true, i - SLOTS * TEAMS);
+    barrier();
+    result r = result_of(p, i, round);
+    if (!r.exists)
+        return;
+    floats dst = floats(result_address(p, r));
+    if (p.pairs)
+        dst.at[0] = silu(normed(p, i, r.t)) * normed(p, i + p.rows * TEAMS, r.t);
+    else if (p.add)
+        dst.at[0] = (round == 0 ? before : dst.at[0]) + normed(p, i, r.t);
+    else
+        dst.at[0] = activate(word_of(p.which, 26), normed(p, i, r.t));
+}
+
+/* ---- work ---- */
+
+/* Adds the products of a unit to the sums. */
+void multiply(product p, inout float sum[2], uint slot, uint part) {
+    [[unroll]] for (uint j = 0; j < UNIT; j++) {
+        uint i = (part * UNIT + j) * TEAM + team_lane();
+        if (i >= p.eights)
+            continue;
+        eight w = widen_eight(stream_raw[slot * UNIT + j], W_BF16);
+        sum[0] = fma8(get_x(p, 0, i), w, sum[0]);
+        if (p.rows == 2)
+            sum[1] = fma8(get_x(p, 1, i), w, sum[1]);
+    }
+}
+
+/* The same of all units of the ring, when each is a whole row: x is read once for all of them. */
+void multiply_rows(product p, out float sum[RING]) {
+    [[unroll]] for (uint r = 0; r < RING; r++)
+        sum[r] = 0;
+    [[unroll]] for (uint j = 0; j < UNIT; j++) {
+        uint i = j * TEAM + team_lane();
+        if (i >= p.eights)
+            continue;
+        eight x = get_x(p, 0, i);
+        [[unroll]] for (uint r = 0; r < RING; r++)
+            sum[r] = fma8(x, widen_eight(stream_raw[r * UNIT + j], W_BF16), sum[r]);
+    }
+}
+
+/* Leaves a lane's sum for row `row` of a round in its slot. */
+void give(product p, uint row, uint t, float sum) {
+    uint slot = row * p.rows + t;
+    stream_part[(slot * TEAMS + team_number()) * (TEAM + 1) + team_lane()] = sum;
+}
+
+/* What comes into a slot behind unit `unit` of `units`. */
+void refill(product p, product next, uint slot, uint unit, uint units) {
+    if (unit + RING < units)
+        load_unit(p, slot, unit + RING);
+    else
+        load_first(next, slot);
+}
+
+/* Units first .. end - 1 of `units`; a multiple of RING of them came before. */
+void work_rows(product p, product next, uint first, uint end, uint units) {
+    float sum[RING];
+    for (uint u = first; u < end; u += RING) {
+        multiply_rows(p, sum);
+        [[unroll]] for (uint r = 0; r < RING; r++)
+            if (u + r < end) {
+                give(p, u + r - first, 0, sum[r]);
+                refill(p, next, r, u + r, units);
+            }
+    }
+}
+
+void work_parts(product p, product next, uint first, uint end, uint units) {
+    float sum[2] = {0, 0};
+    uint part = 0, row = 0;
+    for (uint u = first; u < end; u += RING)
+        [[unroll]] for (uint r = 0; r < RING; r++)
+            if (u + r < end) {
+                multiply(p, sum, r, part);
+                refill(p, next, r, u + r, units);
+                if (++part == p.parts) {
+                    give(p, row, 0, sum[0]);
+                    if (p.rows == 2)
+                        give(p, row, 1, sum[1]);
+                    sum[0] = sum[1] = 0;
+                    part = 0;
+                    row++;
+                }
+            }
+}
+
+/* The next product of the table. All threads must call it. */
+void stream_work() {
+    product p = find_product(stream_at), next = find_product(stream_at + 1);
+    uint word = load_word(stream_at + 2);
+    uint own = rows_of(p, this_team()), most = rows_of(p, stream_group * TEAMS);
+    uint each = SLOTS / p.rows; /* rows of a round: a multiple of RING */
+    float before = 0;
+    result mine = result_of(p, gl_LocalInvocationIndex, 0);
+    if (p.add && mine.exists)
+        before = floats(result_address(p, mine)).at[0];
+    stage_x(p);
+    load_norm(next);
+    [[unroll]] for (uint r = 0; r < RING; r++)
+        if (r >= own * p.parts)
+            load_first(next, r); /* this product leaves the slot empty */
+    for (uint round = 0; round < most; round += each) {
+        uint first = min(own, round) * p.parts, end = min(own, round + each) * p.parts;
+        if (p.parts == 1 && p.rows == 1)
+            work_rows(p, next, first, end, own);
+        else
+            work_parts(p, next, first, end, own * p.parts);
+        store_round(p, round, before);
+    }
+    barrier();
+    put_word(stream_at + 2, word);
+    barrier();
+    stream_at++;
+}
+
+#endif

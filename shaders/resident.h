@@ -1,0 +1,40 @@
+/* resident: a kernel that stays. Its workgroups go through a table of steps together; before a step
+ * that needs what others have made they meet. */
+#ifndef SHADERS_RESIDENT_H
+#define SHADERS_RESIDENT_H
+
+#include "shaders/lib/types.h"
+
+/* What a step does; the number of the kernel whose arguments it has. */
+#define RESIDENT_NONE   0 /* has no such form; in a table: nothing */
+#define RESIDENT_STREAM 1 /* the next product of the table of them, see stream.h */
+
+#define RESIDENT_MEET 1 /* flags: after all workgroups have done what comes before */
+
+struct resident_step {
+    uint32_t args[32]; /* as a kernel of its own would have them */
+    uint32_t kind, flags;
+    uint32_t groups[3];
+    uint32_t unused[3];
+};
+#define RESIDENT_WORDS 40 /* of a step */
+
+/* Words of the state. Zeros before the first kernel; sweep leaves zeros. */
+#define RESIDENT_COUNT 0  /* meetings that workgroups came to; with RESIDENT_LOST in it: given up */
+#define RESIDENT_FOUND 1  /* by the census */
+#define RESIDENT_DONE  16 /* on, one a workgroup: steps that it has done */
+#define RESIDENT_LOST  0x80000000
+#define RESIDENT_MOST  1024 /* workgroups */
+
+/* Constants. 0: vec4 of shared memory; 1: matrices are bf16; 2: norms are 1: f32, 2: bf16. */
+struct resident_args {
+    uint64_t steps, jobs; /* struct resident_step [n_steps], struct stream_args [n_jobs] */
+    uint64_t state;
+    uint64_t report;   /* a word: how often the sweep has found work */
+    uint32_t n_steps, n_jobs;
+    uint32_t patience; /* so often a waiting workgroup looks 1024 times */
+    uint32_t sweep;    /* not 0: be the only workgroup and do what so many have left undone */
+    uint32_t census;   /* not 0: only find out how many workgroups there are at the same time */
+};
+
+#endif
