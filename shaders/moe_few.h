@@ -7,7 +7,9 @@
 
 #include "shaders/lib/types.h"
 
+#ifndef MOE_FEW_EXPERTS
 #define MOE_FEW_EXPERTS 512
+#endif
 #define MOE_FEW_CHOSEN  64
 
 /* Constants of both. 0: the matrices are bf16; 1: eight weights of a row always lie together at a

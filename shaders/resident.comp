@@ -13,20 +13,71 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #define MEMORY coherent
-#include "shaders/lib/memory.glsl"
+#extension GL_EXT_control_flow_attributes : require
 #include "shaders/resident.h"
+#define MOE_FEW_EXPERTS RESIDENT_EXPERTS
+#include "shaders/attention_split.h"
+#include "shaders/lib/activate.glsl"
+#include "shaders/lib/eight.glsl"
+#include "shaders/lib/math.glsl"
+#include "shaders/lib/memory.glsl"
+#include "shaders/lib/order.glsl"
+#include "shaders/moe_few.h"
 
 const uint THREADS = 256;
 layout(local_size_x = THREADS) in;
 layout(constant_id = 0) const uint POOL = 1536;
 layout(constant_id = 1) const bool W_BF16 = true;
 layout(constant_id = 2) const uint NORM = 2;
+layout(constant_id = 3) const uint HEAD_DIM = 128;
+layout(constant_id = 4) const bool KV_BF16 = true;
+layout(constant_id = 5) const bool HEADS_NORM_BF16 = true;
+layout(constant_id = 6) const uint CHOSEN = 1;
+layout(constant_id = 7) const uint INNER = 8;
+layout(constant_id = 8) const uint SHARED_INNER = 0;
 layout(push_constant, scalar) uniform push {
     resident_args r;
 };
 
 shared vec4 pool[POOL];
+
+/* The bodies of kernels. Each has its own arguments `a`, and virtual workgroups, which the real ones
+ * share. They are used one after the other: so is some of their shared memory. */
+uvec3 GROUP, GROUPS_ALL;
+attention_split_args attention_a;
+moe_hidden_args hidden_a;
+moe_down_args down_a;
+
+const bool EIGHTS = true, CHOOSE = true, FRESH = true, AHEAD = true;
+const uint MATRICES = 2, ROWS = 1, BATCH = 4, DOWN_BATCH = 6;
+const uint QUERIES = RESIDENT_QUERIES, KEYS = RESIDENT_KEYS;
+#define team_part stream_part
+shared float stream_part[8 * 8 * 33];
+#include "shaders/lib/few.glsl"
 #include "shaders/lib/stream.glsl"
+
+#define a hidden_a
+#include "shaders/lib/moe_hidden.glsl"
+#undef a
+#define a     down_a
+#define BATCH DOWN_BATCH
+#include "shaders/lib/moe_down.glsl"
+#undef BATCH
+#undef a
+
+#define ATTENTION_SUM
+void put_sum(uint i, vec2 x) {
+    stream_part[2 * i] = x.x;
+    stream_part[2 * i + 1] = x.y;
+}
+vec2 get_sum(uint i) {
+    return vec2(stream_part[2 * i], stream_part[2 * i + 1]);
+}
+#define a         attention_a
+#define NORM_BF16 HEADS_NORM_BF16
+#include "shaders/lib/attention_split.glsl"
+#undef NORM_BF16
+#undef a
 
 layout(buffer_reference, scalar, buffer_reference_align = 4) volatile coherent buffer state_words {
     uint at[];
@@ -60,9 +111,68 @@ bool step_meets() {
     return (step_word[step_now][33] & RESIDENT_MEET) != 0;
 }
 
-void work() {
-    if (step_kind() == RESIDENT_STREAM)
+uint arg(uint i) {
+    return step_word[step_now][i];
+}
+
+uint64_t pointer(uint i) {
+    return packUint2x32(uvec2(arg(i), arg(i + 1)));
+}
+
+/* ---- steps ---- */
+
+/* Workgroup number `group` of `groups` does its share of the virtual ones. */
+void do_attention(uint group, uint groups) {
+    attention_a = attention_split_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8),
+                                       pointer(10), pointer(12), pointer(14), pointer(16),
+                                       pointer(18), pointer(20), pointer(22), arg(24), arg(25),
+                                       arg(26), arg(27), arg(28), uintBitsToFloat(arg(29)));
+    GROUPS_ALL = uvec3(arg(34), arg(35), arg(36));
+    for (uint i = group; i < GROUPS_ALL.x * GROUPS_ALL.y * GROUPS_ALL.z; i += groups) {
+        GROUP = uvec3(i % GROUPS_ALL.x, i / GROUPS_ALL.x % GROUPS_ALL.y,
+                      i / (GROUPS_ALL.x * GROUPS_ALL.y));
+        attention_split();
+        barrier();
+    }
+}
+
+/* One of them makes the choice, so that there are two at least. */
+void do_hidden(uint group, uint groups) {
+    hidden_a = moe_hidden_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8),
+                               pointer(10), pointer(12), pointer(14), pointer(16), pointer(18),
+                               pointer(20), arg(22), arg(23), arg(24), arg(25), arg(26), arg(27),
+                               uintBitsToFloat(arg(28)));
+    GROUPS_ALL = uvec3(max(groups, 2), 1, 1);
+    for (uint i = group; i < GROUPS_ALL.x; i += groups) {
+        GROUP = uvec3(i, 0, 0);
+        moe_hidden();
+        barrier();
+    }
+}
+
+void do_down(uint group, uint groups) {
+    down_a = moe_down_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8), pointer(10),
+                           pointer(12), pointer(14), arg(16));
+    GROUPS_ALL = uvec3(groups, 1, 1);
+    GROUP = uvec3(group, 0, 0);
+    moe_down();
+}
+
+void work(uint group, uint groups) {
+    switch (step_kind()) {
+    case RESIDENT_STREAM:
         stream_work();
+        break;
+    case RESIDENT_ATTENTION:
+        do_attention(group, groups);
+        break;
+    case RESIDENT_MOE_HIDDEN:
+        do_hidden(group, groups);
+        break;
+    case RESIDENT_MOE_DOWN:
+        do_down(group, groups);
+        break;
+    }
 }
 
 /* ---- meetings ---- */
@@ -103,7 +213,7 @@ void go() {
     bool together = wait(0);
     for (step_now = 0; together && i < r.n_steps; i++) {
         uint word = load_step(i + 1);
-        work();
+        work(gl_WorkGroupID.x, groups);
         put_step(i + 1, word);
         barrier();
         step_now = (i + 1) % 2;
@@ -116,16 +226,12 @@ void go() {
         state_words(r.state).at[RESIDENT_DONE + gl_WorkGroupID.x] = i;
 }
 
-shared uint swept[RESIDENT_MOST];
-
 /* Alone: step by step what each of the others has left undone. */
 void sweep() {
     state_words state = state_words(r.state);
     bool lost = (state.at[RESIDENT_COUNT] & RESIDENT_LOST) != 0;
     uint job = 0;
     barrier();
-    for (uint i = gl_LocalInvocationIndex; lost && i < r.sweep; i += THREADS)
-        swept[i] = state.at[RESIDENT_DONE + i];
     if (gl_LocalInvocationIndex == 0) {
         state.at[RESIDENT_COUNT] = 0;
         if (lost)
@@ -137,10 +243,10 @@ void sweep() {
         put_step(0, load_step(i));
         barrier();
         for (uint group = 0; group < r.sweep; group++) {
-            if (swept[group] > i)
+            if (state.at[RESIDENT_DONE + group] > i)
                 continue;
             stream_open(r.jobs, r.n_jobs, job, group, r.sweep);
-            work();
+            work(group, r.sweep);
             memoryBarrierBuffer();
             barrier();
         }

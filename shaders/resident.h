@@ -6,8 +6,11 @@
 #include "shaders/lib/types.h"
 
 /* What a step does; the number of the kernel whose arguments it has. */
-#define RESIDENT_NONE   0 /* has no such form; in a table: nothing */
-#define RESIDENT_STREAM 1 /* the next product of the table of them, see stream.h */
+#define RESIDENT_NONE       0 /* has no such form; in a table: nothing */
+#define RESIDENT_STREAM     1 /* the next product of the table of them, see stream.h */
+#define RESIDENT_ATTENTION  2 /* attention_split, FRESH */
+#define RESIDENT_MOE_HIDDEN 3
+#define RESIDENT_MOE_DOWN   4
 
 #define RESIDENT_MEET 1 /* flags: after all workgroups have done what comes before */
 
@@ -26,7 +29,15 @@ struct resident_step {
 #define RESIDENT_LOST  0x80000000
 #define RESIDENT_MOST  1024 /* workgroups */
 
-/* Constants. 0: vec4 of shared memory; 1: matrices are bf16; 2: norms are 1: f32, 2: bf16. */
+/* Kernels have a form of their own here: attention with so many queries and keys, and so many
+ * experts at most. */
+#define RESIDENT_QUERIES 4
+#define RESIDENT_KEYS    64
+#define RESIDENT_EXPERTS 128
+
+/* Constants. 0: vec4 of shared memory; 1: matrices are bf16; 2: norms are 1: f32, 2: bf16; 3:
+ * head_dim; 4: caches are bf16; 5: norms of heads are bf16; 6: chosen experts, 7: their inner, 8:
+ * the shared one's. */
 struct resident_args {
     uint64_t steps, jobs; /* struct resident_step [n_steps], struct stream_args [n_jobs] */
     uint64_t state;

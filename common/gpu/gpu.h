@@ -104,7 +104,7 @@ struct gpu_program {
     size_t bytes;
 };
 
-enum { GPU_CONSTANTS = 8, GPU_READS = 12, GPU_WRITES = 6, GPU_ARGS = 128 };
+enum { GPU_CONSTANTS = 12, GPU_READS = 12, GPU_WRITES = 6, GPU_ARGS = 128 };
 
 struct gpu_range {
     uint64_t address;
@@ -119,7 +119,7 @@ struct gpu_dispatch {
     size_t args_size;
     uint32_t groups[3];
     /* What it is in a resident kernel, see shaders/resident.h; 0: nothing, it is not for that. */
-    uint32_t step;
+    uint32_t step, step_groups[3];
     const struct stream_args *stream; /* for RESIDENT_STREAM */
     /* What it touches, written or read; weights that gpu_write() has filled may be left out. */
     struct gpu_range reads[GPU_READS], writes[GPU_WRITES];

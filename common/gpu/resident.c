@@ -177,7 +177,7 @@ static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_re
         bool wait = gpu_order(&pending, d->reads, d->n_reads, d->writes, d->n_writes);
         steps[i] = (struct resident_step){.kind = d->step, .flags = wait ? RESIDENT_MEET : 0};
         memcpy(steps[i].args, kept[i].args, sizeof steps[i].args);
-        memcpy(steps[i].groups, d->groups, sizeof d->groups);
+        memcpy(steps[i].groups, d->step_groups, sizeof d->step_groups);
         if (d->step == RESIDENT_STREAM)
             jobs[t.n_jobs++] = kept[i].stream;
     }

@@ -1,4 +1,6 @@
 #include "common/ops/resident.h"
+#include "shaders/attention_split.h"
+#include "shaders/moe_few.h"
 #include "shaders/norm_gated.h"
 #include "shaders/norm_linears.h"
 #include "shaders/product.h"
@@ -12,8 +14,14 @@ enum {
     POOL, /* the constants of shaders/resident.comp, see shaders/resident.h */
     W_BF16,
     NORM,
+    HEAD_DIM,
+    KV_BF16,
+    NORM_BF16,
+    CHOSEN,
+    INNER,
+    SHARED_INNER,
     ROWS_MOST = 2,          /* shaders/lib/stream.glsl */
-    SHARED_REST = 10 << 10, /* bytes of shared memory beside the pool */
+    SHARED_REST = 24 << 10, /* bytes of shared memory beside the pool */
     POOL_MOST = 40 << 10
 };
 
@@ -76,17 +84,60 @@ static bool product(struct run *run, const struct run_kernel *k, struct stream_a
     return !a->b && !a->scale && is_stream(run, k, a->rows, s->width);
 }
 
-uint32_t resident_step(struct run *run, const struct run_kernel *k, struct stream_args *s) {
-    static const struct {
-        const struct gpu_program *program;
-        bool (*fill)(struct run *run, const struct run_kernel *k, struct stream_args *s);
-    } streams[] = {{&shader_norm_linears, linears},
-                   {&shader_norm_gated, gated},
-                   {&shader_product_few, product}};
+/* ---- others ---- */
+
+/* The plan of attention_gpu.c, or, for few keys, all of them in one workgroup. */
+static bool attention(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
+    const struct attention_split_args *a = k->args;
+    bool fresh = k->constants[2], same = k->constants[5] == RESIDENT_KEYS;
+    groups[0] = (a->heads / a->kv_heads + RESIDENT_QUERIES - 1) / RESIDENT_QUERIES;
+    groups[1] = a->kv_heads;
+    groups[2] = same && k->groups[2] ? (uint32_t)k->groups[2] : 1;
+    return fresh && a->window == 0 && (same || a->capacity <= RESIDENT_KEYS) &&
+           settle(run, HEAD_DIM, k->constants[0]) && settle(run, KV_BF16, k->constants[1]) &&
+           (!a->q_norm || settle(run, NORM_BF16, k->constants[3]));
+}
+
+static bool moe_hidden(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
+    const struct moe_hidden_args *a = k->args;
+    groups[0] = groups[1] = groups[2] = 1;
+    return k->groups[1] == 1 && a->n_experts <= RESIDENT_EXPERTS && k->constants[1] &&
+           k->constants[2] && settle(run, W_BF16, k->constants[0]) &&
+           settle(run, NORM, k->constants[4]);
+}
+
+static bool moe_down(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
+    groups[0] = groups[1] = groups[2] = 1;
+    return k->groups[1] == 1 && k->constants[1] && settle(run, W_BF16, k->constants[0]) &&
+           settle(run, CHOSEN, k->constants[3]) && settle(run, INNER, k->constants[4]) &&
+           settle(run, SHARED_INNER, k->constants[5]);
+}
+
+static const struct {
+    const struct gpu_program *program;
+    bool (*fill)(struct run *run, const struct run_kernel *k, struct stream_args *s);
+} streams[] = {{&shader_norm_linears, linears},
+               {&shader_norm_gated, gated},
+               {&shader_product_few, product}};
+
+static const struct {
+    const struct gpu_program *program;
+    uint32_t step;
+    bool (*fill)(struct run *run, const struct run_kernel *k, uint32_t groups[3]);
+} others[] = {{&shader_attention_split, RESIDENT_ATTENTION, attention},
+              {&shader_moe_hidden, RESIDENT_MOE_HIDDEN, moe_hidden},
+              {&shader_moe_down, RESIDENT_MOE_DOWN, moe_down}};
+
+void resident_step(struct run *run, const struct run_kernel *k, struct gpu_dispatch *d,
+                   struct stream_args *s) {
+    d->step = RESIDENT_NONE;
+    d->stream = s;
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
-        if (streams[i].program == k->program)
-            return streams[i].fill(run, k, s) ? RESIDENT_STREAM : RESIDENT_NONE;
-    return RESIDENT_NONE;
+        if (streams[i].program == k->program && streams[i].fill(run, k, s))
+            d->step = RESIDENT_STREAM;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].program == k->program && others[i].fill(run, k, d->step_groups))
+            d->step = others[i].step;
 }
 
 struct gpu_resident resident_kernel(const struct run *run) {

@@ -7,9 +7,10 @@
 
 struct stream_args;
 
-/* The kind of step that k is, or 0. Its constants must fit to those of the steps before. A product
- * fills *s. */
-uint32_t resident_step(struct run *run, const struct run_kernel *k, struct stream_args *s);
+/* Fills step, step_groups and, for a product, *s of k's dispatch, if it can be such a step: its
+ * constants must fit to those of the steps before. */
+void resident_step(struct run *run, const struct run_kernel *k, struct gpu_dispatch *d,
+                   struct stream_args *s);
 /* The kernel for all steps since run_record(). */
 struct gpu_resident resident_kernel(const struct run *run);
 

@@ -155,8 +155,7 @@ void run_dispatch(struct run *run, const struct run_kernel *k) {
     d.n_writes = ranges(d.writes, k->writes, GPU_WRITES);
     if (!d.groups[0])
         return;
-    d.step = resident_step(run, k, &stream);
-    d.stream = &stream;
+    resident_step(run, k, &d, &stream);
     gpu_dispatch(run->gpu, &d);
 }
 

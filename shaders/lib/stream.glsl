@@ -4,8 +4,9 @@
  * loads are under way for the next product while this one is still added up and while the kernel
  * waits for the vector. Sums are made in the order of few.glsl.
  *
- * Needs, before it is included, the bool constant W_BF16, the uint constant NORM (as in few.glsl),
- * uint POOL and `shared vec4 pool[POOL]`. */
+ * Needs, before it is included, team.glsl, the bool constant W_BF16, the uint constant NORM (as in
+ * few.glsl), uint POOL and `shared vec4 pool[POOL]`,
+ * and stream_part. */
 #ifndef SHADERS_STREAM
 #define SHADERS_STREAM
 
@@ -15,7 +16,6 @@
 #include "shaders/lib/eight.glsl"
 #include "shaders/stream.h"
 
-const uint TEAM = 32, TEAMS = THREADS / TEAM;
 const uint UNIT = 4;  /* loads of a thread that make a unit: 1024 weights of a row */
 const uint RING = 4;  /* units that are under way */
 const uint SLOTS = 8; /* sums of a team between two additions; a multiple of 2 RING */
@@ -25,7 +25,7 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer str
     uint at[];
 };
 
-shared float stream_part[SLOTS * TEAMS * (TEAM + 1)], stream_square[2 * (TEAM + 1)];
+shared float stream_square[2 * (TEAM + 1)];
 shared float stream_total[SLOTS * TEAMS + 2];
 shared uint stream_word[2][STREAM_WORDS]; /* this product's arguments and the next one's */
 
@@ -33,14 +33,6 @@ raw_eight stream_raw[RING * UNIT], stream_norm[NORMS];
 uint stream_at, stream_group, stream_groups; /* product, workgroup, of so many */
 uint64_t stream_table;
 uint stream_n; /* products in the table */
-
-uint team_lane() {
-    return gl_LocalInvocationIndex % TEAM;
-}
-
-uint team_number() {
-    return gl_LocalInvocationIndex / TEAM;
-}
 
 /* ---- products ---- */
 
@@ -105,12 +97,12 @@ uint this_team() {
     return stream_group * TEAMS + team_number();
 }
 
-struct place {
+struct row_place {
     uint matrix, n, outs;
 };
 
-place find(product p, uint task) {
-    place at = place(0, task, word_of(p.which, 20));
+row_place find_row(product p, uint task) {
+    row_place at = row_place(0, task, word_of(p.which, 20));
     while (!p.pairs && at.matrix < 3 && at.n >= at.outs) {
         at.n -= at.outs;
         at.outs = word_of(p.which, 20 + ++at.matrix);
@@ -123,7 +115,7 @@ place find(product p, uint task) {
 /* Asks for a unit of this team's rows, to be in the slot of the ring. */
 void load_unit(product p, uint slot, uint unit) {
     uint row = unit / p.parts, part = unit % p.parts;
-    place at = find(p, task_of(p, this_team(), row));
+    row_place at = find_row(p, task_of(p, this_team(), row));
     if (p.pairs)
         at.matrix = row % 2;
     uint64_t w = address_of(p.which, 2 * at.matrix) + uint64_t(at.n) * p.eights * (W_BF16 ? 16 : 32);
@@ -239,7 +231,7 @@ result result_of(product p, uint i, uint round) {
 }
 
 uint64_t result_address(product p, result r) {
-    place at = find(p, task_of(p, r.team, r.row));
+    row_place at = find_row(p, task_of(p, r.team, r.row));
     return address_of(p.which, 8 + 2 * at.matrix) + (uint64_t(r.t) * at.outs + at.n) * 4;
 }
 

@@ -6,7 +6,9 @@
 
 const uint TEAM = 32, TEAMS = 8;
 
+#ifndef team_part /* it may be somebody else's room */
 shared float team_part[TEAMS * SUMS * (TEAM + 1)]; /* + 1: threads of a team in different banks */
+#endif
 shared float team_total[TEAMS * SUMS];             /* of team i: [i * SUMS] .. */
 
 uint team_lane() {

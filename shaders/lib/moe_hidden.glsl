@@ -1,0 +1,46 @@
+/* moe_hidden: what moe_hidden.comp does, for its workgroup GROUP of GROUPS_ALL. Before it is
+ * included: few.glsl, the arguments `a` and the constants CHOOSE and THREADS. */
+#include "shaders/lib/choose.glsl"
+
+/* A task is a number of the row's part of hidden. */
+few_rows task_rows(uint t, uint task) {
+    few_rows r;
+    uint pair = task / a.inner, n = task % a.inner;
+    uint64_t row = uint64_t(a.width) * (W_BF16 ? 2 : 4);
+    if (pair < a.chosen) {
+        uint64_t skip = uint64_t(choose_expert[pair]) * a.apart + n * row;
+        r.w[0] = a.gate + skip;
+        r.w[1] = a.up + skip;
+    } else {
+        n = task - a.chosen * a.inner;
+        r.w[0] = a.shared_gate + n * row;
+        r.w[1] = a.shared_up + n * row;
+    }
+    r.x[0] = a.x + uint64_t(t) * a.width * 4;
+    r.norm = a.norm;
+    r.width = a.width;
+    return r;
+}
+
+void moe_hidden() {
+    uint t = GROUP.y, thread = gl_LocalInvocationIndex;
+    uint tasks = a.chosen * a.inner + a.shared_inner;
+    if (CHOOSE)
+        choose_experts(t);
+    else
+        read_experts(t);
+    /* The first workgroup writes the choice down and does nothing else: it takes longer. */
+    uint group = GROUP.x, groups = GROUPS_ALL.x;
+    if (CHOOSE && group-- == 0) {
+        write_choice(t);
+        return;
+    }
+    for (uint first = group * TEAMS; first < tasks; first += (groups - uint(CHOOSE)) * TEAMS) {
+        few_give(task_rows(t, min(first + team_number(), tasks - 1)));
+        team_add();
+        if (thread < TEAMS && first + thread < tasks)
+            floats(a.hidden).at[t * tasks + first + thread] =
+                silu(few_product(thread, 0, 0, a.width, a.eps)) *
+                few_product(thread, 0, 1, a.width, a.eps);
+    }
+}
