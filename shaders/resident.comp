@@ -22,11 +22,14 @@
 #include "shaders/lib/math.glsl"
 #include "shaders/lib/memory.glsl"
 #include "shaders/lib/order.glsl"
+#include "shaders/lib/sampler.glsl"
 #include "shaders/moe_few.h"
+#define SELECT_THREADS 256
+#include "shaders/sample.h"
 
 const uint THREADS = 256;
 layout(local_size_x = THREADS) in;
-layout(constant_id = 0) const uint POOL = 1536;
+layout(constant_id = 0) const uint POOL = 4096;
 layout(constant_id = 1) const bool W_BF16 = true;
 layout(constant_id = 2) const uint NORM = 2;
 layout(constant_id = 3) const uint HEAD_DIM = 128;
@@ -35,11 +38,12 @@ layout(constant_id = 5) const bool HEADS_NORM_BF16 = true;
 layout(constant_id = 6) const uint CHOSEN = 1;
 layout(constant_id = 7) const uint INNER = 8;
 layout(constant_id = 8) const uint SHARED_INNER = 0;
+layout(constant_id = 9) const uint KINDS = 0xffffffff; /* of steps that there are, as bits */
 layout(push_constant, scalar) uniform push {
     resident_args r;
 };
 
-shared vec4 pool[POOL];
+shared uint pool[POOL];
 
 /* The bodies of kernels. Each has its own arguments `a`, and virtual workgroups, which the real ones
  * share. They are used one after the other: so is some of their shared memory. */
@@ -47,6 +51,7 @@ uvec3 GROUP, GROUPS_ALL;
 attention_split_args attention_a;
 moe_hidden_args hidden_a;
 moe_down_args down_a;
+sample_args sample_a;
 
 const bool EIGHTS = true, CHOOSE = true, FRESH = true, AHEAD = true;
 const uint MATRICES = 2, ROWS = 1, BATCH = 4, DOWN_BATCH = 6;
@@ -66,13 +71,37 @@ shared float stream_part[8 * 8 * 33];
 #undef a
 
 #define ATTENTION_SUM
+#define part_score stream_part
 void put_sum(uint i, vec2 x) {
-    stream_part[2 * i] = x.x;
-    stream_part[2 * i + 1] = x.y;
+    pool[2 * i] = floatBitsToUint(x.x);
+    pool[2 * i + 1] = floatBitsToUint(x.y);
 }
 vec2 get_sum(uint i) {
-    return vec2(stream_part[2 * i], stream_part[2 * i + 1]);
+    return uintBitsToFloat(uvec2(pool[2 * i], pool[2 * i + 1]));
 }
+/* Without draws little room is taken. */
+const bool HAS_SAMPLE = (KINDS >> RESIDENT_SAMPLE & 1) != 0;
+#define a          sample_a
+#define THREADS    SELECT_ALL
+#define GROUPS     SELECT_GROUPS
+#define PARTS      SELECT_PARTS
+#define ALL        SAMPLE_ALL
+#define keep       sample_keep
+#define largest    sample_largest
+#define LISTS      false
+#define EMBED      (a.dst != 0)
+#define TABLE_BF16 W_BF16
+#define QUICK_ROOM (HAS_SAMPLE ? QUICK : 1)
+#define bins       pool
+#include "shaders/lib/sample.glsl"
+#undef a
+#undef THREADS
+#undef GROUPS
+#undef PARTS
+#undef ALL
+#undef keep
+#undef largest
+
 #define a         attention_a
 #define NORM_BF16 HEADS_NORM_BF16
 #include "shaders/lib/attention_split.glsl"
@@ -107,7 +136,7 @@ uint step_kind() {
     return step_word[step_now][32];
 }
 
-bool step_meets() {
+bool step_ends_meeting() {
     return (step_word[step_now][33] & RESIDENT_MEET) != 0;
 }
 
@@ -150,6 +179,15 @@ void do_hidden(uint group, uint groups) {
     }
 }
 
+/* One workgroup draws. */
+void do_sample(uint group) {
+    sample_a = sample_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8), pointer(10),
+                           pointer(12), pointer(14), pointer(16), arg(18), arg(19), arg(20),
+                           arg(21), arg(22));
+    if (group == 0)
+        sample_draw();
+}
+
 void do_down(uint group, uint groups) {
     down_a = moe_down_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8), pointer(10),
                            pointer(12), pointer(14), arg(16));
@@ -158,21 +196,22 @@ void do_down(uint group, uint groups) {
     moe_down();
 }
 
+/* The compiler leaves out kinds that there are none of. */
+bool is_step(uint kind) {
+    return (KINDS >> kind & 1) != 0 && step_kind() == kind;
+}
+
 void work(uint group, uint groups) {
-    switch (step_kind()) {
-    case RESIDENT_STREAM:
+    if (is_step(RESIDENT_STREAM))
         stream_work();
-        break;
-    case RESIDENT_ATTENTION:
+    if (is_step(RESIDENT_ATTENTION))
         do_attention(group, groups);
-        break;
-    case RESIDENT_MOE_HIDDEN:
+    if (is_step(RESIDENT_MOE_HIDDEN))
         do_hidden(group, groups);
-        break;
-    case RESIDENT_MOE_DOWN:
+    if (is_step(RESIDENT_MOE_DOWN))
         do_down(group, groups);
-        break;
-    }
+    if (is_step(RESIDENT_SAMPLE))
+        do_sample(group);
 }
 
 /* ---- meetings ---- */
@@ -215,12 +254,13 @@ void go() {
         uint word = load_step(i + 1);
         work(gl_WorkGroupID.x, groups);
         put_step(i + 1, word);
-        barrier();
+        if (step_ends_meeting()) {
+            arrive();
+            together = wait(++meetings * groups);
+        } else {
+            barrier();
+        }
         step_now = (i + 1) % 2;
-        if (i + 1 == r.n_steps || !step_meets())
-            continue;
-        arrive();
-        together = wait(++meetings * groups);
     }
     if (gl_LocalInvocationIndex == 0)
         state_words(r.state).at[RESIDENT_DONE + gl_WorkGroupID.x] = i;

@@ -11,8 +11,9 @@
 #define RESIDENT_ATTENTION  2 /* attention_split, FRESH */
 #define RESIDENT_MOE_HIDDEN 3
 #define RESIDENT_MOE_DOWN   4
+#define RESIDENT_SAMPLE     5 /* with or without embedding, not from lists */
 
-#define RESIDENT_MEET 1 /* flags: after all workgroups have done what comes before */
+#define RESIDENT_MEET 1 /* flags: the next step needs what others have made in this one */
 
 struct resident_step {
     uint32_t args[32]; /* as a kernel of its own would have them */
@@ -35,9 +36,9 @@ struct resident_step {
 #define RESIDENT_KEYS    64
 #define RESIDENT_EXPERTS 128
 
-/* Constants. 0: vec4 of shared memory; 1: matrices are bf16; 2: norms are 1: f32, 2: bf16; 3:
+/* Constants. 0: words of shared memory; 1: matrices are bf16; 2: norms are 1: f32, 2: bf16; 3:
  * head_dim; 4: caches are bf16; 5: norms of heads are bf16; 6: chosen experts, 7: their inner, 8:
- * the shared one's. */
+ * the shared one's; 9: bits 1 << kind of the kinds of steps. */
 struct resident_args {
     uint64_t steps, jobs; /* struct resident_step [n_steps], struct stream_args [n_jobs] */
     uint64_t state;

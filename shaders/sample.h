@@ -4,7 +4,9 @@
 
 #include "shaders/lib/types.h"
 
+#ifndef SELECT_THREADS
 #define SELECT_THREADS 512
+#endif
 
 /* Constants: 0: draw from lists; 1: then dst = the token's row of table; 2: table is bf16. */
 struct sample_args {

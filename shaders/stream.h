@@ -7,6 +7,7 @@
 /* flags */
 #define STREAM_ADD   1 /* dst += w x; otherwise dst = act(w x), */
 #define STREAM_PAIRS 2 /* or dst = silu(w[0] x) * (w[1] x) */
+#define STREAM_APART 4 /* there are several matrices, not one behind the other */
 
 /* With norm: of rms_norm(x). */
 struct stream_args {
@@ -17,8 +18,8 @@ struct stream_args {
     uint32_t outs[4];
     uint32_t rows, width, act, flags;
     float eps;
-    uint32_t unused;
+    uint32_t tasks, each, rest; /* outs in all: `each` a team, and one more for the first `rest` */
 };
-#define STREAM_WORDS 30
+#define STREAM_WORDS 32
 
 #endif

@@ -42,7 +42,7 @@ setup() {
 same_values() {
     local name=$1 stored=$GOLDEN/stream/$2
     OMNI_MODEL=$GOLDEN/${2%%-*} OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} \
-        timeout 120 "${@:3}" <"$stored.in" >out
+        timeout 240 "${@:3}" <"$stored.in" >out
     omni-inspect -x "$name" out >got.npy
     omni-inspect -x "$name" "$stored.out" | cmp - got.npy
 }
@@ -59,6 +59,15 @@ same_values() {
 
 @test "recorded steps: a code predictor's codes" {
     same_values codes tiny-codepred omni-codepred --precise --temp 0
+}
+
+# The predictor's passes as one kernel that stays. A software driver runs workgroups one after another: one meets
+# itself; of three, the first gives up, and what they have left undone is done by the one behind them.
+@test "recorded steps: a kernel that stays, and one whose workgroups do not meet" {
+    OMNI_RESIDENT=1 same_values codes tiny-codepred omni-codepred -v --precise --temp 0 2>err
+    grep 'workgroups that stay' err
+    OMNI_RESIDENT=3 same_values codes tiny-codepred omni-codepred --precise --temp 0 2>err
+    grep 'did not meet' err
 }
 
 # close_sound FILE GOLDEN: raw f32 as near to the golden's pcm as goldens are.

@@ -164,6 +164,14 @@ static size_t row_length(const struct gpu_recording *r, size_t first) {
     return n;
 }
 
+/* What the teams of all workgroups have of a product; a team is 32 threads of 256. */
+static struct stream_args share(const struct gpu *g, struct stream_args s) {
+    uint32_t teams = 8 * g->resident.groups;
+    s.each = s.tasks / teams;
+    s.rest = s.tasks % teams;
+    return s;
+}
+
 static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_resident *k,
                       const struct gpu_kept *kept, size_t n) {
     struct resident_step *steps = arena_xrealloc(NULL, n, sizeof *steps);
@@ -175,11 +183,13 @@ static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_re
     for (size_t i = 0; i < n; i++) {
         const struct gpu_dispatch *d = &kept[i].d;
         bool wait = gpu_order(&pending, d->reads, d->n_reads, d->writes, d->n_writes);
-        steps[i] = (struct resident_step){.kind = d->step, .flags = wait ? RESIDENT_MEET : 0};
+        steps[i] = (struct resident_step){.kind = d->step};
+        if (wait && i > 0)
+            steps[i - 1].flags = RESIDENT_MEET;
         memcpy(steps[i].args, kept[i].args, sizeof steps[i].args);
         memcpy(steps[i].groups, d->step_groups, sizeof d->step_groups);
         if (d->step == RESIDENT_STREAM)
-            jobs[t.n_jobs++] = kept[i].stream;
+            jobs[t.n_jobs++] = share(g, kept[i].stream);
     }
     gpu_write(g, t.steps, steps, n * sizeof *steps);
     gpu_write(g, t.jobs, jobs, t.n_jobs * sizeof *jobs);

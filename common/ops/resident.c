@@ -20,15 +20,23 @@ enum {
     CHOSEN,
     INNER,
     SHARED_INNER,
-    ROWS_MOST = 2,          /* shaders/lib/stream.glsl */
-    SHARED_REST = 24 << 10, /* bytes of shared memory beside the pool */
-    POOL_MOST = 40 << 10
+    KINDS,
+    ROWS_MOST = 2, /* shaders/lib/stream.glsl */
+    /* Bytes of shared memory beside the pool, without and with draws, and what these need of it. */
+    SHARED_REST = 24 << 10,
+    SHARED_SAMPLE = 59 << 9,
+    POOL_SAMPLE = 16 << 10
 };
 
-/* Vectors of four that the pool has. */
+static bool has_draws(const struct run *run) {
+    return gpu_info(run->gpu)->shared >= SHARED_SAMPLE + POOL_SAMPLE;
+}
+
+/* Words that the pool has; more than 48 KiB in all cost other memory on the chip. */
 static uint32_t pool(const struct run *run) {
-    size_t bytes = gpu_info(run->gpu)->shared - SHARED_REST;
-    return (uint32_t)((bytes < POOL_MOST ? bytes : POOL_MOST) / 16);
+    size_t all = gpu_info(run->gpu)->shared, most = 48 << 10;
+    return (uint32_t)(((all < most ? all : most) - (has_draws(run) ? SHARED_SAMPLE : SHARED_REST)) /
+                      4);
 }
 
 /* True if constant i is or becomes `value`. */
@@ -43,14 +51,31 @@ static bool settle(struct run *run, size_t i, uint32_t value) {
 /* Products of one or two rows, read eight weights at a time, with room for the rows and the squares
  * of their eights. */
 static bool is_stream(struct run *run, const struct run_kernel *k, size_t rows, size_t width) {
-    return k->constants[1] && rows <= ROWS_MOST && rows * (width + width / 8) <= pool(run) * 4 &&
+    return k->constants[1] && rows <= ROWS_MOST && rows * (width + width / 8) <= pool(run) &&
            settle(run, W_BF16, k->constants[0]);
+}
+
+/* True if the matrices and the results of one row lie one behind the other. */
+static bool is_one(const struct norm_linears_args *a, size_t weight_bytes) {
+    uint64_t w = a->w[0], dst = a->dst[0];
+    for (size_t i = 0; i < 4 && a->outs[i]; i++) {
+        if (a->w[i] != w || a->dst[i] != dst)
+            return false;
+        w += a->outs[i] * (uint64_t)a->width * weight_bytes;
+        dst += a->outs[i] * sizeof(float);
+    }
+    return a->rows == 1 || a->outs[1] == 0;
 }
 
 static bool linears(struct run *run, const struct run_kernel *k, struct stream_args *s) {
     const struct norm_linears_args *a = k->args;
-    *s = (struct stream_args){
-        .x = a->x, .norm = a->norm, .rows = a->rows, .width = a->width, .eps = a->eps};
+    *s = (struct stream_args){.x = a->x,
+                              .norm = a->norm,
+                              .rows = a->rows,
+                              .width = a->width,
+                              .eps = a->eps,
+                              .tasks = a->outs[0] + a->outs[1] + a->outs[2] + a->outs[3],
+                              .flags = is_one(a, k->constants[0] ? 2 : 4) ? 0 : STREAM_APART};
     memcpy(s->w, a->w, sizeof s->w);
     memcpy(s->dst, a->dst, sizeof s->dst);
     memcpy(s->outs, a->outs, sizeof s->outs);
@@ -64,6 +89,7 @@ static bool gated(struct run *run, const struct run_kernel *k, struct stream_arg
                               .x = a->x,
                               .norm = a->norm,
                               .outs = {a->outs},
+                              .tasks = a->outs,
                               .rows = a->rows,
                               .width = a->width,
                               .flags = STREAM_PAIRS,
@@ -77,6 +103,7 @@ static bool product(struct run *run, const struct run_kernel *k, struct stream_a
                               .dst = {a->dst},
                               .x = a->x,
                               .outs = {a->outs},
+                              .tasks = a->outs,
                               .rows = a->rows,
                               .width = a->taps * a->width,
                               .act = a->act,
@@ -113,12 +140,17 @@ static bool moe_down(struct run *run, const struct run_kernel *k, uint32_t group
            settle(run, SHARED_INNER, k->constants[5]);
 }
 
+static bool sample(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
+    groups[0] = groups[1] = groups[2] = 1;
+    return has_draws(run) && !k->constants[0] &&
+           (!k->constants[1] || settle(run, W_BF16, k->constants[2]));
+}
+
 static const struct {
     const struct gpu_program *program;
     bool (*fill)(struct run *run, const struct run_kernel *k, struct stream_args *s);
-} streams[] = {{&shader_norm_linears, linears},
-               {&shader_norm_gated, gated},
-               {&shader_product_few, product}};
+} streams[] = {
+    {&shader_norm_linears, linears}, {&shader_norm_gated, gated}, {&shader_product_few, product}};
 
 static const struct {
     const struct gpu_program *program;
@@ -126,7 +158,8 @@ static const struct {
     bool (*fill)(struct run *run, const struct run_kernel *k, uint32_t groups[3]);
 } others[] = {{&shader_attention_split, RESIDENT_ATTENTION, attention},
               {&shader_moe_hidden, RESIDENT_MOE_HIDDEN, moe_hidden},
-              {&shader_moe_down, RESIDENT_MOE_DOWN, moe_down}};
+              {&shader_moe_down, RESIDENT_MOE_DOWN, moe_down},
+              {&shader_sample, RESIDENT_SAMPLE, sample}};
 
 void resident_step(struct run *run, const struct run_kernel *k, struct gpu_dispatch *d,
                    struct stream_args *s) {
@@ -138,6 +171,8 @@ void resident_step(struct run *run, const struct run_kernel *k, struct gpu_dispa
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].program == k->program && others[i].fill(run, k, d->step_groups))
             d->step = others[i].step;
+    if (d->step)
+        run->resident.constants[KINDS] |= 1U << d->step;
 }
 
 struct gpu_resident resident_kernel(const struct run *run) {

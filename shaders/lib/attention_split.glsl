@@ -26,7 +26,9 @@ const uint SCORES = PARTS * QUERIES * KEYS, SHARES = 2 * ATTENTION_SPLIT_MAX * Q
 const uint ROOM = SCORES > SHARES / 2 * 3 ? SCORES : SHARES / 2 * 3;
 
 shared vec4 query[QUERIES * PARTS * PART];    /* scaled; zeros beyond HEAD_DIM */
+#ifndef part_score /* room of somebody else */
 shared float part_score[ROOM > THREADS ? ROOM : THREADS];
+#endif
 shared vec4 score[QUERIES * KEYS / 4];        /* [query, key] */
 shared vec4 mass[KEYS * FOURS];               /* [key, query]: exp(score - largest) */
 shared float keep[QUERIES];                   /* what the sums so far are worth now */

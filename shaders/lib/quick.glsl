@@ -5,8 +5,11 @@
 #define SHADERS_QUICK
 
 const uint QUICK = 256; /* items at most */
-shared uvec2 quick[QUICK]; /* key, item */
-shared uint64_t quick_mass[QUICK], quick_kept[QUICK];
+#ifndef QUICK_ROOM
+#define QUICK_ROOM QUICK
+#endif
+shared uvec2 quick[QUICK_ROOM]; /* key, item */
+shared uint64_t quick_mass[QUICK_ROOM], quick_kept[QUICK_ROOM];
 shared uint quick_larger[THREADS];
 shared uint quick_count;
 

@@ -126,19 +126,21 @@ uint64_t mass_of(uint key) {
 /* ---- the cut ---- */
 
 const uint BINS = 2048;
-shared uint bin_low[BINS], bin_high[BINS];
+#ifndef bins /* they may be somebody else's room */
+shared uint bins[2 * BINS]; /* lower halves of sums, then the upper ones */
+#endif
 shared uint cut_digit;
 shared uint64_t cut_above;
 
 void bin_add(uint bin, uint64_t x) {
-    uint low = uint(x), before = atomicAdd(bin_low[bin], low);
+    uint low = uint(x), before = atomicAdd(bins[bin], low);
     uint high = uint(x >> 32) + uint(before + low < before);
     if (high != 0)
-        atomicAdd(bin_high[bin], high);
+        atomicAdd(bins[BINS + bin], high);
 }
 
 uint64_t bin_sum(uint bin) {
-    return uint64_t(bin_high[bin]) << 32 | bin_low[bin];
+    return uint64_t(bins[BINS + bin]) << 32 | bins[bin];
 }
 
 /* Adds the items whose key is at least `from` and begins with `prefix` to the bins of their next
@@ -146,7 +148,7 @@ uint64_t bin_sum(uint bin) {
 void fill_bins(bool by_mass, uint from, uint prefix, uint shift, uint width) {
     barrier();
     for (uint bin = gl_LocalInvocationIndex; bin < BINS; bin += THREADS)
-        bin_low[bin] = bin_high[bin] = 0;
+        bins[bin] = bins[BINS + bin] = 0;
     barrier();
     for (uint item = own_first; item < own_end; item++) {
         uint key = key_at(item);

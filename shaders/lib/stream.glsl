@@ -5,7 +5,7 @@
  * waits for the vector. Sums are made in the order of few.glsl.
  *
  * Needs, before it is included, team.glsl, the bool constant W_BF16, the uint constant NORM (as in
- * few.glsl), uint POOL and `shared vec4 pool[POOL]`,
+ * few.glsl), uint POOL and `shared uint pool[POOL]`,
  * and stream_part. */
 #ifndef SHADERS_STREAM
 #define SHADERS_STREAM
@@ -27,7 +27,7 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) readonly buffer str
 
 shared float stream_square[2 * (TEAM + 1)];
 shared float stream_total[SLOTS * TEAMS + 2];
-shared uint stream_word[2][STREAM_WORDS]; /* this product's arguments and the next one's */
+shared uint stream_word[3][STREAM_WORDS]; /* this product's arguments and the next two's */
 
 raw_eight stream_raw[RING * UNIT], stream_norm[NORMS];
 uint stream_at, stream_group, stream_groups; /* product, workgroup, of so many */
@@ -36,11 +36,13 @@ uint stream_n; /* products in the table */
 
 /* ---- products ---- */
 
-/* What all threads need of a product; the rest is read where it is needed. */
+/* What a thread needs of a product at every turn; the rest is read where it is needed. */
 struct product {
-    uint which; /* of stream_word */
-    uint tasks, eights, parts, rows;
-    bool add, pairs, norm;
+    uint which;                /* of stream_word */
+    uint eights, parts, part_of; /* of a row: eights, units, 2^16 / units */
+    uint rows, units;          /* of x; of this team's weights */
+    bool add, pairs, apart, norm;
+    uint64_t w, up, stride; /* this team's first row of w[0] and w[1]; from one of its rows to the next */
 };
 
 uint word_of(uint which, uint i) {
@@ -51,21 +53,34 @@ uint64_t address_of(uint which, uint i) {
     return packUint2x32(uvec2(word_of(which, i), word_of(which, i + 1)));
 }
 
-/* Product number `at`; without tasks beyond the last. */
+/* How many rows of weights team number `team` has of a product. */
+uint rows_of(uint which, bool pairs, uint team) {
+    uint n = word_of(which, 30) + uint(team < word_of(which, 31));
+    return pairs ? 2 * n : n;
+}
+
+uint this_team() {
+    return stream_group * TEAMS + team_number();
+}
+
+/* Product number `at`; without units beyond the last. */
 product find_product(uint at) {
     product p;
-    p.which = at % 2;
-    p.add = (word_of(p.which, 27) & STREAM_ADD) != 0;
-    p.pairs = (word_of(p.which, 27) & STREAM_PAIRS) != 0;
-    p.tasks = word_of(p.which, 20);
-    if (!p.pairs)
-        p.tasks += word_of(p.which, 21) + word_of(p.which, 22) + word_of(p.which, 23);
-    if (at >= stream_n)
-        p.tasks = 0;
+    p.which = at % 3;
+    uint flags = word_of(p.which, 27), bytes = word_of(p.which, 25) * (W_BF16 ? 2 : 4);
+    p.add = (flags & STREAM_ADD) != 0;
+    p.pairs = (flags & STREAM_PAIRS) != 0;
+    p.apart = (flags & STREAM_APART) != 0;
     p.rows = word_of(p.which, 24);
     p.eights = word_of(p.which, 25) / 8;
     p.parts = (p.eights + UNIT * TEAM - 1) / (UNIT * TEAM);
+    p.part_of = p.parts == 1 ? 65536 : p.parts == 2 ? 32768 : (65535 + p.parts) / p.parts;
     p.norm = address_of(p.which, 18) != 0;
+    p.units = at < stream_n ? rows_of(p.which, p.pairs, this_team()) * p.parts : 0;
+    uint64_t skip = uint64_t(this_team()) * bytes;
+    p.w = address_of(p.which, 0) + skip;
+    p.up = address_of(p.which, 2) + skip;
+    p.stride = uint64_t(stream_groups * TEAMS) * bytes;
     return p;
 }
 
@@ -78,14 +93,7 @@ uint load_word(uint at) {
 
 void put_word(uint at, uint word) {
     if (gl_LocalInvocationIndex < STREAM_WORDS)
-        stream_word[at % 2][gl_LocalInvocationIndex] = word;
-}
-
-/* How many rows of weights team number `team` has. */
-uint rows_of(product p, uint team) {
-    uint all = stream_groups * TEAMS;
-    uint n = team < p.tasks ? (p.tasks - team - 1) / all + 1 : 0;
-    return p.pairs ? 2 * n : n;
+        stream_word[at % 3][gl_LocalInvocationIndex] = word;
 }
 
 /* The task that a team's row is for. */
@@ -93,17 +101,14 @@ uint task_of(product p, uint team, uint row) {
     return team + (p.pairs ? row / 2 : row) * stream_groups * TEAMS;
 }
 
-uint this_team() {
-    return stream_group * TEAMS + team_number();
-}
-
+/* Where a task is, if there are several matrices. */
 struct row_place {
     uint matrix, n, outs;
 };
 
 row_place find_row(product p, uint task) {
     row_place at = row_place(0, task, word_of(p.which, 20));
-    while (!p.pairs && at.matrix < 3 && at.n >= at.outs) {
+    while (at.matrix < 3 && at.n >= at.outs) {
         at.n -= at.outs;
         at.outs = word_of(p.which, 20 + ++at.matrix);
     }
@@ -112,13 +117,20 @@ row_place find_row(product p, uint task) {
 
 /* ---- loads ---- */
 
+uint64_t row_address(product p, uint row) {
+    if (p.apart) {
+        row_place at = find_row(p, task_of(p, this_team(), row));
+        return address_of(p.which, 2 * at.matrix) + uint64_t(at.n) * p.eights * (W_BF16 ? 16 : 32);
+    }
+    if (p.pairs)
+        return ((row & 1) != 0 ? p.up : p.w) + (row >> 1) * p.stride;
+    return p.w + row * p.stride;
+}
+
 /* Asks for a unit of this team's rows, to be in the slot of the ring. */
 void load_unit(product p, uint slot, uint unit) {
-    uint row = unit / p.parts, part = unit % p.parts;
-    row_place at = find_row(p, task_of(p, this_team(), row));
-    if (p.pairs)
-        at.matrix = row % 2;
-    uint64_t w = address_of(p.which, 2 * at.matrix) + uint64_t(at.n) * p.eights * (W_BF16 ? 16 : 32);
+    uint row = unit * p.part_of >> 16, part = unit - row * p.parts;
+    uint64_t w = row_address(p, row);
     [[unroll]] for (uint j = 0; j < UNIT; j++) {
         uint i = (part * UNIT + j) * TEAM + team_lane();
         if (i < p.eights)
@@ -128,14 +140,14 @@ void load_unit(product p, uint slot, uint unit) {
 
 /* A slot's part of the beginning of a product. */
 void load_first(product p, uint slot) {
-    if (slot < rows_of(p, this_team()) * p.parts)
+    if (slot < p.units)
         load_unit(p, slot, slot);
 }
 
 void load_norm(product p) {
     [[unroll]] for (uint k = 0; k < NORMS; k++) {
         uint i = gl_LocalInvocationIndex + k * THREADS;
-        if (p.tasks > 0 && p.norm && i < p.eights)
+        if (p.norm && i < p.eights)
             stream_norm[k] = load_eight(address_of(p.which, 18), i, NORM == 2);
     }
 }
@@ -159,14 +171,23 @@ void stream_open(uint64_t table, uint n, uint at, uint group, uint groups) {
 
 /* ---- vectors ---- */
 
-/* Eight i of row t in the pool: its halves are apart, so that neighbouring threads read
- * neighbouring words. */
-uint x_at(product p, uint t, uint i) {
-    return 2 * t * p.eights + i;
+/* Number c of eight i of row t in the pool: so neighbouring threads read neighbouring words. */
+uint x_at(product p, uint t, uint i, uint c) {
+    return (8 * t + c) * p.eights + i;
+}
+
+vec4 get_four(product p, uint at) {
+    return uintBitsToFloat(uvec4(pool[at], pool[at + p.eights], pool[at + 2 * p.eights],
+                                 pool[at + 3 * p.eights]));
+}
+
+void put_four(product p, uint at, vec4 x) {
+    [[unroll]] for (uint c = 0; c < 4; c++)
+        pool[at + c * p.eights] = floatBitsToUint(x[c]);
 }
 
 eight get_x(product p, uint t, uint i) {
-    return eight(pool[x_at(p, t, i)], pool[x_at(p, t, i) + p.eights]);
+    return eight(get_four(p, x_at(p, t, i, 0)), get_four(p, x_at(p, t, i, 4)));
 }
 
 /* Squares of eights are behind the rows. */
@@ -177,13 +198,12 @@ uint square_at(product p, uint t, uint i) {
 void put_x(product p, uint t, uint i, raw_eight norm) {
     eight x = load_x(address_of(p.which, 16) + uint64_t(t) * p.eights * 32, i);
     if (p.norm) {
-        uint at = square_at(p, t, i);
-        pool[at / 4][at % 4] = fma8(x, x, 0);
+        pool[square_at(p, t, i)] = floatBitsToUint(fma8(x, x, 0));
         eight g = widen_eight(norm, NORM == 2);
         x = eight(x.a * g.a, x.b * g.b);
     }
-    pool[x_at(p, t, i)] = x.a;
-    pool[x_at(p, t, i) + p.eights] = x.b;
+    put_four(p, x_at(p, t, i, 0), x.a);
+    put_four(p, x_at(p, t, i, 4), x.b);
 }
 
 /* The rows of x, times norm, into the pool, and the lanes' parts of their squares' sums. */
@@ -204,10 +224,8 @@ void stage_x(product p) {
     if (!p.norm || team_number() >= p.rows)
         return;
     float sum = 0;
-    for (uint i = team_lane(); i < p.eights; i += TEAM) {
-        uint at = square_at(p, team_number(), i);
-        sum += pool[at / 4][at % 4];
-    }
+    for (uint i = team_lane(); i < p.eights; i += TEAM)
+        sum += uintBitsToFloat(pool[square_at(p, team_number(), i)]);
     stream_square[team_number() * (TEAM + 1) + team_lane()] = sum;
 }
 
@@ -226,13 +244,17 @@ result result_of(product p, uint i, uint round) {
     r.t = p.rows == 2 ? slot % 2 : 0;
     r.row = round + (p.rows == 2 ? slot / 2 : slot);
     r.team = stream_group * TEAMS + i % TEAMS;
-    r.exists = slot < SLOTS && r.row < rows_of(p, r.team) && !(p.pairs && r.row % 2 == 1);
+    r.exists = slot < SLOTS && r.row < rows_of(p.which, p.pairs, r.team) &&
+               !(p.pairs && r.row % 2 == 1);
     return r;
 }
 
 uint64_t result_address(product p, result r) {
-    row_place at = find_row(p, task_of(p, r.team, r.row));
-    return address_of(p.which, 8 + 2 * at.matrix) + (uint64_t(r.t) * at.outs + at.n) * 4;
+    uint task = task_of(p, r.team, r.row);
+    if (!p.apart)
+        return address_of(p.which, 8) + uint64_t(r.t * word_of(p.which, 29) + task) * 4;
+    row_place at = find_row(p, task);
+    return address_of(p.which, 8 + 2 * at.matrix) + uint64_t(r.t * at.outs + at.n) * 4;
 }
 
 /* As team_add() does it. */
@@ -311,35 +333,38 @@ void give(product p, uint row, uint t, float sum) {
     stream_part[(slot * TEAMS + team_number()) * (TEAM + 1) + team_lane()] = sum;
 }
 
-/* What comes into a slot behind unit `unit` of `units`. */
-void refill(product p, product next, uint slot, uint unit, uint units) {
-    if (unit + RING < units)
-        load_unit(p, slot, unit + RING);
-    else
-        load_first(next, slot);
+/* Fills a slot with unit `unit` of this product; if it has not so many, with its part of the
+ * beginning of the next one. */
+void refill(product p, product next, uint slot, uint unit) {
+    if (unit >= p.units) {
+        p = next;
+        unit = slot;
+    }
+    if (unit < p.units)
+        load_unit(p, slot, unit);
 }
 
-/* Units first .. end - 1 of `units`; a multiple of RING of them came before. */
-void work_rows(product p, product next, uint first, uint end, uint units) {
+/* Units first .. end - 1; a multiple of RING of them came before. */
+void work_rows(product p, product next, uint first, uint end) {
     float sum[RING];
     for (uint u = first; u < end; u += RING) {
         multiply_rows(p, sum);
         [[unroll]] for (uint r = 0; r < RING; r++)
             if (u + r < end) {
                 give(p, u + r - first, 0, sum[r]);
-                refill(p, next, r, u + r, units);
+                refill(p, next, r, u + r + RING);
             }
     }
 }
 
-void work_parts(product p, product next, uint first, uint end, uint units) {
+void work_parts(product p, product next, uint first, uint end) {
     float sum[2] = {0, 0};
     uint part = 0, row = 0;
     for (uint u = first; u < end; u += RING)
         [[unroll]] for (uint r = 0; r < RING; r++)
             if (u + r < end) {
                 multiply(p, sum, r, part);
-                refill(p, next, r, u + r, units);
+                refill(p, next, r, u + r + RING);
                 if (++part == p.parts) {
                     give(p, row, 0, sum[0]);
                     if (p.rows == 2)
@@ -354,9 +379,9 @@ void work_parts(product p, product next, uint first, uint end, uint units) {
 /* The next product of the table. All threads must call it. */
 void stream_work() {
     product p = find_product(stream_at), next = find_product(stream_at + 1);
-    uint word = load_word(stream_at + 2);
-    uint own = rows_of(p, this_team()), most = rows_of(p, stream_group * TEAMS);
-    uint each = SLOTS / p.rows; /* rows of a round: a multiple of RING */
+    uint word = load_word(stream_at + 2); /* takes a while */
+    uint most = rows_of(p.which, p.pairs, stream_group * TEAMS);
+    uint each = p.rows == 2 ? SLOTS / 2 : SLOTS; /* rows of a round: a multiple of RING */
     float before = 0;
     result mine = result_of(p, gl_LocalInvocationIndex, 0);
     if (p.add && mine.exists)
@@ -364,19 +389,17 @@ void stream_work() {
     stage_x(p);
     load_norm(next);
     [[unroll]] for (uint r = 0; r < RING; r++)
-        if (r >= own * p.parts)
+        if (r >= p.units)
             load_first(next, r); /* this product leaves the slot empty */
     for (uint round = 0; round < most; round += each) {
-        uint first = min(own, round) * p.parts, end = min(own, round + each) * p.parts;
+        uint first = min(p.units, round * p.parts), end = min(p.units, (round + each) * p.parts);
         if (p.parts == 1 && p.rows == 1)
-            work_rows(p, next, first, end, own);
+            work_rows(p, next, first, end);
         else
-            work_parts(p, next, first, end, own * p.parts);
+            work_parts(p, next, first, end);
         store_round(p, round, before);
     }
-    barrier();
     put_word(stream_at + 2, word);
-    barrier();
     stream_at++;
 }
 
