@@ -39,6 +39,8 @@ layout(constant_id = 6) const uint CHOSEN = 1;
 layout(constant_id = 7) const uint INNER = 8;
 layout(constant_id = 8) const uint SHARED_INNER = 0;
 layout(constant_id = 9) const uint KINDS = 0xffffffff; /* of steps that there are, as bits */
+layout(constant_id = 10) const uint RING = 4;
+layout(constant_id = 11) const uint KEYS = 64;
 layout(push_constant, scalar) uniform push {
     resident_args r;
 };
@@ -55,7 +57,7 @@ sample_args sample_a;
 
 const bool EIGHTS = true, CHOOSE = true, FRESH = true, AHEAD = true;
 const uint MATRICES = 2, ROWS = 1, BATCH = 4, DOWN_BATCH = 6;
-const uint QUERIES = RESIDENT_QUERIES, KEYS = RESIDENT_KEYS;
+const uint QUERIES = RESIDENT_QUERIES;
 #define team_part stream_part
 shared float stream_part[8 * 8 * 33];
 #include "shaders/lib/few.glsl"

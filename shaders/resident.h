@@ -30,15 +30,14 @@ struct resident_step {
 #define RESIDENT_LOST  0x80000000
 #define RESIDENT_MOST  1024 /* workgroups */
 
-/* Kernels have a form of their own here: attention with so many queries and keys, and so many
- * experts at most. */
+/* Kernels have a form of their own here: attention with so many queries, experts up to so many. */
 #define RESIDENT_QUERIES 4
-#define RESIDENT_KEYS    64
 #define RESIDENT_EXPERTS 128
 
 /* Constants. 0: words of shared memory; 1: matrices are bf16; 2: norms are 1: f32, 2: bf16; 3:
  * head_dim; 4: caches are bf16; 5: norms of heads are bf16; 6: chosen experts, 7: their inner, 8:
- * the shared one's; 9: bits 1 << kind of the kinds of steps. */
+ * the shared one's; 9: bits 1 << kind of the kinds of steps; 10: units of a
+ * product that are under way; 11: keys of a tile of attention. */
 struct resident_args {
     uint64_t steps, jobs; /* struct resident_step [n_steps], struct stream_args [n_jobs] */
     uint64_t state;

@@ -21,6 +21,8 @@ enum {
     INNER,
     SHARED_INNER,
     KINDS,
+    RING,
+    KEYS,
     ROWS_MOST = 2, /* shaders/lib/stream.glsl */
     /* Bytes of shared memory beside the pool, without and with draws, and what these need of it. */
     SHARED_REST = 24 << 10,
@@ -113,14 +115,24 @@ static bool product(struct run *run, const struct run_kernel *k, struct stream_a
 
 /* ---- others ---- */
 
+/* A compiler for a CPU takes minutes where loops are unrolled much. */
+static uint32_t ring(const struct run *run) {
+    return gpu_info(run->gpu)->hardware ? 4 : 1;
+}
+
+static uint32_t keys(const struct run *run) {
+    return gpu_info(run->gpu)->hardware ? 64 : 16;
+}
+
 /* The plan of attention_gpu.c, or, for few keys, all of them in one workgroup. */
 static bool attention(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
     const struct attention_split_args *a = k->args;
-    bool fresh = k->constants[2], same = k->constants[5] == RESIDENT_KEYS;
+    bool fresh = k->constants[2], soft = !gpu_info(run->gpu)->hardware;
+    bool same = k->constants[4] == RESIDENT_QUERIES && k->constants[5] == keys(run);
     groups[0] = (a->heads / a->kv_heads + RESIDENT_QUERIES - 1) / RESIDENT_QUERIES;
     groups[1] = a->kv_heads;
     groups[2] = same && k->groups[2] ? (uint32_t)k->groups[2] : 1;
-    return fresh && a->window == 0 && (same || a->capacity <= RESIDENT_KEYS) &&
+    return fresh && a->window == 0 && (same || a->capacity <= keys(run) || soft) &&
            settle(run, HEAD_DIM, k->constants[0]) && settle(run, KV_BF16, k->constants[1]) &&
            (!a->q_norm || settle(run, NORM_BF16, k->constants[3]));
 }
@@ -179,5 +191,7 @@ struct gpu_resident resident_kernel(const struct run *run) {
     struct gpu_resident k = {.program = &shader_resident};
     memcpy(k.constants, run->resident.constants, sizeof k.constants);
     k.constants[POOL] = pool(run);
+    k.constants[RING] = ring(run);
+    k.constants[KEYS] = keys(run);
     return k;
 }

@@ -4,8 +4,8 @@
  * loads are under way for the next product while this one is still added up and while the kernel
  * waits for the vector. Sums are made in the order of few.glsl.
  *
- * Needs, before it is included, team.glsl, the bool constant W_BF16, the uint constant NORM (as in
- * few.glsl), uint POOL and `shared uint pool[POOL]`,
+ * Needs, before it is included, team.glsl, the bool constant W_BF16, the uint constants NORM (as in
+ * few.glsl), RING (units that are under way: 1, 2 or 4), uint POOL and `shared uint pool[POOL]`,
  * and stream_part. */
 #ifndef SHADERS_STREAM
 #define SHADERS_STREAM
@@ -17,7 +17,6 @@
 #include "shaders/stream.h"
 
 const uint UNIT = 4;  /* loads of a thread that make a unit: 1024 weights of a row */
-const uint RING = 4;  /* units that are under way */
 const uint SLOTS = 8; /* sums of a team between two additions; a multiple of 2 RING */
 const uint NORMS = 2; /* eights of the norm that a thread asks for ahead */
 
