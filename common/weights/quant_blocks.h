@@ -62,11 +62,11 @@ _Static_assert(sizeof(struct quant_q8_0) == 34 && sizeof(struct quant_q4_0) == 1
 /* scale_j and min_j of q4_k and q5_k. The first four lie in the low six bits of bytes j and 4 + j;
  * of the last four the low four bits lie in byte 4 + j (scale low, min high), the upper two in the
  * top of the bytes of j - 4. */
-static inline uint8_t quant_scale(const uint8_t s[12], size_t j) {
+static inline uint8_t quant_scale(const uint8_t *s, size_t j) {
     return j < 4 ? s[j] & 63 : (uint8_t)((s[j + 4] & 15) | s[j - 4] >> 6 << 4);
 }
 
-static inline uint8_t quant_min(const uint8_t s[12], size_t j) {
+static inline uint8_t quant_min(const uint8_t *s, size_t j) {
     return j < 4 ? s[j + 4] & 63 : (uint8_t)(s[j + 4] >> 4 | s[j] >> 6 << 4);
 }
 

@@ -55,7 +55,7 @@ static void *library(const char *dir, const char *name) {
 }
 
 static struct ggml load(const char *dir) {
-    struct ggml g;
+    struct ggml g = {0};
     void *base = library(dir, "libggml-base.so"), *cpu = library(dir, "libggml-cpu.so");
     *(void **)&g.init = find(base, cpu, "ggml_init");
     *(void **)&g.free = find(base, cpu, "ggml_free");
