@@ -83,6 +83,11 @@ void check_free(struct check *c);
 enum { CHECK_QUANTISED = 5 };
 extern const enum tensor_dtype check_quantised[CHECK_QUANTISED];
 
+/* The type of what goes with matrices of dtype and is not quantised: norms, biases. */
+static inline enum tensor_dtype check_plain(enum tensor_dtype dtype) {
+    return tensor_is_quantised(dtype) ? TENSOR_F32 : dtype;
+}
+
 /* Element i of an f32, bf16 or quantised tensor, exactly. */
 double check_at(const struct tensor *t, size_t i);
 

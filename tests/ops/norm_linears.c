@@ -27,7 +27,8 @@ static double *reference(struct check *c, const struct tensor *x, const struct t
 /* n matrices of outs[i] rows; the last one's type differs if `mixed`. */
 static void one(struct check *c, size_t rows, size_t width, const size_t outs[MOST], size_t n,
                 enum tensor_dtype dtype, bool mixed) {
-    struct tensor x = check_2d(c, TENSOR_F32, rows, width), norm = check_1d(c, dtype, width);
+    struct tensor x = check_2d(c, TENSOR_F32, rows, width),
+                  norm = check_1d(c, check_plain(dtype), width);
     struct tensor dst[MOST], w[MOST];
     struct op_projection p[MOST];
     for (size_t i = 0; i < n; i++) {
@@ -47,11 +48,14 @@ static void one(struct check *c, size_t rows, size_t width, const size_t outs[MO
 static void test(struct check *c) {
     const size_t shapes[][2] = {{1, 1},   {1, 64},  {1, 1000}, {1, 2048}, {2, 33},
                                 {3, 256}, {5, 136}, {8, 600},  {9, 80},   {40, 72}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes && !check_only_quantised(c); i++) {
         one(c, shapes[i][0], shapes[i][1], (size_t[MOST]){67}, 1, TENSOR_F32, false);
         one(c, shapes[i][0], shapes[i][1], (size_t[MOST]){32, 8, 9}, 3, TENSOR_BF16, false);
         one(c, shapes[i][0], shapes[i][1], (size_t[MOST]){5, 1, 16, 3}, 4, TENSOR_BF16, true);
     }
+    /* Through other ops, whose own tests have the rounded products. */
+    for (size_t i = 0; c->run.precise && !c->run.gpu && i < CHECK_QUANTISED; i++)
+        one(c, 2, 512, (size_t[MOST]){40, 8, 9}, 3, check_quantised[i], true);
 }
 
 struct job {
