@@ -239,9 +239,8 @@ bool wait(uint count) {
         if (here < count)
             here |= atomicOr(state.at[RESIDENT_COUNT], RESIDENT_LOST) | RESIDENT_LOST;
         met = here;
-        memoryBarrierBuffer();
     }
-    barrier();
+    barrier(); /* what others have made is read past the nearest cache: MEMORY */
     return (met & RESIDENT_LOST) == 0;
 }
 
@@ -256,8 +255,12 @@ void go() {
         uint word = load_step(i + 1);
         work(gl_WorkGroupID.x, groups);
         put_step(i + 1, word);
-        if (step_ends_meeting()) {
+        bool ahead = is_step(RESIDENT_STREAM), meets = step_ends_meeting();
+        if (meets)
             arrive();
+        if (ahead)
+            stream_ahead();
+        if (meets) {
             together = wait(++meetings * groups);
         } else {
             barrier();

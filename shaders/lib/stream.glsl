@@ -137,6 +137,12 @@ void load_unit(product p, uint slot, uint unit) {
     }
 }
 
+/* The team whose first thread goes to the meeting: what a thread has asked for must be there before
+ * its fence is over. So it looks ahead only after that, with stream_ahead(). */
+bool is_last_team() {
+    return team_number() == 0;
+}
+
 /* A slot's part of the beginning of a product. */
 void load_first(product p, uint slot) {
     if (slot < p.units)
@@ -335,11 +341,12 @@ void give(product p, uint row, uint t, float sum) {
 /* Fills a slot with unit `unit` of this product; if it has not so many, with its part of the
  * beginning of the next one. */
 void refill(product p, product next, uint slot, uint unit) {
-    if (unit >= p.units) {
+    bool ahead = unit >= p.units;
+    if (ahead) {
         p = next;
         unit = slot;
     }
-    if (unit < p.units)
+    if (unit < p.units && !(ahead && is_last_team()))
         load_unit(p, slot, unit);
 }
 
@@ -386,9 +393,10 @@ void stream_work() {
     if (p.add && mine.exists)
         before = floats(result_address(p, mine)).at[0];
     stage_x(p);
-    load_norm(next);
+    if (!is_last_team())
+        load_norm(next);
     [[unroll]] for (uint r = 0; r < RING; r++)
-        if (r >= p.units)
+        if (r >= p.units && !is_last_team())
             load_first(next, r); /* this product leaves the slot empty */
     for (uint round = 0; round < most; round += each) {
         uint first = min(p.units, round * p.parts), end = min(p.units, (round + each) * p.parts);
@@ -400,6 +408,16 @@ void stream_work() {
     }
     put_word(stream_at + 2, word);
     stream_at++;
+}
+
+/* After the meeting's fence, or where there is none. */
+void stream_ahead() {
+    if (!is_last_team())
+        return;
+    product p = find_product(stream_at);
+    [[unroll]] for (uint r = 0; r < RING; r++)
+        load_first(p, r);
+    load_norm(p);
 }
 
 #endif
