@@ -1,5 +1,6 @@
 /* A recorded step as dispatches and as one kernel that stays: what the matrices of the code
- * predictor's passes cost, one after another. usage: resident [DEVICE [PASSES]] */
+ * predictor's passes cost, one after another. usage: resident [DEVICE [PASSES [PART]]]; PART: with
+ * that part of the outs only, which shows what a step costs besides reading weights. */
 #include "common/base/clock.h"
 #include "common/base/die.h"
 #include "common/ops/ops.h"
@@ -18,7 +19,7 @@ struct bench {
     struct run run;
     struct layer layers[LAYERS];
     struct tensor head, x, q, k, v, attended, hidden, logits;
-    size_t passes, bytes, n;
+    size_t passes, part, bytes, n;
 };
 
 /* bf16 of about +-1/32. */
@@ -51,15 +52,15 @@ static void prepare(struct bench *b) {
         struct layer *l = &b->layers[i];
         l->norm = weights(b, 1, WIDTH);
         l->norm = tensor_1d(TENSOR_BF16, l->norm.data, WIDTH);
-        l->q = weights(b, HEADS, WIDTH);
-        l->k = weights(b, KV, WIDTH);
-        l->v = weights(b, KV, WIDTH);
-        l->o = weights(b, WIDTH, HEADS);
-        l->gate = weights(b, INNER, WIDTH);
-        l->up = weights(b, INNER, WIDTH);
-        l->down = weights(b, WIDTH, INNER);
+        l->q = weights(b, HEADS / b->part, WIDTH);
+        l->k = weights(b, KV / b->part, WIDTH);
+        l->v = weights(b, KV / b->part, WIDTH);
+        l->o = weights(b, WIDTH / b->part, HEADS);
+        l->gate = weights(b, INNER / b->part, WIDTH);
+        l->up = weights(b, INNER / b->part, WIDTH);
+        l->down = weights(b, WIDTH / b->part, INNER);
     }
-    b->head = weights(b, VOCAB, WIDTH);
+    b->head = weights(b, VOCAB / b->part, WIDTH);
     b->x = activations(b, WIDTH);
     b->q = activations(b, HEADS);
     b->k = activations(b, KV);
@@ -71,16 +72,23 @@ static void prepare(struct bench *b) {
 /* q stands for what attention would make of it. */
 static void pass(struct bench *b) {
     struct run *run = &b->run;
+    size_t part = b->part;
+    struct tensor q = tensor_1d(TENSOR_F32, b->q.data, HEADS / part);
+    struct tensor k = tensor_1d(TENSOR_F32, b->k.data, KV / part);
+    struct tensor v = tensor_1d(TENSOR_F32, b->v.data, KV / part);
+    struct tensor x = tensor_2d(TENSOR_F32, b->x.data, 1, WIDTH / part);
+    struct tensor hidden = tensor_2d(TENSOR_F32, b->hidden.data, 1, INNER / part);
+    struct tensor logits = tensor_1d(TENSOR_F32, b->logits.data, VOCAB / part);
     const struct tensor *norm = &b->layers[0].norm;
     for (size_t i = 0; i < LAYERS; i++) {
         struct layer *l = &b->layers[i];
-        struct op_projection qkv[] = {{&b->q, &l->q}, {&b->k, &l->k}, {&b->v, &l->v}};
+        struct op_projection qkv[] = {{&q, &l->q}, {&k, &l->k}, {&v, &l->v}};
         op_norm_linears(run, qkv, 3, &b->x, &l->norm, 1e-6f);
-        op_linear_add(run, &b->x, &b->q, &l->o, NULL, NULL);
-        op_norm_gated(run, &b->hidden, &b->x, &l->norm, 1e-6f, &l->gate, &l->up);
-        op_linear_add(run, &b->x, &b->hidden, &l->down, NULL, NULL);
+        op_linear_add(run, &x, &b->q, &l->o, NULL, NULL);
+        op_norm_gated(run, &hidden, &b->x, &l->norm, 1e-6f, &l->gate, &l->up);
+        op_linear_add(run, &x, &b->hidden, &l->down, NULL, NULL);
     }
-    struct op_projection head = {&b->logits, &b->head};
+    struct op_projection head = {&logits, &b->head};
     op_norm_linears(run, &head, 1, &b->x, norm, 1e-6f);
 }
 
@@ -113,6 +121,7 @@ int main(int argc, char **argv) {
     die_init("bench/resident");
     run_init(&b->run, argc > 1 ? argv[1] : "auto", 1, false);
     b->passes = argc > 2 ? (size_t)atoi(argv[2]) : 15;
+    b->part = argc > 3 ? (size_t)atoi(argv[3]) : 1;
     prepare(b);
     double best = INFINITY, sum = 0;
     once(b, &r);
