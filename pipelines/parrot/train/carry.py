@@ -1,9 +1,11 @@
 """Checkpoints that travel: weights only, as f16, cut into files of a size that is let through.
 
-    python3 carry.py pack STATE.pt FOLDER [PART...]    default: every part but the optimisers
+    python3 carry.py pack STATE.pt FOLDER [PART[:PREFIX]...]
     python3 carry.py unpack FOLDER STATE.pt
 
-A run goes on from an unpacked state with fresh optimisers.
+Without PART every part but the optimisers; with PREFIX only what begins with it (codec:code2wav. is
+all that train_speech.py and export.py need of the codec). A run goes on from an unpacked state
+with fresh optimisers, and from the averaged weights where the plain ones did not travel.
 """
 
 import io
@@ -13,7 +15,7 @@ import sys
 import torch
 
 PIECE = 15 << 20
-LEFT_OUT = ("maker", "critic", "optimizer")
+LEFT_OUT = ("maker", "decoder maker", "critic", "optimizer")
 
 
 def halved(node):
@@ -25,10 +27,18 @@ def halved(node):
     return node
 
 
-def pack(path, folder, parts):
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    kept = {k: v for k, v in state.items() if (k in parts if parts else k not in LEFT_OUT)}
-    kept.update(step=state["step"], used=state["used"])
+def chosen(state, wanted):
+    """The parts of a checkpoint that shall travel."""
+    if not wanted:
+        return {name: part for name, part in state.items() if name not in LEFT_OUT}
+    kept = {"step": state["step"], "used": state["used"]}
+    for name, _, prefix in (part.partition(":") for part in wanted):
+        kept[name] = {k: v for k, v in state[name].items() if k.startswith(prefix)}
+    return kept
+
+
+def pack(path, folder, wanted):
+    kept = chosen(torch.load(path, map_location="cpu", weights_only=True), wanted)
     out = io.BytesIO()
     torch.save(halved(kept), out)
     data = out.getvalue()

@@ -46,9 +46,8 @@ class Encoder(nn.Module):
         self.width = widths[-1]
 
     def forward(self, sound):
-        with torch.autocast(sound.device.type, enabled=False):
-            mel = spectra.mel(sound, N_FFT, HOP, N_MELS)[..., :-1].clamp(min=1e-4).log()
-        return self.layers(mel)
+        mel = spectra.mel(sound, N_FFT, HOP, N_MELS)[..., :-1]
+        return self.layers(mel.clamp(min=1e-4).log())
 
 
 class Quantiser(nn.Module):

@@ -61,9 +61,8 @@ class BySpectrum(nn.Module):
         self.last = nn.utils.parametrizations.weight_norm(nn.Conv2d(width, 1, 3, 1, 1))
 
     def forward(self, sound):
-        with torch.autocast(sound.device.type, enabled=False):
-            spectrum = spectra.spectrum(sound, self.n_fft, self.n_fft // 4)
-            x = torch.view_as_real(spectrum).permute(0, 3, 2, 1).contiguous()
+        spectrum = spectra.spectrum(sound, self.n_fft, self.n_fft // 4)
+        x = torch.view_as_real(spectrum).permute(0, 3, 2, 1).contiguous()
         return features(x, self.layers, self.last)
 
 

@@ -49,8 +49,9 @@ class Run:
         state = torch.load(self.options.state, map_location=self.options.device, weights_only=True)
         self.step, self.used = state["step"], state["used"]
         for name, part in self.parts.items():
-            if name in state:
-                part.load_state_dict(state[name])
+            stored = state.get(name, state.get("average") if name == "model" else None)
+            if stored is not None:
+                part.load_state_dict(stored)
         torch.manual_seed(self.options.seed + self.step)
         print(f"goes on at step {self.step}, {self.used / 60:.1f} minutes in", flush=True)
 

@@ -131,13 +131,11 @@ def compile_snake():
     from transformers.models.qwen3_omni_moe import modeling_qwen3_omni_moe as modeling
 
     def snake(x, alpha, beta):
-        alpha, beta = alpha.exp()[:, None], beta.exp()[:, None]
-        return x + torch.sin(x * alpha).square() / (beta + 1e-9)
+        y, alpha, beta = x.float(), alpha.exp()[:, None], beta.exp()[:, None]
+        return (y + torch.sin(y * alpha).square() / (beta + 1e-9)).to(x.dtype)
 
     fused = torch.compile(snake, dynamic=True)
-    modeling.SnakeBeta.forward = modeling.Qwen3OmniMoeSnakeBeta.forward = lambda self, x: fused(
-        x, self.alpha.to(x.dtype), self.beta.to(x.dtype)
-    )
+    modeling.Qwen3OmniMoeSnakeBeta.forward = lambda self, x: fused(x, self.alpha, self.beta)
 
 
 def component(name):

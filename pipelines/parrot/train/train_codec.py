@@ -76,7 +76,7 @@ class Training:
             {
                 "codec": self.codec,
                 "judges": self.judges,
-                "maker": self.maker,
+                "decoder maker" if options.decoder else "maker": self.maker,
                 "critic": self.critic,
             },
         )
@@ -149,6 +149,8 @@ def main():
     while training.run.going():
         if training.run.step % 200 == 0:
             training.speech.refresh()
+            if not options.decoder:
+                training.codec.write_tables()
             print(f"{training.speech.hours:.2f} hours of speech", flush=True)
         training.step()
     if not options.decoder:

@@ -160,8 +160,9 @@ class Training:
         gain = 10 ** (torch.rand(len(sound), 1, device=sound.device) * 0.8 - 0.6)
         noise = 10 ** (torch.rand(len(sound), 1, device=sound.device) * 2 - 4.5)
         sound = spectra.resample(gain * sound + noise * torch.randn_like(sound), 2, 3)
-        columns = ((n * speed).long() * 2 // 3) // 160
-        return spectra.log_mel(sound)[..., : int(columns.max())], columns
+        mel = spectra.log_mel(sound)
+        columns = ((n * speed).long() * 2 // 3 // 160).clamp(max=mel.shape[-1])
+        return mel[..., : int(columns.max())], columns
 
     # ---- tasks ----
 
