@@ -52,15 +52,16 @@ matrix_probe := '\#version 460\n\#extension GL_EXT_bfloat16 : require\nvoid main
 has_matrix   := $(shell printf $(matrix_probe) | $(GLSLANG) --stdin -S comp >/dev/null 2>&1 && echo yes)
 
 ifneq ($(has_matrix),yes)
-$(patsubst shaders/%.comp,$(B)/shaders/%.c,$(wildcard shaders/*_matrix.comp)):
+$(patsubst shaders/%.comp,$(B)/shaders/%.c,$(wildcard shaders/*_matrix.comp shaders/*_matrix2.comp)):
 	@mkdir -p $(@D)
 	@{ echo '#include "shaders/programs.h"'; \
 		echo 'const struct gpu_program shader_$(@F:.c=) = {"$(@F:.c=)", NULL, 0};'; } >$@
 endif
 
+$(B)/%_matrix2.c: spirv := --target-env spirv1.6
 $(B)/%.c: %.comp
 	@mkdir -p $(@D)
-	@$(GLSLANG) --quiet -V --target-env vulkan1.2 -I. --depfile $(@:.c=.d) -x -o $(@:.c=.hex) $<
+	@$(GLSLANG) --quiet -V --target-env vulkan1.2 $(spirv) -I. --depfile $(@:.c=.d) -x -o $(@:.c=.hex) $<
 	@sed -i 's,^[^:]*:,$@:,' $(@:.c=.d)
 	@{ echo '#include "shaders/programs.h"'; echo 'static const uint32_t words[] = {'; cat $(@:.c=.hex); \
 		echo '};'; echo 'const struct gpu_program shader_$(*F) = {"$(*F)", words, sizeof words};'; } >$@

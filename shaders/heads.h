@@ -1,11 +1,14 @@
 /* heads: rows of projections on their way to attention: norms per head, rope, the cache; a
- * workgroup has one head of one row. */
+ * workgroup has HEADS_EACH heads of one row, a team of threads each. */
 #ifndef SHADERS_HEADS_H
 #define SHADERS_HEADS_H
 
 #include "shaders/lib/types.h"
 
-/* Constants: 0: caches are bf16; 1: norms are bf16. Groups: (heads + 2 kv_heads, rows). */
+#define HEADS_EACH    8
+#define HEADS_MAX_DIM 128
+
+/* Constants: 0: caches are bf16; 1: norms are bf16. Groups: (heads + 2 kv_heads in eights, rows). */
 struct heads_args {
     uint64_t q;                /* f32 [rows, heads, head_dim], changed in place */
     uint64_t k, v;             /* f32 [rows, kv_heads, head_dim] */

@@ -5,10 +5,10 @@
 
 #include "shaders/lib/types.h"
 
-/* Constant 0: so many numbers; channels are a multiple of it. */
+/* Constants: 0: so many numbers; channels are a multiple of it; 1: src is bf16; 2: dst is. */
 struct im2col_args {
-    uint64_t dst; /* f32 [images, out_height, out_width, 3, 3, channels] */
-    uint64_t src; /* f32 [images, height, width, channels] */
+    uint64_t dst; /* f32|bf16 [images, out_height, out_width, 3, 3, channels] */
+    uint64_t src; /* f32|bf16 [images, height, width, channels] */
     uint32_t images, height, width, channels;
     uint32_t out_height, out_width;
 };

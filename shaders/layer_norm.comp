@@ -9,13 +9,14 @@ const uint THREADS = 256;
 layout(local_size_x = THREADS) in;
 layout(constant_id = 0) const bool W_BF16 = false;
 layout(constant_id = 1) const bool B_BF16 = false;
+layout(constant_id = 2) const bool DST_BF16 = false;
 layout(push_constant, scalar) uniform push {
     layer_norm_args a;
 };
 
 void norm(uint row) {
     uint64_t skip = uint64_t(row) * a.width * 4;
-    floats x = floats(a.x + skip), dst = floats(a.dst + skip);
+    floats x = floats(a.x + skip), dst = floats(a.dst + (DST_BF16 ? skip / 2 : skip));
     float sum = 0, squares = 0;
     for (uint d = gl_LocalInvocationIndex; d < a.width; d += THREADS)
         sum += x.at[d];
@@ -24,7 +25,9 @@ void norm(uint row) {
         squares += (x.at[d] - mean) * (x.at[d] - mean);
     float scale = 1 / sqrt(reduce_sum(squares) / float(a.width) + a.eps);
     for (uint d = gl_LocalInvocationIndex; d < a.width; d += THREADS)
-        dst.at[d] = weight(a.w, d, W_BF16) * ((x.at[d] - mean) * scale) + weight(a.b, d, B_BF16);
+        store_as(dst, d,
+                 weight(a.w, d, W_BF16) * ((x.at[d] - mean) * scale) + weight(a.b, d, B_BF16),
+                 DST_BF16);
 }
 
 void main() {

@@ -4,9 +4,9 @@
 
 #include "shaders/lib/types.h"
 
-/* Constants: 0: w is bf16; 1: b is bf16. */
+/* Constants: 0: w is bf16; 1: b is bf16; 2: dst is bf16. */
 struct layer_norm_args {
-    uint64_t dst, x; /* f32 [rows, width] */
+    uint64_t dst, x; /* f32 [rows, width], dst f32|bf16 */
     uint64_t w, b;   /* f32|bf16 [width] */
     uint32_t rows, width;
     float eps;

@@ -1,7 +1,8 @@
 /* product: sums of scalar products over weights, behind linear, linear_add and conv.
  *   y[t, n] = b[n] + sum_{i < taps} sum_{c < width} w[n, i, c] x[t + i * dilation, c]
  *   dst = act(y), or dst += scale * y
- * product_few is for few rows, product_many for many; product_sum adds what product_many left in
+ * product_few is for few rows, product_many for many, product_matrix and product_matrix2 for many
+ * on devices with matrix units; product_sum adds what product_many left in
  * `parts` when it had more workgroups than results to give them. */
 #ifndef SHADERS_PRODUCT_H
 #define SHADERS_PRODUCT_H
@@ -10,10 +11,11 @@
 
 /* Constants. 0: w is bf16; 1: eight weights of a row always lie together at a multiple of 16 bytes,
  * as do their activations. product_few, 2: rows that share a read of the weights; 3: reads at
- * once. product_many, 2 and 3: rows and outs of a thread. */
+ * once. product_many, 2 and 3: rows and outs of a thread. product_matrix: those of matrix_tile.glsl;
+ * product_matrix2: its own and those of tensor_tile.glsl. */
 struct product_args {
-    uint64_t dst;   /* f32 [rows, outs] */
-    uint64_t x;     /* f32 [rows + (taps - 1) * dilation, width] */
+    uint64_t dst;   /* f32 [rows, outs]; product_matrix2: f32|bf16 */
+    uint64_t x;     /* f32 [rows + (taps - 1) * dilation, width]; product_matrix2: bf16 */
     uint64_t w;     /* f32|bf16 [outs, taps, width] */
     uint64_t b;     /* f32|bf16 [outs], or 0 */
     uint64_t scale; /* f32|bf16 [outs], or 0; of what is added */
@@ -23,6 +25,7 @@ struct product_args {
     uint32_t b_bf16, scale_bf16;
     uint32_t act; /* enum op_act */
     uint32_t add; /* dst += */
+    uint32_t x_stride; /* numbers from one row of x to the next */
 };
 
 #endif

@@ -8,19 +8,20 @@ const uint THREADS = 256;
 
 layout(local_size_x = THREADS) in;
 layout(constant_id = 0) const bool W_BF16 = false;
+layout(constant_id = 1) const bool DST_BF16 = false;
 layout(push_constant, scalar) uniform push {
     rms_norm_args a;
 };
 
 void norm(uint row) {
     uint64_t skip = uint64_t(row) * a.width * 4;
-    floats x = floats(a.x + skip), dst = floats(a.dst + skip);
+    floats x = floats(a.x + skip), dst = floats(a.dst + (DST_BF16 ? skip / 2 : skip));
     float squares = 0;
     for (uint d = gl_LocalInvocationIndex; d < a.width; d += THREADS)
         squares += x.at[d] * x.at[d];
     float scale = 1 / sqrt(reduce_sum(squares) / float(a.width) + a.eps);
     for (uint d = gl_LocalInvocationIndex; d < a.width; d += THREADS)
-        dst.at[d] = weight(a.w, d, W_BF16) * (x.at[d] * scale);
+        store_as(dst, d, weight(a.w, d, W_BF16) * (x.at[d] * scale), DST_BF16);
 }
 
 void main() {

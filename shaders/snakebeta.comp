@@ -7,6 +7,7 @@
 layout(local_size_x = SNAKEBETA_COLUMNS, local_size_y = 8) in;
 layout(constant_id = 0) const bool ALPHA_BF16 = false;
 layout(constant_id = 1) const bool BETA_BF16 = false;
+layout(constant_id = 2) const bool DST_BF16 = false;
 layout(push_constant, scalar) uniform push {
     snakebeta_args a;
 };
@@ -22,9 +23,10 @@ void main() {
         uint end = min(tile * SNAKEBETA_ROWS + SNAKEBETA_ROWS, a.rows);
         uint t = tile * SNAKEBETA_ROWS + gl_LocalInvocationID.y;
         for (; t < end; t += gl_WorkGroupSize.y) {
-            uint64_t at = (uint64_t(t) * a.width + c) * 4;
-            float x = floats(a.x + at).at[0], sine = cos_sin(x * frequency).y;
-            floats(a.dst + at).at[0] = x + magnitude * (sine * sine);
+            uint64_t at = uint64_t(t) * a.width + c;
+            float x = floats(a.x + at * 4).at[0], sine = cos_sin(x * frequency).y;
+            store_as(floats(a.dst + at * (DST_BF16 ? 2 : 4)), 0, x + magnitude * (sine * sine),
+                     DST_BF16);
         }
     }
 }

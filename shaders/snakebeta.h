@@ -7,9 +7,9 @@
 #define SNAKEBETA_COLUMNS 32 /* that a workgroup has, */
 #define SNAKEBETA_ROWS    16 /* and rows */
 
-/* Constants: 0: alpha is bf16; 1: beta is bf16. */
+/* Constants: 0: alpha is bf16; 1: beta is bf16; 2: dst is bf16. */
 struct snakebeta_args {
-    uint64_t dst, x;      /* f32 [rows, width] */
+    uint64_t dst, x;      /* f32 [rows, width], dst f32|bf16 */
     uint64_t alpha, beta; /* f32|bf16 [width] */
     uint32_t rows, width;
 };

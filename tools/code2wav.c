@@ -40,19 +40,27 @@ static struct tensor transform(struct code2wav *v, size_t n) {
     return y;
 }
 
+/* As many numbers as x, for a product with w. */
+static struct tensor for_product(struct run *run, const struct tensor *x, const struct tensor *w) {
+    return run_new_2d(run, RUN_STEP, op_matrix_dtype(run, x->shape[0], w), x->shape[0],
+                      x->shape[1]);
+}
+
 /* up(x), then ConvNeXt: y += gamma * narrow(gelu(wide(norm(depthwise(y))))). */
 static struct tensor upsample(struct code2wav *v, size_t i, const struct tensor *x) {
     struct code2wav_upsampler *u = &v->upsamplers[i];
     struct run *run = v->run;
-    struct tensor fresh, z, wide, in = nn_conv_input(&u->up, run, x->shape[0], &fresh);
+    struct tensor fresh, z, normed, wide, in = nn_conv_input(&u->up, run, x->shape[0], &fresh);
     op_copy(run, &fresh, x);
     struct tensor y = nn_conv_run(&u->up, run, &in);
     in = nn_conv_input(&u->depthwise, run, y.shape[0], &fresh);
     op_copy(run, &fresh, &y);
     z = nn_conv_run(&u->depthwise, run, &in);
-    op_layer_norm(run, &z, &z, &u->norm_w, &u->norm_b, CONVNEXT_EPS);
-    wide = run_new_2d(run, RUN_STEP, TENSOR_F32, y.shape[0], u->wide_w.shape[0]);
-    op_linear(run, &wide, &z, &u->wide_w, &u->wide_b, OP_GELU);
+    normed = for_product(run, &z, &u->wide_w);
+    op_layer_norm(run, &normed, &z, &u->norm_w, &u->norm_b, CONVNEXT_EPS);
+    wide = run_new_2d(run, RUN_STEP, op_between_dtype(run, y.shape[0], &u->wide_w, &u->narrow_w),
+                      y.shape[0], u->wide_w.shape[0]);
+    op_linear(run, &wide, &normed, &u->wide_w, &u->wide_b, OP_GELU);
     op_linear_add(run, &y, &wide, &u->narrow_w, &u->narrow_b, &u->gamma);
     run_trace(run, &y, "code2wav.upsample.%zu", i);
     return y;
@@ -70,9 +78,10 @@ static struct tensor snake_conv(struct run *run, const struct code2wav_snake *s,
 static void add_unit(struct run *run, struct code2wav_unit *u, const struct tensor *x) {
     struct run_mark scratch = run_mark(run, RUN_STEP);
     struct tensor y = snake_conv(run, &u->snake1, &u->conv1, x);
-    op_snakebeta(run, &y, &y, &u->snake2.alpha, &u->snake2.beta);
     struct tensor w = tensor_reshape_2d(&u->conv2.w, u->conv2.w.shape[0], u->conv2.w.shape[2]);
-    op_linear_add(run, x, &y, &w, &u->conv2.b, NULL);
+    struct tensor z = for_product(run, &y, &w);
+    op_snakebeta(run, &z, &y, &u->snake2.alpha, &u->snake2.beta);
+    op_linear_add(run, x, &z, &w, &u->conv2.b, NULL);
     run_release(run, RUN_STEP, scratch);
 }
 

@@ -5,6 +5,9 @@
 /* Attention windows encoded together: enough rows that a pass over the weights is worth it. */
 enum { WINDOWS_A_BATCH = 4 };
 
+/* Chunks that a GPU convolves together; on a CPU one is enough work. */
+enum { CHUNKS_TOGETHER = 8 };
+
 static const float LAYER_NORM_EPS = 1e-5F;
 
 static size_t chunk_frames(const struct config_audio *c) {
@@ -45,33 +48,57 @@ static void linear(struct run *run, const struct tensor *dst, const struct tenso
 
 /* ---- convolutions ---- */
 
-/* gelu(conv(image)): image [H * W, C] seen as [H, W, C] to [ceil(H/2) * ceil(W/2), C']. */
-static struct tensor conv(struct run *run, const struct tensor *image, size_t height, size_t width,
-                          const struct encoder_linear *l) {
-    size_t pixels = half_up(height) * half_up(width);
-    struct tensor patches = run_new_2d(run, RUN_STEP, TENSOR_F32, pixels, l->w.shape[1]);
-    struct tensor dst = run_new_2d(run, RUN_STEP, TENSOR_F32, pixels, l->w.shape[0]);
-    op_im2col(run, &patches, image, height, width);
-    linear(run, &dst, &patches, l, OP_GELU);
-    return dst;
+/* dst = gelu(conv(images)): images [n * H * W, C] seen as [n, H, W, C] to [n * ceil(H/2) *
+ * ceil(W/2), C']. */
+static void conv(struct run *run, const struct tensor *dst, const struct tensor *images,
+                 size_t height, size_t width, const struct encoder_linear *l) {
+    struct tensor patches = run_new_2d(run, RUN_STEP, op_matrix_dtype(run, dst->shape[0], &l->w),
+                                       dst->shape[0], l->w.shape[1]);
+    op_im2col(run, &patches, images, height, width);
+    linear(run, dst, &patches, l, OP_GELU);
 }
 
-/* One chunk, `width` mel frames from frame `at` of the batch on, to rows [<= conv_columns(width),
- * d]. A short last chunk is padded with zeros, which leak into its last columns as in the
- * reference. */
-static void encode_chunk(struct encoder *enc, size_t at, size_t width, const struct tensor *rows) {
+/* n chunks, `width` mel frames each from frame `at` of the batch on, to columns
+ * [n * conv_columns(width) * mels / 8, C']. */
+static void convolve(struct encoder *enc, size_t at, size_t n, size_t width,
+                     const struct tensor *columns) {
     struct run *run = enc->run;
     struct run_mark scratch = run_mark(run, RUN_STEP);
     size_t mels = enc->config->n_mels;
-    struct tensor image = tensor_rows(&enc->mel, at * mels, width * mels);
+    struct tensor images = tensor_rows(&enc->mel, at * mels, n * width * mels);
     for (size_t i = 0; i < 3; i++) {
-        image = conv(run, &image, width, mels, &enc->conv[i]);
+        size_t pixels = n * half_up(width) * half_up(mels);
+        struct tensor dst = *columns;
+        if (i < 2)
+            dst = run_new_2d(run, RUN_STEP, op_matrix_dtype(run, pixels, &enc->conv[i].w), pixels,
+                             enc->conv[i].w.shape[0]);
+        conv(run, &dst, &images, width, mels, &enc->conv[i]);
         width = half_up(width);
         mels = half_up(mels);
+        images = dst;
     }
-    struct tensor columns = tensor_reshape_2d(&image, width, mels * image.shape[1]);
-    columns = tensor_rows(&columns, 0, rows->shape[0]);
-    linear(run, rows, &columns, &enc->conv_out, OP_NONE);
+    run_release(run, RUN_STEP, scratch);
+}
+
+/* The n frames in chunks of `width` to x [encoder_rows(n), d]. A short last chunk is padded with
+ * zeros, which leak into its last columns as in the reference. */
+static void encode_chunks(struct encoder *enc, size_t n, size_t width, const struct tensor *x) {
+    struct run *run = enc->run;
+    struct run_mark scratch = run_mark(run, RUN_STEP);
+    size_t chunks = (n + width - 1) / width, each = conv_columns(width);
+    size_t row = enc->conv_out.w.shape[1], channels = enc->conv[2].w.shape[0];
+    size_t together = run->gpu ? CHUNKS_TOGETHER : 1;
+    struct tensor all = run_new_2d(
+        run, RUN_STEP, op_between_dtype(run, chunks * each, &enc->conv[2].w, &enc->conv_out.w),
+        chunks * each, row);
+    for (size_t i = 0; i < chunks; i += together) {
+        size_t some = chunks - i < together ? chunks - i : together;
+        struct tensor columns = tensor_rows(&all, i * each, some * each);
+        columns = tensor_reshape_2d(&columns, some * each * row / channels, channels);
+        convolve(enc, i * width, some, width, &columns);
+    }
+    struct tensor kept = tensor_rows(&all, 0, x->shape[0]);
+    linear(run, x, &kept, &enc->conv_out, OP_NONE);
     run_release(run, RUN_STEP, scratch);
 }
 
@@ -85,24 +112,36 @@ static void add_positions(struct encoder *enc, const struct tensor *x) {
 static struct tensor heads(struct encoder *enc, const struct tensor *a,
                            const struct encoder_linear *l) {
     size_t n_heads = enc->config->n_heads, d = enc->config->d_model;
-    struct tensor x = run_new_2d(enc->run, RUN_STEP, TENSOR_F32, a->shape[0], d);
+    enum tensor_dtype dtype = a->dtype;
+    if (dtype == TENSOR_BF16)
+        dtype = op_attention_blocks_dtype(enc->run, d / n_heads);
+    struct tensor x = run_new_2d(enc->run, RUN_STEP, dtype, a->shape[0], d);
     linear(enc->run, &x, a, l, OP_NONE);
     return tensor_reshape_3d(&x, a->shape[0], n_heads, d / n_heads);
+}
+
+/* layer_norm(x), as the products behind it want it. */
+static struct tensor normed(struct run *run, const struct tensor *x,
+                            const struct encoder_norm *norm, const struct encoder_linear *next) {
+    size_t n = x->shape[0], d = x->shape[1];
+    struct tensor a = run_new_2d(run, RUN_STEP, op_matrix_dtype(run, n, &next->w), n, d);
+    layer_norm(run, &a, x, norm);
+    return a;
 }
 
 static void encode_layer(struct encoder *enc, const struct encoder_layer *l, const struct tensor *x,
                          size_t window) {
     struct run *run = enc->run;
     struct run_mark scratch = run_mark(run, RUN_STEP);
-    size_t n = x->shape[0], d = x->shape[1];
-    struct tensor a = run_new_2d(run, RUN_STEP, TENSOR_F32, n, d);
-    layer_norm(run, &a, x, &l->attention_norm);
+    size_t n = x->shape[0];
+    struct tensor a = normed(run, x, &l->attention_norm, &l->q);
     struct tensor q = heads(enc, &a, &l->q), k = heads(enc, &a, &l->k), v = heads(enc, &a, &l->v);
-    struct tensor o = tensor_reshape_3d(&a, n, q.shape[1], q.shape[2]);
+    struct tensor o = run_new_3d(run, RUN_STEP, q.dtype, n, q.shape[1], q.shape[2]);
     op_attention_blocks(run, &o, &q, &k, &v, window);
-    op_linear_add(run, x, &a, &l->out.w, &l->out.b, NULL);
-    layer_norm(run, &a, x, &l->mlp_norm);
-    struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, n, l->fc1.w.shape[0]);
+    op_linear_add(run, x, &o, &l->out.w, &l->out.b, NULL);
+    a = normed(run, x, &l->mlp_norm, &l->fc1);
+    struct tensor h = run_new_2d(run, RUN_STEP, op_between_dtype(run, n, &l->fc1.w, &l->fc2.w), n,
+                                 l->fc1.w.shape[0]);
     linear(run, &h, &a, &l->fc1, OP_GELU);
     op_linear_add(run, x, &h, &l->fc2.w, &l->fc2.b, NULL);
     run_release(run, RUN_STEP, scratch);
@@ -114,7 +153,8 @@ static void project(struct encoder *enc, const struct tensor *x) {
     size_t n = x->shape[0];
     layer_norm(run, x, x, &enc->ln_post);
     run_trace(run, x, "audio.ln_post");
-    struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, n, x->shape[1]);
+    struct tensor h = run_new_2d(
+        run, RUN_STEP, op_between_dtype(run, n, &enc->proj1.w, &enc->proj2.w), n, x->shape[1]);
     struct tensor out = tensor_rows(&enc->rows, 0, n);
     linear(run, &h, x, &enc->proj1, OP_GELU);
     linear(run, &out, &h, &enc->proj2, OP_NONE);
@@ -139,11 +179,7 @@ static void encode(struct encoder *enc, size_t n, size_t width) {
     struct run *run = enc->run;
     const struct config_audio *c = enc->config;
     struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, encoder_rows(c, n), c->d_model);
-    for (size_t at = 0, row = 0; at < n; at += width) {
-        struct tensor rows = tensor_rows(&x, row, conv_columns(n - at < width ? n - at : width));
-        encode_chunk(enc, at, width, &rows);
-        row += rows.shape[0];
-    }
+    encode_chunks(enc, n, width, &x);
     run_trace(run, &x, "audio.conv_out");
     add_positions(enc, &x);
     run_trace(run, &x, "audio.embed");

@@ -255,7 +255,7 @@ void thinker_forget(struct thinker *t) {
 
 /* What a GPU needs for prompts of any length and for tokens; else made when first needed. */
 static void rehearse(struct thinker *t) {
-    static const size_t lengths[] = {THINKER_CHUNK, 128, 32, 8, 2, 1};
+    static const size_t lengths[] = {THINKER_CHUNK, 512, 128, 32, 8, 2, 1};
     if (!run_rehearse(t->run))
         return;
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {

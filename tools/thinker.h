@@ -13,7 +13,7 @@
 
 /* Rows of a prefill step at most. Steps end at multiples of it, so that what is computed together
  * does not depend on how a conversation is cut into turns. */
-enum { THINKER_CHUNK = 512 };
+enum { THINKER_CHUNK = 2048 };
 
 /* Tokens that may be on their way from the device. */
 enum { THINKER_AHEAD = 2 };

@@ -82,7 +82,7 @@ static int open_device(struct gpu *g, struct err *e) {
                                .queueCreateInfoCount = 1,
                                .pQueueCreateInfos = &queue};
     if (g->info.matrix.rows)
-        gpu_matrix_enable(&matrix, &features, &info);
+        gpu_matrix_enable(&matrix, &features, &info, g->info.matrix.tensors);
     VkResult r = vkCreateDevice(g->physical, &info, NULL, &g->device);
     if (r)
         return err_set(e, ERR_UNAVAILABLE, "%s: cannot open the device (Vulkan error %d)",

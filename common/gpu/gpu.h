@@ -24,6 +24,7 @@ struct gpu;
  * outs], and adds the result to f32. All 0: there are none that omni can use. */
 struct gpu_matrix {
     uint32_t subgroup, rows, outs, sums;
+    bool tensors; /* also as large as a workgroup's tile, loaded and stored as such */
 };
 
 struct gpu_info {

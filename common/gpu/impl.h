@@ -181,13 +181,18 @@ struct gpu_matrix_features {
     struct {
         VkStructureType sType;
         void *pNext;
+        VkBool32 workgroup, flexible, reductions, conversions, per_element, addressing, blocks;
+    } tensors; /* VkPhysicalDeviceCooperativeMatrix2FeaturesNV */
+    struct {
+        VkStructureType sType;
+        void *pNext;
         VkBool32 type, dot, matrix;
     } bfloat16; /* VkPhysicalDeviceShaderBfloat16FeaturesKHR */
 };
 struct gpu_matrix gpu_matrix_find(VkInstance instance, VkPhysicalDevice p);
 /* What a device with matrix units is to be opened with besides the features needed. */
 void gpu_matrix_enable(struct gpu_matrix_features *m, struct gpu_features *core,
-                       VkDeviceCreateInfo *info);
+                       VkDeviceCreateInfo *info, bool tensors);
 
 /* memory.c */
 enum gpu_place { GPU_DEVICE, GPU_UPLOAD, GPU_DOWNLOAD };

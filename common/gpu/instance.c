@@ -7,7 +7,7 @@ VkResult gpu_instance_open(struct gpu_instance *i) {
     *i = (struct gpu_instance){.instance = NULL};
     const VkApplicationInfo app = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                    .pApplicationName = "omni",
-                                   .apiVersion = VK_API_VERSION_1_2};
+                                   .apiVersion = VK_API_VERSION_1_3};
     const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                        .pApplicationInfo = &app};
     if (gpu_validates())

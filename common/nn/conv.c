@@ -132,9 +132,17 @@ void nn_conv_reset(struct nn_conv *c, struct run *run) {
         run_zero(run, &c->past);
 }
 
+/* What n rows of input become, `stride` columns each. */
+static size_t result_rows(const struct nn_conv *c, size_t n) {
+    size_t reach = (c->w.shape[1] - 1) * c->dilation;
+    return n > reach ? n - reach : 0;
+}
+
 struct tensor nn_conv_input(struct nn_conv *c, struct run *run, size_t n, struct tensor *fresh) {
-    size_t width = c->w.rank == 2 ? c->w.shape[0] : c->w.shape[2];
-    struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, c->n_past + n, width);
+    bool depthwise = c->w.rank == 2;
+    size_t width = depthwise ? c->w.shape[0] : c->w.shape[2], rows = result_rows(c, c->n_past + n);
+    enum tensor_dtype dtype = depthwise ? TENSOR_F32 : op_matrix_dtype(run, rows, &c->w);
+    struct tensor x = run_new_2d(run, RUN_STEP, dtype, c->n_past + n, width);
     if (c->n_past) {
         struct tensor from = tensor_rows(&c->past, 0, c->n_past);
         struct tensor to = tensor_rows(&x, 0, c->n_past);
@@ -157,8 +165,7 @@ static void keep_end(struct nn_conv *c, struct run *run, const struct tensor *x)
 
 struct tensor nn_conv_run(struct nn_conv *c, struct run *run, const struct tensor *input) {
     bool depthwise = c->w.rank == 2;
-    size_t outs = c->w.shape[0], taps = c->w.shape[1], reach = (taps - 1) * c->dilation;
-    size_t rows = input->shape[0] > reach ? input->shape[0] - reach : 0;
+    size_t outs = c->w.shape[0], rows = result_rows(c, input->shape[0]);
     struct tensor y = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, outs);
     if (rows && depthwise)
         op_dwconv(run, &y, input, &c->w, &c->b);

@@ -1,4 +1,5 @@
 #include "common/ops/attention_gpu.h"
+#include "common/ops/matrix.h"
 #include "common/ops/row.h"
 #include "shaders/attention.h"
 #include "shaders/attention_split.h"
@@ -7,6 +8,7 @@
 enum {
     MANY = 256,   /* queries of a kv head from which tiles of them fill a GPU without splits */
     GROUPS = 256, /* workgroups that are enough to fill it */
+    ENOUGH_ROWS = 1024, /* that tiles of 128 of them fill a GPU */
 };
 
 static size_t least(size_t a, size_t b) {
@@ -103,18 +105,37 @@ static void few(struct run *run, const struct attention_job *j) {
 
 /* ---- many rows ---- */
 
+static struct attention_args many_args(const struct attention_job *j) {
+    return (struct attention_args){.dst = run_address(j->dst),
+                                   .q = run_address(j->q),
+                                   .k = run_address(j->k),
+                                   .v = run_address(j->v),
+                                   .at = run_address(j->at),
+                                   .rows = (uint32_t)j->q->shape[0],
+                                   .heads = (uint32_t)j->q->shape[1],
+                                   .kv_heads = (uint32_t)j->k->shape[1],
+                                   .window = (uint32_t)j->window};
+}
+
+/* By matrices as large as a tile: more rows share keys, fewer leave room for more workgroups. */
+static void many_tensors(struct run *run, const struct attention_job *j) {
+    struct attention_args a = many_args(j);
+    uint32_t rows = a.rows >= ENOUGH_ROWS ? 128 : 64;
+    run_dispatch(run,
+                 &(struct run_kernel){.program = &shader_attention_matrix2,
+                                      .constants = {2 * rows, rows, 64, (uint32_t)j->q->shape[2],
+                                                    j->dst->dtype == TENSOR_BF16},
+                                      .args = &a,
+                                      .args_size = sizeof a,
+                                      .groups = {(a.rows + rows - 1) / rows, a.heads},
+                                      .reads = {j->q, j->k, j->v, j->at},
+                                      .writes = {j->dst}});
+}
+
 static void many(struct run *run, const struct attention_job *j) {
     size_t kv_heads = j->k->shape[1], queries = j->q->shape[0] * j->q->shape[1] / kv_heads;
     size_t tiles = (queries + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES;
-    struct attention_args a = {.dst = run_address(j->dst),
-                               .q = run_address(j->q),
-                               .k = run_address(j->k),
-                               .v = run_address(j->v),
-                               .at = run_address(j->at),
-                               .rows = (uint32_t)j->q->shape[0],
-                               .heads = (uint32_t)j->q->shape[1],
-                               .kv_heads = (uint32_t)kv_heads,
-                               .window = (uint32_t)j->window};
+    struct attention_args a = many_args(j);
     assert(tiles <= RUN_MAX_GROUPS);
     run_dispatch(run, &(struct run_kernel){
                           .program = &shader_attention,
@@ -129,5 +150,11 @@ static void many(struct run *run, const struct attention_job *j) {
 void attention_gpu(struct run *run, const struct attention_job *j) {
     size_t queries = j->q->shape[0] * j->q->shape[1] / j->k->shape[1], head_dim = j->q->shape[2];
     assert(head_dim <= 128 && head_dim % 2 == 0 && j->k->dtype == j->v->dtype);
-    (queries < MANY ? few : many)(run, j);
+    if (queries < MANY)
+        few(run, j);
+    else if (tensors_usable(run, &shader_attention_matrix2) && j->k->dtype == TENSOR_BF16 &&
+             head_dim % 64 == 0)
+        many_tensors(run, j);
+    else
+        many(run, j);
 }

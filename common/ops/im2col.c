@@ -34,13 +34,14 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                             .out_width = (uint32_t)(width + 1) / 2};
     uint32_t each = a.channels % 4 == 0 && (a.dst | a.src) % 16 == 0 ? 4 : 1;
     assert(n <= UINT32_MAX);
-    run_dispatch(run, &(struct run_kernel){.program = &shader_im2col,
-                                           .constants = {each},
-                                           .args = &a,
-                                           .args_size = sizeof a,
-                                           .groups = {run_groups(n / each, 256)},
-                                           .reads = {src},
-                                           .writes = {dst}});
+    run_dispatch(run, &(struct run_kernel){
+                          .program = &shader_im2col,
+                          .constants = {each, src->dtype == TENSOR_BF16, dst->dtype == TENSOR_BF16},
+                          .args = &a,
+                          .args_size = sizeof a,
+                          .groups = {run_groups(n / each, 256)},
+                          .reads = {src},
+                          .writes = {dst}});
 }
 
 void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *src, size_t height,
@@ -53,6 +54,7 @@ void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *s
         dispatch(run, dst, src, height, width);
         return;
     }
+    assert(src->dtype == TENSOR_F32 && dst->dtype == TENSOR_F32);
 #pragma omp parallel for if (n * 9 * channels >= ROW_PARALLEL)
     for (size_t r = 0; r < n; r++) {
         size_t image = r / (out_height * out_width), y = r / out_width % out_height;

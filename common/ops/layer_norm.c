@@ -15,7 +15,8 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                                 .eps = eps};
     run_dispatch(
         run, &(struct run_kernel){.program = &shader_layer_norm,
-                                  .constants = {w->dtype == TENSOR_BF16, b->dtype == TENSOR_BF16},
+                                  .constants = {w->dtype == TENSOR_BF16, b->dtype == TENSOR_BF16,
+                                                dst->dtype == TENSOR_BF16},
                                   .args = &a,
                                   .args_size = sizeof a,
                                   .groups = {run_groups(rows, 1)},
@@ -26,7 +27,7 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
 void op_layer_norm(struct run *run, const struct tensor *dst, const struct tensor *x,
                    const struct tensor *w, const struct tensor *b, float eps) {
     size_t width = tensor_count(w), n_rows = tensor_count(x) / width;
-    assert(row_match(dst, x) && row_is_weight(w) && row_is_weight(b));
+    assert(row_made_from(dst, x) && row_is_weight(w) && row_is_weight(b));
     assert(n_rows * width == tensor_count(x) && tensor_count(b) == width);
     if (run->gpu) {
         dispatch(run, dst, x, w, b, n_rows, eps);

@@ -25,3 +25,14 @@ bool matrix_constants(uint32_t constants[GPU_CONSTANTS], const struct gpu_matrix
         constants[i] = all[i];
     return best && MATRIX_SLICE % m->sums == 0;
 }
+
+bool tensors_usable(const struct run *run, const struct gpu_program *p) {
+    return matrix_usable(run, p) && gpu_info(run->gpu)->matrix.tensors;
+}
+
+void tensors_constants(uint32_t constants[GPU_CONSTANTS], uint32_t threads, uint32_t rows,
+                       uint32_t outs, uint32_t step) {
+    const uint32_t all[] = {threads, rows, outs, step};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        constants[i] = all[i];
+}

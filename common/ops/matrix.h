@@ -14,4 +14,10 @@ bool matrix_usable(const struct run *run, const struct gpu_program *p);
 bool matrix_constants(uint32_t constants[GPU_CONSTANTS], const struct gpu_matrix *m, uint32_t rows,
                       uint32_t outs, uint32_t together);
 
+/* The same of programs with matrices as large as a workgroup's tile
+ * (shaders/lib/tensor_tile.glsl), and their constants. */
+bool tensors_usable(const struct run *run, const struct gpu_program *p);
+void tensors_constants(uint32_t constants[GPU_CONSTANTS], uint32_t threads, uint32_t rows,
+                       uint32_t outs, uint32_t step);
+
 #endif

@@ -46,11 +46,20 @@ static void add_shared(struct run *run, const struct tensor *x, const struct ten
     op_add_gated(run, x, &out, &logit);
 }
 
+/* What all products behind the norm want. */
+static enum tensor_dtype dtype_of_y(const struct run *run, size_t rows, const struct op_moe *m) {
+    const struct tensor *w[] = {m->router, &m->experts->gate[0], m->shared_gate, m->gate, m->up};
+    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
+        if (w[i] && op_matrix_dtype(run, rows, w[i]) == TENSOR_F32)
+            return TENSOR_F32;
+    return TENSOR_BF16;
+}
+
 /* The same by other ops. */
 static void compose(struct run *run, const struct tensor *x, const struct tensor *experts,
                     const struct tensor *weights, const struct op_moe *m) {
     size_t width = tensor_count(m->norm), rows = tensor_count(x) / width;
-    struct tensor y = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, width);
+    struct tensor y = run_new_2d(run, RUN_STEP, dtype_of_y(run, rows, m), rows, width);
     struct tensor logits = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, m->router->shape[0]);
     op_rms_norm(run, &y, x, m->norm, m->eps);
     op_linear(run, &logits, &y, m->router, NULL, OP_NONE);

@@ -180,7 +180,7 @@ void op_moe_add(struct run *run, const struct tensor *dst, const struct tensor *
                 const struct op_experts *w) {
     size_t width = w->gate[0].shape[1], rows = tensor_count(x) / width;
     size_t k = tensor_count(experts) / (rows ? rows : 1);
-    assert(row_match(dst, x) && tensor_count(weights) == rows * k);
+    assert(row_made_from(x, dst) && tensor_count(weights) == rows * k);
     if (run->gpu && rows <= FEW_ROWS) {
         moe_few(run, &(struct moe_few){
                          .dst = dst, .x = x, .chosen = experts, .weights = weights, .experts = w});

@@ -13,9 +13,10 @@ enum { SIDE = 16 }; /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE thr
 /* What the kernels touch, their arguments, and which do the two products. */
 struct moe {
     const struct tensor *dst, *x, *experts, *weights;
-    struct tensor hidden, results, plan;
+    struct tensor hidden, results, plan, sorted;
     struct moe_args args;
-    uint32_t outs; /* of a tile */
+    uint32_t hidden_outs, down_outs; /* of a tile */
+    bool in_order;                   /* rows of a tile lie together, see shaders/moe.h */
     const struct gpu_program *hidden_program, *down_program;
     uint32_t hidden_constants[GPU_CONSTANTS], down_constants[GPU_CONSTANTS];
 };
@@ -61,11 +62,27 @@ static void plan_plain(struct moe *m, bool bf16, bool eights) {
                                                             : 2,
                                                each >= 96 ? 8 : 4};
     m->args.tile = SIDE * constants[2];
-    m->outs = SIDE * constants[3];
+    m->hidden_outs = SIDE * constants[3] / 2;
+    m->down_outs = SIDE * constants[3];
     m->hidden_program = &shader_moe_hidden_many;
     m->down_program = &shader_moe_down_many;
     memcpy(m->hidden_constants, constants, sizeof constants);
     memcpy(m->down_constants, constants, sizeof constants);
+}
+
+/* With matrices as large as a tile. */
+static bool plan_tensors(const struct run *run, struct moe *m, bool bf16, bool eights) {
+    size_t each = rows_each(m);
+    if (!tensors_usable(run, &shader_moe_hidden_matrix2) || !bf16 || !eights)
+        return false;
+    m->in_order = true;
+    m->args.tile = each >= 48 ? 64 : 32;
+    m->hidden_outs = m->down_outs = 128;
+    m->hidden_program = &shader_moe_hidden_matrix2;
+    m->down_program = &shader_moe_down_matrix2;
+    tensors_constants(m->hidden_constants, 256, m->args.tile, m->hidden_outs, 64);
+    tensors_constants(m->down_constants, 256, m->args.tile, m->down_outs, 64);
+    return true;
 }
 
 /* With matrix units, if they can do it. */
@@ -75,28 +92,45 @@ static bool plan_matrix(const struct run *run, struct moe *m, bool bf16, bool ei
         return false;
     const struct gpu_matrix *device = &gpu_info(run->gpu)->matrix;
     m->args.tile = each >= 256 ? 128 : each >= 24 ? 64 : 32;
-    m->outs = 128;
+    m->hidden_outs = 64;
+    m->down_outs = 128;
     m->hidden_program = &shader_moe_hidden_matrix;
     m->down_program = &shader_moe_down_matrix;
-    return matrix_constants(m->hidden_constants, device, m->args.tile, m->outs, 2) &&
-           matrix_constants(m->down_constants, device, m->args.tile, m->outs, 1);
+    return matrix_constants(m->hidden_constants, device, m->args.tile, 128, 2) &&
+           matrix_constants(m->down_constants, device, m->args.tile, 128, 1);
+}
+
+static void gather(struct run *run, struct moe *m) {
+    size_t pairs = (size_t)m->args.rows * m->args.chosen;
+    m->sorted = run_new_2d(run, RUN_STEP, TENSOR_BF16, pairs, m->args.width);
+    m->args.sorted = run_address(&m->sorted);
+    const uint32_t constants[GPU_CONSTANTS] = {m->x->dtype == TENSOR_BF16};
+    dispatch(run, m, &shader_moe_gather, constants, run_groups(pairs * m->args.width / 8, 256), 1,
+             (const struct tensor *[4]){m->x, &m->plan}, &m->sorted);
 }
 
 static void dispatch_all(struct run *run, struct moe *m) {
     struct moe_args *a = &m->args;
     size_t pairs = (size_t)a->rows * a->chosen, tiles = MOE_TILES(pairs, a->n_experts, a->tile);
+    m->hidden = run_new_2d(run, RUN_STEP, m->in_order ? TENSOR_BF16 : TENSOR_F32, pairs, a->inner);
     m->results = run_new_2d(run, RUN_STEP, TENSOR_F32, pairs, a->width);
-    m->plan = run_new_1d(run, RUN_STEP, TENSOR_I32, 1 + tiles * MOE_TILE_WORDS + pairs);
+    a->hidden = run_address(&m->hidden);
     a->results = run_address(&m->results);
+    m->plan = run_new_1d(run, RUN_STEP, TENSOR_I32, 1 + tiles * MOE_TILE_WORDS + 2 * pairs);
+    const uint32_t combine[GPU_CONSTANTS] = {
+        m->in_order, a->width % 4 == 0 && (run_address(m->dst) | a->results) % 16 == 0 ? 4 : 1};
     a->plan = run_address(&m->plan);
     dispatch(run, m, &shader_moe_plan, NULL, 1, 1, (const struct tensor *[4]){m->experts},
              &m->plan);
-    dispatch(run, m, m->hidden_program, m->hidden_constants, divide_up(a->inner, m->outs / 2),
-             tiles, (const struct tensor *[4]){m->x, &m->plan}, &m->hidden);
-    dispatch(run, m, m->down_program, m->down_constants, divide_up(a->width, m->outs), tiles,
+    if (m->in_order)
+        gather(run, m);
+    dispatch(run, m, m->hidden_program, m->hidden_constants, divide_up(a->inner, m->hidden_outs),
+             tiles, (const struct tensor *[4]){m->in_order ? &m->sorted : m->x, &m->plan},
+             &m->hidden);
+    dispatch(run, m, m->down_program, m->down_constants, divide_up(a->width, m->down_outs), tiles,
              (const struct tensor *[4]){&m->hidden, &m->plan}, &m->results);
-    dispatch(run, m, &shader_moe_combine, NULL, run_groups((size_t)a->rows * a->width, 256), 1,
-             (const struct tensor *[4]){&m->results, m->weights, m->dst}, m->dst);
+    dispatch(run, m, &shader_moe_combine, combine, run_groups((size_t)a->rows * a->width, 1024), 1,
+             (const struct tensor *[4]){&m->results, m->weights, m->dst, &m->plan}, m->dst);
 }
 
 void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
@@ -106,7 +140,6 @@ void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
     size_t width = w->gate[0].shape[1], inner = w->gate[0].shape[0];
     size_t rows = tensor_count(x) / width, pairs = tensor_count(experts);
     struct moe m = {.dst = dst, .x = x, .experts = experts, .weights = weights};
-    m.hidden = run_new_2d(run, RUN_STEP, TENSOR_F32, pairs, inner);
     m.args = (struct moe_args){.dst = run_address(dst),
                                .x = run_address(x),
                                .experts = run_address(experts),
@@ -115,7 +148,6 @@ void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
                                .up = run_address(&w->up[0]),
                                .down = run_address(&w->down[0]),
                                .apart = moe_apart(w),
-                               .hidden = run_address(&m.hidden),
                                .rows = (uint32_t)rows,
                                .chosen = (uint32_t)(pairs / rows),
                                .width = (uint32_t)width,
@@ -125,7 +157,7 @@ void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
     assert(w->n > 0 && w->n <= MOE_MAX_EXPERTS);
     bool eights =
         few_eights(width | inner, m.args.x | m.args.gate | m.args.up | m.args.down | m.args.apart);
-    if (!plan_matrix(run, &m, bf16, eights))
+    if (!plan_tensors(run, &m, bf16, eights) && !plan_matrix(run, &m, bf16, eights))
         plan_plain(&m, bf16, eights);
     dispatch_all(run, &m);
     run_release(run, RUN_STEP, mark);

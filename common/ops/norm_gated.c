@@ -34,7 +34,10 @@ static void compose(struct run *run, const struct tensor *dst, const struct tens
                     const struct tensor *up) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     size_t width = tensor_count(norm), rows = tensor_count(x) / width;
-    struct tensor y = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, width);
+    enum tensor_dtype dtype = op_matrix_dtype(run, rows, gate);
+    if (op_matrix_dtype(run, rows, up) != dtype)
+        dtype = TENSOR_F32;
+    struct tensor y = run_new_2d(run, RUN_STEP, dtype, rows, width);
     struct tensor other = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, up->shape[0]);
     op_rms_norm(run, &y, x, norm, eps);
     op_linear(run, dst, &y, gate, NULL, OP_NONE);

@@ -35,8 +35,12 @@ static void dispatch(struct run *run, const struct op_projection *p, size_t n,
 static void compose(struct run *run, const struct op_projection *p, size_t n,
                     const struct tensor *x, const struct tensor *norm, float eps) {
     struct run_mark mark = run_mark(run, RUN_STEP);
-    size_t width = tensor_count(norm);
-    struct tensor y = run_new_2d(run, RUN_STEP, TENSOR_F32, tensor_count(x) / width, width);
+    size_t width = tensor_count(norm), rows = tensor_count(x) / width;
+    enum tensor_dtype dtype = TENSOR_BF16;
+    for (size_t i = 0; i < n; i++)
+        if (op_matrix_dtype(run, rows, p[i].w) == TENSOR_F32)
+            dtype = TENSOR_F32;
+    struct tensor y = run_new_2d(run, RUN_STEP, dtype, rows, width);
     op_rms_norm(run, &y, x, norm, eps);
     for (size_t i = 0; i < n; i++)
         op_linear(run, p[i].dst, &y, p[i].w, NULL, OP_NONE);

@@ -18,7 +18,7 @@ enum op_act { OP_NONE, OP_GELU, OP_SILU }; /* GELU: 0.5 x (1 + erf(x / sqrt 2)),
 
 /* ---- rows ---- */
 
-/* dst[t] = src[t]: [T, D] f32 to f32 or bf16, or bf16 to bf16. No overlap. */
+/* dst[t] = src[t]: [T, D], each f32 or bf16. No overlap. */
 void op_copy(struct run *run, const struct tensor *dst, const struct tensor *src);
 /* dst[t] += x[t]. */
 void op_add(struct run *run, const struct tensor *dst, const struct tensor *x);
@@ -58,6 +58,14 @@ void op_layer_norm(struct run *run, const struct tensor *dst, const struct tenso
                    const struct tensor *w, const struct tensor *b, float eps);
 
 /* ---- products ---- */
+
+/* What `rows` rows of activations should be made as if products with w follow: bf16 where the
+ * device's matrix units want them as that, else f32. Only then may x be bf16, and so may dst of a
+ * product (but not what is added to), of a norm, of op_im2col and of op_snakebeta. */
+enum tensor_dtype op_matrix_dtype(const struct run *run, size_t rows, const struct tensor *w);
+/* What rows between two products should be: dst with weights w, x with weights next. */
+enum tensor_dtype op_between_dtype(const struct run *run, size_t rows, const struct tensor *w,
+                                   const struct tensor *next);
 
 /* dst[t, n] = act(b[n] + sum_k x[t, k] w[n, k]): x [T, K], w f32|bf16 [N, K], b f32|bf16 [N] or
  * NULL. */
@@ -141,7 +149,8 @@ struct op_self_attention {
 };
 void op_self_attention(struct run *run, const struct op_self_attention *s);
 /* Full attention inside consecutive groups of `group` rows, none across (audio encoder).
- * dst, q, k, v f32 [T, H, hd]. */
+ * dst, q, k, v f32 [T, H, hd], or all bf16 if that is what op_attention_blocks_dtype() says. */
+enum tensor_dtype op_attention_blocks_dtype(const struct run *run, size_t head_dim);
 void op_attention_blocks(struct run *run, const struct tensor *dst, const struct tensor *q,
                          const struct tensor *k, const struct tensor *v, size_t group);
 

@@ -176,12 +176,13 @@ static void run_dense(struct run *run, const struct product *p, const float *bia
 
 void product_run(struct run *run, const struct product *p) {
     assert(row_is_matrix(p->w) && (!p->b || row_is_weight(p->b)));
-    assert(p->x->dtype == TENSOR_F32 && p->dst->dtype == TENSOR_F32);
+    assert(row_is_weight(p->x) && row_is_weight(p->dst));
     assert(!p->add || p->act == OP_NONE);
     if (run->gpu) {
         product_dispatch(run, p);
         return;
     }
+    assert(p->x->dtype == TENSOR_F32 && p->dst->dtype == TENSOR_F32);
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *bias = bias_of(run, p);
     if (is_dense(p) && (has_few_rows(run, p) || p->outs < FEW_OUTS))

@@ -5,6 +5,7 @@
 #include "shaders/product.h"
 #include "shaders/programs.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -37,7 +38,8 @@ static struct product_args arguments(const struct product *p) {
                                  .b_bf16 = p->b && p->b->dtype == TENSOR_BF16,
                                  .scale_bf16 = p->scale && p->scale->dtype == TENSOR_BF16,
                                  .act = p->act,
-                                 .add = p->add};
+                                 .add = p->add,
+                                 .x_stride = (uint32_t)p->width};
 }
 
 static void few(struct run *run, const struct product *p) {
@@ -101,8 +103,36 @@ static bool plan_matrix(const struct run *run, const struct product *p, struct p
                             plan->tile.outs, 1);
 }
 
+/* With matrices as large as a tile, if the device has them; x is bf16 then. */
+static bool plan_tensors(const struct run *run, const struct product *p, struct plan *plan) {
+    const struct tile list[] = {{128, 256}, {128, 128}, {64, 64}, {32, 64}};
+    size_t width = p->dilation == 1 ? p->taps * p->width : p->width;
+    bool dst_eights = p->outs % 8 == 0 && run_address(p->dst) % 16 == 0;
+    if (!tensors_usable(run, &shader_product_matrix2) || p->w->dtype != TENSOR_BF16 || !eights(p))
+        return false;
+    plan->program = &shader_product_matrix2;
+    plan->tile = choose_tile(p, list, p->rows <= 32 ? 4 : 3);
+    tensors_constants(plan->constants, plan->tile.rows >= 128 ? 256 : 128, plan->tile.rows,
+                      plan->tile.outs, width % 64 == 0 ? 64 : 32);
+    plan->constants[4] = dst_eights;
+    plan->constants[5] = p->dst->dtype == TENSOR_BF16;
+    return true;
+}
+
+/* x rounded to bf16, if it is not yet. */
+static struct tensor round_x(struct run *run, const struct tensor *x) {
+    struct tensor rounded = *x;
+    if (x->dtype == TENSOR_BF16)
+        return rounded;
+    rounded = run_new_1d(run, RUN_STEP, TENSOR_BF16, tensor_count(x));
+    op_copy(run, &rounded, x);
+    return rounded;
+}
+
 /* With too few tiles for all of the GPU, the sums are cut into parts. */
 static uint32_t count_parts(const struct product *p, struct tile t) {
+    if (p->dst->dtype == TENSOR_BF16)
+        return 1;
     size_t n = tiles(p, t), most = divide_up(p->taps * p->width, LEAST_PART);
     size_t wanted = divide_up(ENOUGH_GROUPS, n);
     return n >= ENOUGH_GROUPS / 2 ? 1 : (uint32_t)(wanted < most ? wanted : most);
@@ -118,13 +148,28 @@ static void add_parts(struct run *run, const struct product *p, const struct pro
                                            .writes = {p->dst}});
 }
 
+/* One long tap instead of several that follow one another in x as in w. */
+static void join_taps(struct product_args *a) {
+    if (a->dilation == 1) {
+        a->width *= a->taps;
+        a->taps = 1;
+    }
+}
+
 static void many(struct run *run, const struct product *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct product_args a = arguments(p);
-    struct tensor parts = {.rank = 0};
+    struct tensor parts = {.rank = 0}, x = *p->x;
     struct plan plan = {.program = NULL}; /* a constant more would be another kernel */
-    if (!plan_matrix(run, p, &plan))
-        plan = plan_plain(p);
+    if (plan_tensors(run, p, &plan)) {
+        x = round_x(run, p->x);
+        a.x = run_address(&x);
+        join_taps(&a);
+    } else {
+        assert(x.dtype == TENSOR_F32 && p->dst->dtype == TENSOR_F32);
+        if (!plan_matrix(run, p, &plan))
+            plan = plan_plain(p);
+    }
     a.n_parts = count_parts(p, plan.tile);
     if (a.n_parts > 1)
         parts = run_new_3d(run, RUN_STEP, TENSOR_F32, a.n_parts, p->rows, p->outs);
@@ -134,13 +179,26 @@ static void many(struct run *run, const struct product *p) {
                            .args_size = sizeof a,
                            .groups = {divide_up(p->outs, plan.tile.outs),
                                       divide_up(p->rows, plan.tile.rows), a.n_parts},
-                           .reads = {p->x, p->dst},
+                           .reads = {&x, p->dst},
                            .writes = {a.n_parts > 1 ? &parts : p->dst}};
     memcpy(k.constants, plan.constants, sizeof k.constants);
     run_dispatch(run, &k);
     if (a.n_parts > 1)
         add_parts(run, p, &a, &parts);
     run_release(run, RUN_STEP, mark);
+}
+
+enum tensor_dtype op_matrix_dtype(const struct run *run, size_t rows, const struct tensor *w) {
+    bool rounds = rows > FEW_ROWS && w->shape[0] >= FEW_OUTS &&
+                  tensors_usable(run, &shader_product_matrix2) && w->dtype == TENSOR_BF16 &&
+                  few_eights(w->shape[w->rank - 1], run_address(w));
+    return rounds ? TENSOR_BF16 : TENSOR_F32;
+}
+
+enum tensor_dtype op_between_dtype(const struct run *run, size_t rows, const struct tensor *w,
+                                   const struct tensor *next) {
+    enum tensor_dtype dtype = op_matrix_dtype(run, rows, w);
+    return dtype == op_matrix_dtype(run, rows, next) ? dtype : TENSOR_F32;
 }
 
 /* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */

@@ -12,19 +12,20 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                               .rows = (uint32_t)rows,
                               .width = (uint32_t)tensor_count(w),
                               .eps = eps};
-    run_dispatch(run, &(struct run_kernel){.program = &shader_rms_norm,
-                                           .constants = {w->dtype == TENSOR_BF16},
-                                           .args = &a,
-                                           .args_size = sizeof a,
-                                           .groups = {run_groups(rows, 1)},
-                                           .reads = {x, w},
-                                           .writes = {dst}});
+    run_dispatch(
+        run, &(struct run_kernel){.program = &shader_rms_norm,
+                                  .constants = {w->dtype == TENSOR_BF16, dst->dtype == TENSOR_BF16},
+                                  .args = &a,
+                                  .args_size = sizeof a,
+                                  .groups = {run_groups(rows, 1)},
+                                  .reads = {x, w},
+                                  .writes = {dst}});
 }
 
 void op_rms_norm(struct run *run, const struct tensor *dst, const struct tensor *x,
                  const struct tensor *w, float eps) {
     size_t width = tensor_count(w), n_rows = tensor_count(x) / width;
-    assert(row_match(dst, x) && row_is_weight(w) && n_rows * width == tensor_count(x));
+    assert(row_made_from(dst, x) && row_is_weight(w) && n_rows * width == tensor_count(x));
     if (run->gpu) {
         dispatch(run, dst, x, w, n_rows, eps);
         return;

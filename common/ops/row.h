@@ -52,4 +52,9 @@ static inline bool row_match(const struct tensor *a, const struct tensor *b) {
     return a->dtype == TENSOR_F32 && b->dtype == TENSOR_F32 && tensor_count(a) == tensor_count(b);
 }
 
+/* dst holds as many numbers as x, f32 or on a GPU bf16. */
+static inline bool row_made_from(const struct tensor *dst, const struct tensor *x) {
+    return x->dtype == TENSOR_F32 && row_is_weight(dst) && tensor_count(dst) == tensor_count(x);
+}
+
 #endif

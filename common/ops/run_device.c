@@ -82,6 +82,8 @@ void run_list_devices(void) {
         if (list[i].matrix.rows)
             printf(", bf16 matrices of %u x %u x %u", list[i].matrix.rows, list[i].matrix.outs,
                    list[i].matrix.sums);
+        if (list[i].matrix.tensors)
+            printf(" and of whole tiles");
         if (list[i].lacks[0])
             printf("; lacks %s", list[i].lacks);
         putchar('\n');

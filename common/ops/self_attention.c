@@ -21,14 +21,15 @@ static void dispatch_heads(struct run *run, const struct op_self_attention *s) {
                            .head_dim = (uint32_t)s->q->shape[2],
                            .eps = s->eps};
     run_dispatch(run,
-                 &(struct run_kernel){.program = &shader_heads,
-                                      .constants = {s->k_cache->dtype == TENSOR_BF16,
-                                                    s->q_norm && s->q_norm->dtype == TENSOR_BF16},
-                                      .args = &a,
-                                      .args_size = sizeof a,
-                                      .groups = {heads + 2 * kv_heads, run_groups(rows, 1)},
-                                      .reads = {s->q, s->k, s->v, s->rope, s->at},
-                                      .writes = {s->q, s->k_cache, s->v_cache}});
+                 &(struct run_kernel){
+                     .program = &shader_heads,
+                     .constants = {s->k_cache->dtype == TENSOR_BF16,
+                                   s->q_norm && s->q_norm->dtype == TENSOR_BF16},
+                     .args = &a,
+                     .args_size = sizeof a,
+                     .groups = {run_groups(heads + 2 * kv_heads, HEADS_EACH), run_groups(rows, 1)},
+                     .reads = {s->q, s->k, s->v, s->rope, s->at},
+                     .writes = {s->q, s->k_cache, s->v_cache}});
 }
 
 static void dispatch(struct run *run, const struct op_self_attention *s) {

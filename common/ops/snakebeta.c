@@ -18,7 +18,8 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
     run_dispatch(
         run, &(struct run_kernel){
                  .program = &shader_snakebeta,
-                 .constants = {alpha->dtype == TENSOR_BF16, beta->dtype == TENSOR_BF16},
+                 .constants = {alpha->dtype == TENSOR_BF16, beta->dtype == TENSOR_BF16,
+                               dst->dtype == TENSOR_BF16},
                  .args = &a,
                  .args_size = sizeof a,
                  .groups = {run_groups(width, SNAKEBETA_COLUMNS), run_groups(rows, SNAKEBETA_ROWS)},
@@ -29,7 +30,7 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
 void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor *x,
                   const struct tensor *alpha, const struct tensor *beta) {
     size_t width = tensor_count(alpha), n_rows = tensor_count(x) / width;
-    assert(row_match(dst, x) && row_is_weight(alpha) && row_is_weight(beta));
+    assert(row_made_from(dst, x) && row_is_weight(alpha) && row_is_weight(beta));
     assert(n_rows * width == tensor_count(x) && tensor_count(beta) == width);
     if (run->gpu) {
         dispatch(run, dst, x, alpha, beta, n_rows);

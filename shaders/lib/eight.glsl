@@ -39,6 +39,11 @@ eight load_x(uint64_t address, uint i) {
     return eight(vectors(address).at[2 * i], vectors(address).at[2 * i + 1]);
 }
 
+/* As bf16. */
+uvec4 narrow_eight(eight e) {
+    return uvec4(narrow2(e.a.xy), narrow2(e.a.zw), narrow2(e.b.xy), narrow2(e.b.zw));
+}
+
 /* Weights k .. k + 3 of a row of `width`, zeros past its end. whole: width and k are multiples of
  * four, and the row's address is one of 16. */
 vec4 weight4(uint64_t row, uint k, uint width, bool bf16, bool whole) {

@@ -53,17 +53,12 @@ void tile_load(uint slice) {
         next_w[i] = w8(min(line + i * (THREADS / EIGHTS), BN - 1), k);
 }
 
-uvec4 round_eight(eight e) {
-    u16vec4 a = bfloat16BitsToUintEXT(bf16vec4(e.a)), b = bfloat16BitsToUintEXT(bf16vec4(e.b));
-    return uvec4(pack32(a.xy), pack32(a.zw), pack32(b.xy), pack32(b.zw));
-}
-
 void tile_share(uint half_) {
     uint at = gl_LocalInvocationIndex % EIGHTS, line = gl_LocalInvocationIndex / EIGHTS;
     [[unroll]] for (uint i = 0; i < X_LOADS; i++) {
         uint t = line + i * (THREADS / EIGHTS);
         if (t < BM)
-            xs[(half_ * BM + t) * PITCH + at] = round_eight(next_x[i]);
+            xs[(half_ * BM + t) * PITCH + at] = narrow_eight(next_x[i]);
     }
     [[unroll]] for (uint i = 0; i < W_LOADS; i++) {
         uint n = line + i * (THREADS / EIGHTS);

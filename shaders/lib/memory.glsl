@@ -53,9 +53,22 @@ uint narrow(float f) {
     return (u + 0x7fff + (u >> 16 & 1)) >> 16;
 }
 
+/* Two of them in a word, as widen2() takes it. */
+uint narrow2(vec2 f) {
+    return narrow(f.x) | narrow(f.y) << 16;
+}
+
 /* Element i of weights that are f32 or bf16; `bf16` best is a specialisation constant. */
 float weight(uint64_t address, uint i, bool bf16) {
     return bf16 ? widen(uint(halves(address).at[i])) : floats(address).at[i];
+}
+
+/* Number i of f32 or bf16 activations becomes y. */
+void store_as(floats dst, uint i, float y, bool bf16) {
+    if (bf16)
+        halves(dst).at[i] = uint16_t(narrow(y));
+    else
+        dst.at[i] = y;
 }
 
 #endif

@@ -12,7 +12,7 @@ bool find_tile(uint n) {
     if (n >= plan.at[0])
         return false;
     uint at = 1 + n * MOE_TILE_WORDS;
-    uint places = 1 + MOE_TILES(a.rows * a.chosen, a.n_experts, a.tile) * MOE_TILE_WORDS;
+    uint places = MOE_PAIRS(a.rows * a.chosen, a.n_experts, a.tile);
     tile_expert = uint64_t(plan.at[at]) * a.apart;
     tile_lines = plan.at[at + 2];
     for (uint i = gl_LocalInvocationIndex; i < BM; i += THREADS)

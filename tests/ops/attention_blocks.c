@@ -21,11 +21,12 @@ static void attend(double *y, const struct tensor *q, const struct tensor *k,
         y[d] /= sum;
 }
 
-static void one(struct check *c, size_t rows, size_t heads, size_t head_dim, size_t group) {
-    struct tensor q = check_3d(c, TENSOR_F32, rows, heads, head_dim);
-    struct tensor k = check_3d(c, TENSOR_F32, rows, heads, head_dim);
-    struct tensor v = check_3d(c, TENSOR_F32, rows, heads, head_dim);
-    struct tensor dst = check_3d(c, TENSOR_F32, rows, heads, head_dim);
+static void one(struct check *c, size_t rows, size_t heads, size_t head_dim, size_t group,
+                enum tensor_dtype dtype) {
+    struct tensor q = check_3d(c, dtype, rows, heads, head_dim);
+    struct tensor k = check_3d(c, dtype, rows, heads, head_dim);
+    struct tensor v = check_3d(c, dtype, rows, heads, head_dim);
+    struct tensor dst = check_3d(c, dtype, rows, heads, head_dim);
     double *want = check_doubles(c, tensor_count(&dst));
     for (size_t t = 0; t < rows; t++) {
         size_t lo = t / group * group, hi = lo + group < rows ? lo + group : rows;
@@ -34,18 +35,21 @@ static void one(struct check *c, size_t rows, size_t heads, size_t head_dim, siz
     }
     op_attention_blocks(&c->run, check_on(c, &dst), check_on(c, &q), check_on(c, &k),
                         check_on(c, &v), group);
-    check_close(c, &dst, want, 1e-5, "attention_blocks %zu rows, %zu heads of %zu, group %zu", rows,
-                heads, head_dim, group);
+    check_close(c, &dst, want, 1e-5, "attention_blocks %zu rows, %zu heads of %zu, group %zu, %s",
+                rows, heads, head_dim, group, tensor_dtype_name(dtype));
     check_free(c);
     run_step(&c->run);
 }
 
 static void test(struct check *c) {
-    one(c, 1, 1, 4, 104);
-    one(c, 13, 2, 16, 52);
-    one(c, 104, 3, 64, 104);
-    one(c, 230, 2, 64, 104);
-    one(c, 31, 4, 18, 7);
+    const size_t shapes[][4] = {
+        {1, 1, 4, 104}, {13, 2, 16, 52}, {104, 3, 64, 104}, {230, 2, 64, 104}, {31, 4, 18, 7}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const size_t *s = shapes[i];
+        one(c, s[0], s[1], s[2], s[3], TENSOR_F32);
+        if (op_attention_blocks_dtype(&c->run, s[2]) == TENSOR_BF16)
+            one(c, s[0], s[1], s[2], s[3], TENSOR_BF16);
+    }
 }
 
 struct job {
@@ -60,8 +64,9 @@ static void work(struct check *c, void *ctx) {
 
 /* 30 s of audio. */
 static void bench(struct check *c) {
-    struct job j = {check_3d(c, TENSOR_F32, 390, 20, 64), check_3d(c, TENSOR_F32, 390, 20, 64),
-                    check_3d(c, TENSOR_F32, 390, 20, 64), check_3d(c, TENSOR_F32, 390, 20, 64)};
+    enum tensor_dtype dtype = op_attention_blocks_dtype(&c->run, 64);
+    struct job j = {check_3d(c, dtype, 390, 20, 64), check_3d(c, dtype, 390, 20, 64),
+                    check_3d(c, dtype, 390, 20, 64), check_3d(c, dtype, 390, 20, 64)};
     double pairs = 3 * 104 * 104 + 78 * 78;
     check_bench(c, work, &j, 4.0 * 4 * 390 * 1280, pairs * 1280 * 4,
                 "attention_blocks 390 rows, 20 heads of 64, group 104");

@@ -328,6 +328,18 @@ void check_same(struct check *c, const struct tensor *a, const struct tensor *b,
     va_end(ap);
 }
 
+void check_rounded(struct check *c, const struct tensor *half, const struct tensor *full,
+                   const char *fmt, ...) {
+    bool ok = tensor_count(half) == tensor_count(full);
+    check_back(c);
+    for (size_t i = 0; ok && i < tensor_count(half); i++)
+        ok = ((const uint16_t *)half->data)[i] == bf16_from_f32(tensor_f32(full)[i]);
+    va_list ap;
+    va_start(ap, fmt);
+    report(c, ok, fmt, ap);
+    va_end(ap);
+}
+
 void check_true(struct check *c, bool ok, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);

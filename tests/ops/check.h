@@ -91,7 +91,7 @@ static inline enum tensor_dtype check_plain(enum tensor_dtype dtype) {
 /* Element i of an f32, bf16 or quantised tensor, exactly. */
 double check_at(const struct tensor *t, size_t i);
 
-/* Both bring results back first.
+/* These bring results back first.
  * ||got - want||_2 <= tol * ||want||_2, without NaN. got is f32 or bf16. fmt names the case. */
 void check_close(struct check *c, const struct tensor *got, const double *want, double tol,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
@@ -101,6 +101,9 @@ void check_near(struct check *c, const struct tensor *got, const double *want, d
 /* a and b hold the same bytes. */
 void check_same(struct check *c, const struct tensor *a, const struct tensor *b, const char *fmt,
                 ...) __attribute__((format(printf, 4, 5)));
+/* half, bf16, holds what f32 `full` rounds to. */
+void check_rounded(struct check *c, const struct tensor *half, const struct tensor *full,
+                   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void check_true(struct check *c, bool ok, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -24,12 +24,24 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t wi
     check_free(c);
 }
 
+static void widened(struct check *c) {
+    struct tensor src = check_2d(c, TENSOR_BF16, 7, 37), dst = check_2d(c, TENSOR_F32, 7, 37);
+    double *want = check_doubles(c, 7 * 37);
+    for (size_t i = 0; i < tensor_count(&src); i++)
+        want[i] = check_at(&src, i);
+    op_copy(&c->run, check_on(c, &dst), check_on(c, &src));
+    check_close(c, &dst, want, 0, "copy from bf16");
+    check_free(c);
+}
+
 static void test(struct check *c) {
     for (enum tensor_dtype dtype = TENSOR_F32; dtype <= TENSOR_BF16; dtype++) {
         one(c, dtype, 1, 1);
         one(c, dtype, 3, 37);
+        one(c, dtype, 130, 512);
         one(c, dtype, 130, 513);
     }
+    widened(c);
 }
 
 int main(int argc, char **argv) {

@@ -26,6 +26,24 @@ static void one(struct check *c, size_t images, size_t height, size_t width, siz
     check_free(c);
 }
 
+/* Images that hold bf16 numbers, to and from f32 and bf16. */
+static void rounded(struct check *c, size_t channels) {
+    struct tensor src = check_2d(c, TENSOR_BF16, 2 * 7 * 10, channels);
+    struct tensor wide = check_2d(c, TENSOR_F32, 2 * 7 * 10, channels);
+    const struct tensor *from[] = {&src, &wide};
+    for (size_t i = 0; i < tensor_count(&src); i++)
+        tensor_f32(&wide)[i] = (float)check_at(&src, i);
+    for (size_t i = 0; i < 2; i++) {
+        struct tensor full = check_2d(c, TENSOR_F32, 2 * 4 * 5, 9 * channels);
+        struct tensor half = check_2d(c, TENSOR_BF16, 2 * 4 * 5, 9 * channels);
+        op_im2col(&c->run, check_on(c, &full), check_on(c, &wide), 7, 10);
+        op_im2col(&c->run, check_on(c, &half), check_on(c, from[i]), 7, 10);
+        check_rounded(c, &half, &full, "im2col of %zu channels, %s to bf16", channels,
+                      tensor_dtype_name(from[i]->dtype));
+    }
+    check_free(c);
+}
+
 static void test(struct check *c) {
     one(c, 1, 1, 1, 1);
     one(c, 1, 2, 2, 3);
@@ -33,6 +51,10 @@ static void test(struct check *c) {
     one(c, 3, 16, 13, 8);
     one(c, 2, 7, 10, 12);
     one(c, 1, 128, 37, 1);
+    if (!c->run.gpu)
+        return;
+    rounded(c, 12);
+    rounded(c, 3);
 }
 
 int main(int argc, char **argv) {

@@ -32,6 +32,17 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t rows, size_t wi
     check_free(c);
 }
 
+static void rounded(struct check *c) {
+    struct tensor x = check_2d(c, TENSOR_F32, 9, 301), w = check_1d(c, TENSOR_BF16, 301);
+    struct tensor b = check_1d(c, TENSOR_BF16, 301), full = check_2d(c, TENSOR_F32, 9, 301);
+    struct tensor half = check_2d(c, TENSOR_BF16, 9, 301), *dst[] = {&full, &half};
+    for (size_t i = 0; i < 2; i++)
+        op_layer_norm(&c->run, check_on(c, dst[i]), check_on(c, &x), check_on(c, &w),
+                      check_on(c, &b), 1e-5F);
+    check_rounded(c, &half, &full, "layer_norm to bf16");
+    check_free(c);
+}
+
 static void test(struct check *c) {
     for (enum tensor_dtype dtype = TENSOR_F32; dtype <= TENSOR_BF16; dtype++) {
         one(c, dtype, 1, 1, 0, false);
@@ -39,6 +50,8 @@ static void test(struct check *c) {
         one(c, dtype, 7, 33, 1000, false);
         one(c, dtype, 60, 1031, -3, true);
     }
+    if (c->run.gpu)
+        rounded(c);
 }
 
 static void work(struct check *c, void *ctx) {

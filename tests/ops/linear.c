@@ -71,6 +71,29 @@ static void test_quantised(struct check *c, enum tensor_dtype dtype) {
     }
 }
 
+/* x and dst as bf16, where products of so many rows take them. */
+static void rounded(struct check *c, size_t rows, size_t width, size_t outs) {
+    struct tensor w = check_2d(c, TENSOR_BF16, outs, width), b = check_1d(c, TENSOR_BF16, outs);
+    struct tensor x = check_2d(c, TENSOR_BF16, rows, width);
+    struct tensor wide = check_2d(c, TENSOR_F32, rows, width);
+    struct tensor full = check_2d(c, TENSOR_F32, rows, outs);
+    struct tensor half = check_2d(c, TENSOR_BF16, rows, outs);
+    for (size_t i = 0; i < rows * width; i++)
+        tensor_f32(&wide)[i] = (float)check_at(&x, i);
+    if (op_matrix_dtype(&c->run, rows, check_on(c, &w)) == TENSOR_BF16) {
+        op_linear(&c->run, check_on(c, &half), check_on(c, &x), check_on(c, &w), check_on(c, &b),
+                  OP_GELU);
+        check_close(c, &half, reference(c, &wide, &w, &b, OP_GELU), 5e-3,
+                    "linear [%zu, %zu] bf16 [%zu, %zu] to bf16", rows, width, outs, width);
+        op_linear(&c->run, check_on(c, &full), check_on(c, &x), check_on(c, &w), check_on(c, &b),
+                  OP_GELU);
+        check_close(c, &full, reference(c, &wide, &w, &b, OP_GELU), 1e-5,
+                    "linear [%zu, %zu] bf16 [%zu, %zu] to f32", rows, width, outs, width);
+    }
+    check_free(c);
+    run_step(&c->run);
+}
+
 static void test(struct check *c) {
     for (size_t i = 0; i < CHECK_QUANTISED && !c->run.gpu; i++)
         test_quantised(c, check_quantised[i]);
@@ -79,6 +102,9 @@ static void test(struct check *c) {
         one(c, shapes[i], TENSOR_BF16, true, OP_GELU);
         one(c, shapes[i], TENSOR_BF16, false, OP_SILU);
     }
+    rounded(c, 9, 64, 24);
+    rounded(c, 130, 320, 264);
+    rounded(c, 70, 96, 41);
 }
 
 struct job {

@@ -33,6 +33,15 @@ static void zeros(struct check *c) {
     check_free(c);
 }
 
+static void rounded(struct check *c) {
+    struct tensor x = check_2d(c, TENSOR_F32, 9, 301), w = check_1d(c, TENSOR_BF16, 301);
+    struct tensor full = check_2d(c, TENSOR_F32, 9, 301), half = check_2d(c, TENSOR_BF16, 9, 301);
+    op_rms_norm(&c->run, check_on(c, &full), check_on(c, &x), check_on(c, &w), 1e-6F);
+    op_rms_norm(&c->run, check_on(c, &half), check_on(c, &x), check_on(c, &w), 1e-6F);
+    check_rounded(c, &half, &full, "rms_norm to bf16");
+    check_free(c);
+}
+
 static void test(struct check *c) {
     for (enum tensor_dtype dtype = TENSOR_F32; dtype <= TENSOR_BF16; dtype++) {
         one(c, dtype, 1, 1, 1, false);
@@ -42,6 +51,8 @@ static void test(struct check *c) {
         one(c, dtype, 60, 1031, 1e6F, false);
     }
     zeros(c);
+    if (c->run.gpu)
+        rounded(c);
 }
 
 static void work(struct check *c, void *ctx) {

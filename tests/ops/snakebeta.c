@@ -76,7 +76,20 @@ static void threads(struct check *c) {
     check_free(c);
 }
 
+static void rounded(struct check *c) {
+    struct tensor x = check_2d(c, TENSOR_F32, 21, 70), full = check_2d(c, TENSOR_F32, 21, 70);
+    struct tensor alpha = check_1d(c, TENSOR_BF16, 70), beta = check_1d(c, TENSOR_BF16, 70);
+    struct tensor half = check_2d(c, TENSOR_BF16, 21, 70), *dst[] = {&full, &half};
+    for (size_t i = 0; i < 2; i++)
+        op_snakebeta(&c->run, check_on(c, dst[i]), check_on(c, &x), check_on(c, &alpha),
+                     check_on(c, &beta));
+    check_rounded(c, &half, &full, "snakebeta to bf16");
+    check_free(c);
+}
+
 static void test(struct check *c) {
+    if (c->run.gpu)
+        rounded(c);
     for (enum tensor_dtype dtype = TENSOR_F32; dtype <= TENSOR_BF16; dtype++) {
         one(c, dtype, 1, 1, 1, false);
         one(c, dtype, 1, 1536, 1, true);

@@ -1,0 +1,46 @@
+/* hidden[place, n] = silu(gate_e[n] . sorted[place]) * (up_e[n] . sorted[place]) for a tile of
+ * places, by matrices as large as a workgroup's tile. */
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/lib/activate.glsl"
+#include "shaders/lib/tensor_tile.glsl"
+#include "shaders/moe.h"
+
+layout(constant_id = 3) const uint BK = 64; /* summed numbers of a step */
+layout(push_constant, scalar) uniform push {
+    moe_args a;
+};
+
+float gated(const in uint32_t i, const in uint32_t j, const in float gate, const in float up) {
+    return round_bf16(silu(gate) * up);
+}
+
+void main() {
+    uints plan = uints(a.plan);
+    if (gl_WorkGroupID.y >= plan.at[0])
+        return;
+    uint tile = 1 + gl_WorkGroupID.y * MOE_TILE_WORDS, first = plan.at[tile + 1];
+    uint end = first + plan.at[tile + 2], out_0 = gl_WorkGroupID.x * BN;
+    uint64_t expert = uint64_t(plan.at[tile]) * a.apart;
+    bf16s gate = bf16s(a.gate + expert), up = bf16s(a.up + expert), x = bf16s(a.sorted);
+    clamped_layout xs = clamped_matrix(end, a.width), ws = clamped_matrix(a.inner, a.width);
+    tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
+    coopmat<float, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseAccumulator> sum, other;
+    sum = coopmat<float, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseAccumulator>(0.0);
+    other = coopmat<float, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseAccumulator>(0.0);
+    for (uint k = 0; k < a.width; k += BK) {
+        coopmat<bfloat16_t, gl_ScopeWorkgroup, BM, BK, gl_MatrixUseA> xm;
+        coopmat<bfloat16_t, gl_ScopeWorkgroup, BK, BN, gl_MatrixUseB> gm, um;
+        coopMatLoadTensorNV(xm, x.at, 0, sliceTensorLayoutNV(xs, first, BM, k, BK));
+        coopMatLoadTensorNV(gm, gate.at, 0, sliceTensorLayoutNV(ws, out_0, BN, k, BK), turned);
+        coopMatLoadTensorNV(um, up.at, 0, sliceTensorLayoutNV(ws, out_0, BN, k, BK), turned);
+        sum = coopMatMulAdd(xm, gm, sum);
+        other = coopMatMulAdd(xm, um, other);
+    }
+    coopMatPerElementNV(sum, sum, gated, other);
+    coopmat<bfloat16_t, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseA> hidden =
+        coopmat<bfloat16_t, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseA>(sum);
+    clamped_layout hs = clamped_matrix(end, a.inner);
+    coopMatStoreTensorNV(hidden, bf16s(a.hidden).at, 0,
+                         sliceTensorLayoutNV(hs, first, BM, out_0, BN));
+}
