@@ -5,7 +5,7 @@ load thinker
 
 # Prompt ids of about 1300 rows, a user's turn.
 long_prompt() {
-    question "$(jq -nr '[range(1300) | . * 37 % 250 + 200] | join(",")')"
+    question "$(jq -nr '[range(2500) | . * 37 % 250 + 200] | join(",")')"
 }
 
 @test "thinker: a continued turn runs only what is new, and says the same as a fresh one" {
@@ -75,18 +75,18 @@ long_prompt() {
     [ "$(tokens 1)" = "$(tokens 0)" ]
 }
 
-@test "thinker: long prompts run in chunks that end at multiples of 512" {
+@test "thinker: long prompts run in chunks that end at multiples of 2048" {
     turn 0 "$(long_prompt)" | think -n 4 --trace thinker.norm
     shapes=$(omni-inspect "$OUT/stream" | jq -r 'select(.name == "rows" or .name == "thinker.norm") | .shape[0]')
-    [ "$(tr '\n' ' ' <<<"$shapes")" = "512 512 512 512 284 284 1 1 1 " ]
+    [ "$(tr '\n' ' ' <<<"$shapes")" = "2048 2048 460 460 1 1 1 " ]
     want=$(tokens 0)
     extract thinker_embed 0
     mv "$OUT/thinker_embed.0.npy" "$OUT/want.npy"
     {
-        turn 0 "$(long_prompt | cut -d, -f 1-700)" '"thinker":{"n":1}'
+        turn 0 "$(long_prompt | cut -d, -f 1-2200)" '"thinker":{"n":1}'
         turn 1 "$(long_prompt)"
     } | think -n 4
-    [ "$(rows_of 0) $(rows_of 1)" = "700 608" ]
+    [ "$(rows_of 0) $(rows_of 1)" = "2200 308" ]
     [ "$(tokens 1)" = "$want" ]
     extract thinker_embed 1
     cmp "$OUT/thinker_embed.1.npy" "$OUT/want.npy"
