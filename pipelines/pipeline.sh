@@ -36,34 +36,54 @@ common_option() {
     esac
 }
 
-# Plays the WAV on standard input as it comes.
-play() {
+# Sets $player to the shell command that plays the WAV on its standard input.
+find_player() {
     if [ -n "${OMNI_PLAYER:-}" ]; then
-        sh -c "$OMNI_PLAYER"
+        player=$OMNI_PLAYER
     elif command -v aplay >/dev/null; then
-        aplay -q -
+        player='aplay -q -'
     elif command -v pw-play >/dev/null; then
-        pw-play -
+        player='pw-play -'
     else
         die "no player: install aplay or pw-play, set OMNI_PLAYER, or use -o FILE" 69
     fi
 }
 
-# Records 16 kHz mono WAV to standard output until it is terminated or its input ends.
-record() {
+# Sets $recorder to the shell command that records 16 kHz mono WAV to its standard output until it
+# is terminated or its input ends.
+find_recorder() {
     if [ -n "${OMNI_RECORDER:-}" ]; then
-        exec sh -c "$OMNI_RECORDER"
+        recorder=$OMNI_RECORDER
     elif command -v arecord >/dev/null; then
-        exec arecord -q -f S16_LE -r 16000 -c 1 -t wav -
+        recorder='exec arecord -q -f S16_LE -r 16000 -c 1 -t wav -'
     elif command -v pw-record >/dev/null; then
-        exec pw-record --rate 16000 --channels 1 --format s16 -
+        recorder='exec pw-record --rate 16000 --channels 1 --format s16 -'
+    else
+        die "no recorder: install arecord or pw-record, or set OMNI_RECORDER" 69
     fi
-    die "no recorder: install arecord or pw-record, or set OMNI_RECORDER" 69
+}
+
+# own_session COMMAND...: where the terminal's interrupts do not reach it, if the system can.
+own_session() {
+    if command -v setsid >/dev/null; then setsid "$@"; else "$@"; fi
+}
+
+# In a conversation an interrupt (Ctrl-C) ends the answer in every stage, and shells and player stay.
+# A subshell forgets traps and has to ask again.
+conversation=
+survive() {
+    [ -z "$conversation" ] || trap : INT
+}
+
+play() {
+    survive
+    if [ -n "$conversation" ]; then own_session sh -c "$player"; else sh -c "$player"; fi
 }
 
 # The last stage of a spoken pipe: codes to FILE (-o), or to the player. Arguments go to code2wav.
 # Returns the code of omni-code2wav, which has that of any stage before it.
 sound() {
+    survive
     # shellcheck disable=SC2086 # lists of flags
     if [ -n "$out" ]; then
         omni-code2wav $tool_flags "$@" -o "$out"
@@ -71,7 +91,9 @@ sound() {
     fi
     # Descriptor 3 carries the code around the player.
     # shellcheck disable=SC2086
-    code=$({ { omni-code2wav $tool_flags "$@" 3>&- && echo 0 >&3 || echo $? >&3; } |
-        play >&2 3>&-; } 3>&1)
+    code=$(survive && {
+        { survive && omni-code2wav $tool_flags "$@" 3>&- && echo 0 >&3 || echo $? >&3; } |
+            play >&2 3>&-
+    } 3>&1)
     return "$code"
 }

@@ -25,6 +25,25 @@ samples() {
     cmp -n "$(stat -c %s one.raw)" one.raw all.raw
 }
 
+@test "omni-say: the first sentence sounds while the second is not there yet" {
+    mkfifo book
+    omni-say -o - <book >out.wav &
+    exec 7>book
+    echo 'Good evening. And' >&7
+    for ((i = 0; i < 300; i++)); do
+        [ "$(stat -c %s out.wav)" -le 1000 ] || break
+        sleep 0.1
+    done
+    [ "$(stat -c %s out.wav)" -gt 1000 ]
+    exec 7>&-
+    wait
+}
+
+@test "omni-say takes breath in a long sentence" {
+    printf 'word, %.0s' {1..150} | omni-say -o 'part-%d.wav'
+    [ "$(echo part-*)" = 'part-0.wav part-1.wav part-2.wav' ] # 900 letters
+}
+
 @test "omni-say needs no layer of the thinker" {
     omni-tokenize --assistant 'Good evening.' '' | omni-thinker -n 0 | omni-inspect |
         jq -r '.kind + " " + (.reason // "")' >kinds
@@ -60,6 +79,7 @@ samples() {
     omni-listen --precise -n 8 <short.wav >first
     [ -s first ]
     cmp -n "$(stat -c %s first)" first both
+    omni-listen --precise -n 8 - speech.wav <short.wav | cmp both
     mv speech.wav "it's \"one\".wav"
     : >empty.wav
     code=0
@@ -83,6 +103,60 @@ samples() {
     OMNI_RECORDER='cat speech.wav' OMNI_PLAYER='cat >played.wav' timeout 60 \
         omni-converse --precise -n 4 --silence 300 --turns 1
     [ "$(stat -c %s played.wav)" -gt 1000 ]
+}
+
+@test "omni-converse: --silence, a microphone that never ends, until it does" {
+    cat >microphone <<'END'
+echo >>turns
+case $(wc -l <turns) in
+1 | 2) sox -q speech.wav -e signed -b 16 -t raw - && exec cat /dev/zero ;;
+*) head -c 32000 /dev/zero ;;
+esac |
+    sox -V1 -q -r 16000 -c 1 -e signed -b 16 -t raw - -t wav -
+END
+    OMNI_RECORDER='sh microphone 2>/dev/null' timeout 60 \
+        omni-converse -n 4 --silence 300 -o 'turn-%d.wav' 2>err
+    [ "$(echo turn-*)" = 'turn-0.wav turn-1.wav' ]
+    [ "$(wc -l <err)" -eq 2 ] # the answers
+}
+
+@test "omni-converse: an empty recording loses its turn, not the next" {
+    cat >recorder <<'END'
+echo >>turns
+[ "$(wc -l <turns)" -eq 2 ] || cat short.wav
+END
+    code=0
+    printf '\n\n\n' | OMNI_RECORDER='sh recorder' timeout 60 omni-converse -n 4 -o 'turn-%d.wav' 2>err || code=$?
+    [ "$code" -eq 65 ]
+    [ "$(echo turn-*)" = 'turn-0.wav turn-2.wav' ]
+    grep -q 'is empty' err
+}
+
+@test "omni-converse: Ctrl-C ends an answer; --silence: while it listens, the conversation" {
+    OMNI_RECORDER='cat short.wav' timeout 60 python3 "$ROOT/tests/interrupt.py" \
+        'omni-converse -s 3 -o turn-%d.wav' turn-0.wav turn-1.wav 2>err
+    [ "$(grep -c omni- err)" -eq 0 ] # the answers, as far as they came, and no complaint
+    rm turn-*
+    printf 'if mkdir first; then exec cat speech.wav; fi; echo >end.part; exec sleep 60' >recorder
+    OMNI_RECORDER='sh recorder 2>/dev/null' timeout 60 python3 "$ROOT/tests/interrupt.py" \
+        'omni-converse --silence 300 -n 4 -o turn-%d.wav && echo >end' end
+    [ "$(echo turn-*)" = turn-0.wav ]
+}
+
+@test "omni-chat: Ctrl-C ends an answer" {
+    timeout 60 python3 "$ROOT/tests/interrupt.py" \
+        'omni-chat --speak -s 3 -o turn-%d.wav' turn-0.wav turn-1.wav 2>err
+    [ "$(grep -c omni- err)" -eq 0 ]
+}
+
+@test "pipelines: without player or recorder 69 before anything runs" {
+    for program in aplay pw-play arecord pw-record; do
+        ! command -v $program || skip "there is $program"
+    done
+    fails_with 69 omni-say Hello
+    fails_with 69 omni-chat --speak </dev/null
+    fails_with 69 omni-converse -o out.wav </dev/null
+    OMNI_RECORDER=true fails_with 69 omni-converse </dev/null
 }
 
 @test "pipelines: wrong options are one line and 64, -h says the use" {

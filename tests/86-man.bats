@@ -30,8 +30,11 @@ options() {
 @test "every page lists the options that the program lists" {
     for page in "$ROOT"/man/*.1; do
         program=$(basename "$page" .1)
-        [ -x "$BUILD/$program" ] || continue # the pipelines hand options on
-        "$program" -h | grep -oE '^ +-[^ =]+(, --[^ =]+)?' | options >"$BATS_TEST_TMPDIR/help"
+        if [ -x "$BUILD/$program" ]; then
+            "$program" -h | grep -oE '^ +-[^ =]+(, --[^ =]+)?'
+        else # a pipeline, which names some in rows
+            "$program" -h && echo ' -h --help'
+        fi | options >"$BATS_TEST_TMPDIR/help"
         grep '^\.It Fl' "$page" | sed 's/Fl /-/g; s/ Ar [^ ]*//g' | options >"$BATS_TEST_TMPDIR/page"
         [ -s "$BATS_TEST_TMPDIR/help" ]
         diff "$BATS_TEST_TMPDIR/help" "$BATS_TEST_TMPDIR/page" || { echo "$program" && return 1; }
