@@ -69,15 +69,15 @@ said() {
 # The rehearsal of a hardware device, and weights through staging memory.
 @test "device: a stage on what says that it is hardware" {
     no_sanitizer
-    local golden=$GOLDEN/stream/tiny-talker-turns
+    local turns=$GOLDEN/stream/tiny-talker-turns
     OMNI_VULKAN_VALIDATE=1 with_fault discrete omni-talker -d vulkan --precise --temp 0 -n 20 \
-        <"$golden.in" >"$BATS_TEST_TMPDIR/out"
-    omni-inspect -x codes "$golden.out" >"$BATS_TEST_TMPDIR/want.npy"
+        <"$turns.in" >"$BATS_TEST_TMPDIR/out"
+    omni-inspect -x codes "$turns.out" >"$BATS_TEST_TMPDIR/want.npy"
     omni-inspect -x codes "$BATS_TEST_TMPDIR/out" | cmp - "$BATS_TEST_TMPDIR/want.npy"
-    golden=$GOLDEN/stream/tiny-thinker-turns
-    OMNI_VULKAN_VALIDATE=1 with_fault discrete omni-thinker -d vulkan --precise -n 16 <"$golden.in" |
+    turns=$GOLDEN/stream/tiny-thinker-turns
+    OMNI_VULKAN_VALIDATE=1 with_fault discrete omni-thinker -d vulkan --precise -n 16 <"$turns.in" |
         omni-inspect -x tokens - >"$BATS_TEST_TMPDIR/got.npy"
-    omni-inspect -x tokens "$golden.out" | cmp - "$BATS_TEST_TMPDIR/got.npy"
+    omni-inspect -x tokens "$turns.out" | cmp - "$BATS_TEST_TMPDIR/got.npy"
     same_stream "$GOLDEN/stream/tiny-code2wav-24.out" <(OMNI_VULKAN_VALIDATE=1 with_fault discrete \
         omni-code2wav -d vulkan --precise --trace 'code2wav.*' <"$GOLDEN/stream/tiny-code2wav-24.in")
     same_stream "$GOLDEN/stream/tiny-audio-900.out" <(OMNI_VULKAN_VALIDATE=1 with_fault discrete \

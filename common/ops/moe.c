@@ -48,8 +48,9 @@ static void add_shared(struct run *run, const struct tensor *x, const struct ten
 
 /* What all products behind the norm want. */
 static enum tensor_dtype dtype_of_y(const struct run *run, size_t rows, const struct op_moe *m) {
-    const struct tensor *w[] = {m->router, &m->experts->gate[0], m->shared_gate, m->gate, m->up};
-    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
+    enum { N = 5 };
+    const struct tensor *w[N] = {m->router, &m->experts->gate[0], m->shared_gate, m->gate, m->up};
+    for (size_t i = 0; i < N; i++)
         if (w[i] && op_matrix_dtype(run, rows, w[i]) == TENSOR_F32)
             return TENSOR_F32;
     return TENSOR_BF16;

@@ -1,5 +1,5 @@
-/* Fuzzes GGUF files: whatever is accepted must lie inside the file, and its names, config and tokenizer
- * must be read or refused in order. */
+/* Fuzzes GGUF files: whatever is accepted must lie inside the file, and its names, config and
+ * tokenizer must be read or refused in order. */
 #include "common/text/tokenizer.h"
 #include "common/weights/config.h"
 #include "common/weights/gguf_config.h"

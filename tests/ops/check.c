@@ -269,7 +269,7 @@ void check_round(double *x, size_t n) {
         for (size_t k = i; k < i + 32; k++)
             most = fmaxf(most, fabsf((float)x[k]));
         for (size_t k = i; most > 0 && k < i + 32; k++)
-            x[k] = nearbyint((float)x[k] * (127 / most)) * (double)(most / 127);
+            x[k] = (double)nearbyintf((float)x[k] * (127 / most)) * (double)(most / 127);
     }
 }
 
