@@ -47,6 +47,20 @@ equals_golden() {
     omni-encode-audio "$(wav 137)" >"$BATS_TEST_TMPDIR/file"
     omni-encode-audio - < <(cat "$(wav 137)") >"$BATS_TEST_TMPDIR/pipe"
     cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/pipe"
+    sox "$(wav 137)" -r 44100 -c 2 "$BATS_TEST_TMPDIR/x.flac"
+    omni-encode-audio "$BATS_TEST_TMPDIR/x.flac" >"$BATS_TEST_TMPDIR/flac"
+    same_stream "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/flac" 0.1
+}
+
+@test "encode-audio: the memory of a long clip is that of a short one, and its rows" {
+    local short long
+    sox -n -r 16000 -c 1 -b 16 "$BATS_TEST_TMPDIR/long.wav" synth 720 sine 300-3000
+    head -c $((360 * 32000)) "$BATS_TEST_TMPDIR/long.wav" >"$BATS_TEST_TMPDIR/short.wav"
+    short=$(peak omni-encode-audio -j 1 - <"$BATS_TEST_TMPDIR/short.wav")
+    long=$(peak omni-encode-audio -j 1 < <(cat "$BATS_TEST_TMPDIR/long.wav"))
+    echo "$short $long"
+    # 6 minutes are 1.2 MB of rows (and were 23 MB of samples).
+    [ "$long" -lt $((short + 4096)) ]
 }
 
 @test "encode-audio: -l, a turn a line, one bad clip does not stop the others" {
@@ -56,6 +70,9 @@ equals_golden() {
         "$(wav 37) $(wav 100)" >"$BATS_TEST_TMPDIR/lines"
     fails_with 65 omni-encode-audio -l <"$BATS_TEST_TMPDIR/lines"
     grep -q 'empty.wav' "$BATS_TEST_TMPDIR/err"
+    sed "2s/.*/quoted badly\\\\/" "$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/quoted"
+    fails_with 65 omni-encode-audio -l <"$BATS_TEST_TMPDIR/quoted"
+    grep -q 'bad quoting' "$BATS_TEST_TMPDIR/err"
     [ "$(rows <"$BATS_TEST_TMPDIR/out" | tr '\n' ' ')" = "5 5 13 " ]
     omni-inspect <"$BATS_TEST_TMPDIR/out" | jq -r '"\(.kind) \(.turn)"' >"$BATS_TEST_TMPDIR/kinds"
     grep -qx 'error 1' "$BATS_TEST_TMPDIR/kinds"
@@ -93,8 +110,19 @@ equals_golden() {
     fails_with 66 omni-encode-audio -m "$BATS_TEST_TMPDIR/none" "$(wav 37)"
     fails_with 64 omni-encode-audio --nonsense
     fails_with 64 omni-encode-audio -l "$(wav 37)"
-    echo "'bad\\" >"$BATS_TEST_TMPDIR/lines"
-    fails_with 65 omni-encode-audio -l <"$BATS_TEST_TMPDIR/lines"
+    for ((n = 0; n < 60; n++)); do # within the header, and a few samples
+        head -c "$n" "$(wav 37)" >"$BATS_TEST_TMPDIR/short.wav"
+        fails_with 65 omni-encode-audio "$BATS_TEST_TMPDIR/short.wav" || { echo "cut at byte $n" && return 1; }
+    done
+}
+
+@test "encode-audio: sizes in a header that are not the file's" {
+    omni-encode-audio "$(wav 37)" >"$BATS_TEST_TMPDIR/want"
+    for size in '\xff\xff\xff\xff' '\xff\xff\xff\x7f' '\xfe\xff\xff\xff'; do
+        { head -c 4 "$(wav 37)" && printf %b "$size" && tail -c +9 "$(wav 37)" | head -c 32 && printf %b "$size" &&
+            tail -c +45 "$(wav 37)"; } >"$BATS_TEST_TMPDIR/giant.wav"
+        omni-encode-audio "$BATS_TEST_TMPDIR/giant.wav" | cmp "$BATS_TEST_TMPDIR/want"
+    done
 }
 
 @test "encode-audio: full disk and gone reader" {

@@ -162,6 +162,7 @@ load talker
         "thinker_hidden f32 1 64"; do
         every_hostile -t "$tensor" omni-talker
     done
+    OUTPUT=stream every_hostile omni-codepred
     every_hostile -t "talker_hidden f32 1 32" omni-codepred
     every_hostile -t "code0 i32 1" omni-codepred
 }

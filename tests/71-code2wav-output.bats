@@ -172,6 +172,14 @@ END
     done
 }
 
+@test "code2wav: a stream cut at every byte, hostile streams and tensors" {
+    talk 0 1 | stream >"$OUT/small"
+    every_cut "$OUT/small" omni-code2wav -o "$OUT/x.wav"
+    every_hostile omni-code2wav -o "$OUT/x.wav"
+    every_hostile -t 'codes i32 3 4' omni-code2wav -o "$OUT/x.wav"
+    [ -z "$(left)" ]
+}
+
 @test "code2wav: what cannot be written" {
     fails_with 73 omni-code2wav -o "$OUT/none/x.wav" <"$OUT/in"
     fails_with 73 omni-code2wav -o "$OUT/none/%d.wav" <"$OUT/in"

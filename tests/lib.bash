@@ -41,6 +41,14 @@ fails_with() {
     fi
 }
 
+# peak COMMAND...: the most memory that COMMAND had, in KiB. Freed memory is used again at once, under
+# the address sanitizer too.
+peak() {
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=0 python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
+}
+
 # same_stream GOLDEN FILE [TOL]: every tensor, text and done of GOLDEN is in FILE.
 same_stream() {
     omni-inspect --subset -c "$1" --tol "${3:-1e-4}" "$2"

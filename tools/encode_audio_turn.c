@@ -94,12 +94,16 @@ void audio_turns_files(struct audio_turns *t, const char *const *paths, size_t n
 }
 
 void audio_turns_names(struct audio_turns *t, const char *line, size_t n) {
-    const char **paths;
+    struct err e = {.code = 0};
+    const char **paths = NULL;
     int n_paths;
     (void)n;
+    begin_turn(t);
     if (poptParseArgvString(line, &n_paths, &paths))
-        die(ERR_DATA, "line of file names: bad quoting: %.80s", line);
-    audio_turns_files(t, paths, (size_t)n_paths);
+        err_set(&e, ERR_DATA, "bad quoting: %.80s", line);
+    else
+        send_clips(t, paths, (size_t)n_paths, &e);
+    end_turn(t, &e);
     free(paths);
 }
 
