@@ -110,6 +110,7 @@ equals_golden() {
     fails_with 66 omni-encode-audio -m "$BATS_TEST_TMPDIR/none" "$(wav 37)"
     fails_with 64 omni-encode-audio --nonsense
     fails_with 64 omni-encode-audio -l "$(wav 37)"
+    for threads in 0 -1 1025 x; do fails_with 64 omni-encode-audio -j "$threads" "$(wav 37)"; done
     for ((n = 0; n < 60; n++)); do # within the header, and a few samples
         head -c "$n" "$(wav 37)" >"$BATS_TEST_TMPDIR/short.wav"
         fails_with 65 omni-encode-audio "$BATS_TEST_TMPDIR/short.wav" || { echo "cut at byte $n" && return 1; }

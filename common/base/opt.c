@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { KEY_HELP = 1, KEY_VERSION, KEY_VERBOSE };
+enum { NOT_GIVEN = INT_MIN, THREADS_MAX = 1024 };
 
 static struct poptOption part_common[] = {
     {"verbose", 'v', POPT_ARG_NONE, NULL, KEY_VERBOSE,
@@ -132,7 +133,7 @@ static void *json_memory(size_t n) {
 
 void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *own, int use,
                const char *usage, const char *what) {
-    *o = (struct opt){0};
+    *o = (struct opt){.threads = NOT_GIVEN};
     if (use & OPT_DEVICE)
         wait_briefly(argv);
     die_init(basename(argv[0]));
@@ -156,8 +157,10 @@ void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *ow
     }
     if (rc < -1)
         die(ERR_USAGE, "%s: %s", poptBadOption(o->args, POPT_BADOPTION_NOALIAS), poptStrerror(rc));
-    if (o->threads < 0)
-        die(ERR_USAGE, "-j %d: the number of threads is at least 1", o->threads);
+    if (o->threads == NOT_GIVEN)
+        o->threads = 0;
+    else if (o->threads < 1 || o->threads > THREADS_MAX)
+        die(ERR_USAGE, "-j %d: threads are 1 to %d", o->threads, THREADS_MAX);
     from_environment(&o->device, "OMNI_DEVICE", "auto");
     if (use & OPT_DEVICE)
         check_device(o);
