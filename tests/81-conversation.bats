@@ -23,114 +23,72 @@ conversation() {
     omni-talker --precise --temp 0 -n 4 <thoughts >codes
 }
 
+# The frames that a stage writes for turn $1, $2 of: new, continue.
+
+# $3 rows of sound.
+sound_of_turn() {
+    cat <<END
+turn $1 $2
+tensor $1 audio_embeds [$3,64]
+done $1 stop
+END
+}
+
+# $3 rows of sound, a prompt of $4 ids.
+prompt_of_turn() {
+    cat <<END
+turn $1 $2 ethan
+tensor $1 audio_embeds [$3,64]
+tensor $1 prompt [$4]
+done $1 stop
+END
+}
+
+# $3 rows of sound, a prompt of $4 ids, $5 of which the talker hears. Then, three times, a token's
+# id, its row for the talker, its text.
+thoughts_of_turn() {
+    cat <<END
+turn $1 $2 ethan
+tensor $1 prompt [$4]
+tensor $1 rows [$5]
+tensor $1 thinker_embed [$5,64]
+tensor $1 rows [$3]
+tensor $1 thinker_hidden [$3,64]
+END
+    for _ in 1 2 3; do
+        printf '%s\n' "tensor $1 tokens [1]" "tensor $1 thinker_embed [1,64]" "text $1"
+    done
+    printf '%s\n' "note $1" "done $1 length"
+}
+
+# Frame s leaves when row s is known: one token behind the thinker, the last after its done.
+codes_of_turn() {
+    echo "turn $1 $2 ethan"
+    for _ in 1 2 3; do
+        printf '%s\n' "tensor $1 tokens [1]" "tensor $1 codes [1,4]" "text $1"
+    done
+    printf '%s\n' "note $1" "tensor $1 codes [1,4]" "note $1" "done $1 length"
+}
+
 @test "conversation: what omni-encode-audio and omni-tokenize write" {
     conversation
-    diff - <(frames sound) <<'END'
-begin
-turn 0 new
-tensor 0 audio_embeds [5,64]
-done 0 stop
-turn 1 new
-tensor 1 audio_embeds [13,64]
-done 1 stop
-end
-END
+    diff <(echo begin && sound_of_turn 0 new 5 && sound_of_turn 1 new 13 && echo end) <(frames sound)
     # Turn 0: <|im_start|>user\n<|audio_start|>5 x <|audio_pad|><|audio_end|><|im_end|>\n
     # <|im_start|>assistant\n, 15 ids; turn 1: a newline before, and 13 rows of sound.
-    diff - <(frames prompts) <<'END'
-begin
-turn 0 new ethan
-tensor 0 audio_embeds [5,64]
-tensor 0 prompt [15]
-done 0 stop
-turn 1 continue ethan
-tensor 1 audio_embeds [13,64]
-tensor 1 prompt [24]
-done 1 stop
-end
-END
+    diff <(echo begin && prompt_of_turn 0 new 5 15 && prompt_of_turn 1 continue 13 24 && echo end) \
+        <(frames prompts)
 }
 
 @test "conversation: what omni-thinker writes" {
     conversation
-    # A token's frames: its id, its row for the talker, its text. In turn 1 the newline after the
-    # last answer is no row of the talker's: 23 of 24.
-    diff - <(frames thoughts) <<'END'
-begin
-tensor tts_embed [3,64]
-turn 0 new ethan
-tensor 0 prompt [15]
-tensor 0 rows [15]
-tensor 0 thinker_embed [15,64]
-tensor 0 rows [5]
-tensor 0 thinker_hidden [5,64]
-tensor 0 tokens [1]
-tensor 0 thinker_embed [1,64]
-text 0
-tensor 0 tokens [1]
-tensor 0 thinker_embed [1,64]
-text 0
-tensor 0 tokens [1]
-tensor 0 thinker_embed [1,64]
-text 0
-note 0
-done 0 length
-turn 1 continue ethan
-tensor 1 prompt [24]
-tensor 1 rows [23]
-tensor 1 thinker_embed [23,64]
-tensor 1 rows [13]
-tensor 1 thinker_hidden [13,64]
-tensor 1 tokens [1]
-tensor 1 thinker_embed [1,64]
-text 1
-tensor 1 tokens [1]
-tensor 1 thinker_embed [1,64]
-text 1
-tensor 1 tokens [1]
-tensor 1 thinker_embed [1,64]
-text 1
-note 1
-done 1 length
-end
-END
+    # In turn 1 the newline after the last answer is no row of the talker's: 23 of 24.
+    diff <(echo begin && echo 'tensor tts_embed [3,64]' && thoughts_of_turn 0 new 5 15 15 &&
+        thoughts_of_turn 1 continue 13 24 23 && echo end) <(frames thoughts)
 }
 
 @test "conversation: what omni-talker writes, and the sound of it" {
     conversation
-    # Frame s leaves when row s is known: one token behind the thinker, the last after its done.
-    diff - <(frames codes) <<'END'
-begin
-turn 0 new ethan
-tensor 0 tokens [1]
-tensor 0 codes [1,4]
-text 0
-tensor 0 tokens [1]
-tensor 0 codes [1,4]
-text 0
-tensor 0 tokens [1]
-tensor 0 codes [1,4]
-text 0
-note 0
-tensor 0 codes [1,4]
-note 0
-done 0 length
-turn 1 continue ethan
-tensor 1 tokens [1]
-tensor 1 codes [1,4]
-text 1
-tensor 1 tokens [1]
-tensor 1 codes [1,4]
-text 1
-tensor 1 tokens [1]
-tensor 1 codes [1,4]
-text 1
-note 1
-tensor 1 codes [1,4]
-note 1
-done 1 length
-end
-END
+    diff <(echo begin && codes_of_turn 0 new && codes_of_turn 1 continue && echo end) <(frames codes)
     omni-code2wav --precise -o 'turn-%d.wav' <codes
     [ "$(soxi -s turn-0.wav)" -eq $((1920 * 4 - 555)) ]
     [ "$(soxi -s turn-1.wav)" -eq $((1920 * 4 - 555)) ]
