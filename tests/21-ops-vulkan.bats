@@ -2,13 +2,21 @@
 # The programs of tests/ops on a Vulkan device: the best there is, in CI Mesa's software driver. The
 # validation layer watches, unless OMNI_VULKAN_VALIDATE says no.
 
-setup() {
+# Each compiles many kernels by one thread, so several run at a time, and before the first test.
+setup_file() {
     load lib
     driver_leaks
+    export OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} BUILD
+    # shellcheck disable=SC2016 # for that shell
+    sed -n 's/^    vulkan_program //p' "$BATS_TEST_FILENAME" |
+        xargs -P "$(nproc)" -I NAME bash -c 'cd "$1"
+            timeout 600 "$BUILD/tests/ops/NAME" -d vulkan >NAME.out 2>&1 3>&-
+            echo $? >NAME.code' op "$BATS_FILE_TMPDIR"
 }
 
 vulkan_program() {
-    OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} timeout 300 "$BUILD/tests/ops/$1" -d vulkan
+    cat "$BATS_FILE_TMPDIR/$1.out"
+    [ "$(cat "$BATS_FILE_TMPDIR/$1.code")" = 0 ]
 }
 
 @test "op copy on vulkan" {

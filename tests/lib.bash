@@ -5,8 +5,9 @@ ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 BUILD=${OMNI_BUILD:-$ROOT/build}
 GOLDEN=$ROOT/tests/golden
 PATH=$BUILD:$ROOT/pipelines:$PATH
-# Compiled kernels of Vulkan go here, not to the user's home.
-export XDG_CACHE_HOME=${BATS_RUN_TMPDIR:-/tmp}/cache
+# Compiled kernels of Vulkan go here, not to the user's home; those of Mesa's software driver, which takes minutes for
+# them all, are kept with the build.
+export XDG_CACHE_HOME=${BATS_RUN_TMPDIR:-/tmp}/cache MESA_SHADER_CACHE_DIR=$BUILD/tests/mesa
 export PATH OMNI_MODEL=${OMNI_MODEL:-$GOLDEN/tiny} OMNI_DEVICE=${OMNI_DEVICE:-cpu}
 
 # Mesa's software driver leaves a little behind, and is unloaded before a sanitizer could say whose
