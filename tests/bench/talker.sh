@@ -1,6 +1,7 @@
 #!/bin/sh
 # Frames per second and real-time factor of talker and code predictor at the released sizes, with
-# random bf16 weights (6.7 GB in $TMPDIR while it runs). Arguments go to omni-talker.
+# random bf16 weights (6.7 GB in $TMPDIR while it runs). Arguments go to omni-talker; what it writes
+# goes to $OMNI_BENCH_STREAM, if that is set.
 set -eu
 cd "$(dirname "$0")/../.."
 build=${OMNI_BUILD:-build}
@@ -37,7 +38,7 @@ END
 
 "$build/tests/bench/random_model" "$tmp/model" tests/bench/true-size/config.json talker codepred
 "$build/omni-talker" -m "$tmp/model" -n 25 "$@" <"$tmp/in" >"$tmp/warm-up"
-"$build/omni-talker" -m "$tmp/model" -v -n 50 "$@" <"$tmp/in" 2>"$tmp/said" >/dev/null
+"$build/omni-talker" -m "$tmp/model" -v -n 50 "$@" <"$tmp/in" 2>"$tmp/said" >"${OMNI_BENCH_STREAM:-/dev/null}"
 cat "$tmp/said"
 [ -z "${OMNI_BENCH_ROWS:-}" ] || sed -n \
     's,.* \([0-9.]*\) frames/s\, RTF \([0-9.]*\)$,talker\t41 rows then 50 frames\t'"${OMNI_DEVICE:-cpu}"'\t\1\tframes/s\t\t\

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Is everything right on this machine's GPU? Ops, device, the goldens with tools of this build and, where there is a
 # python with torch, the released sizes against the reference; one table. Needs no bats.
-# usage: all.sh [DEVICE [CHECK...]]     after `make all test-programs`; CHECKs are patterns of names below
+# usage: all.sh [DEVICE [CHECK...]]     after `make all test-programs`; CHECKs are patterns of names, or of kinds:
+# core, op, golden, truesize
 set -u
 cd "$(dirname "$0")/../.." || exit
 build=$(realpath "${OMNI_BUILD:-build}")
@@ -25,7 +26,7 @@ op() {
 }
 
 core() {
-    "$build/tests/gpu/core" "$(case $device in *:*) echo "${device#*:}" ;; *) echo 0 ;; esac)" >"$work/out-core" 2>&1
+    "$build/tests/gpu/core" "$(case $device in *:*) echo "${device#*:}" ;; *) echo -1 ;; esac)" >"$work/out-core" 2>&1
     local code=$?
     grep -v '^ok' "$work/out-core"
     return $code
@@ -75,8 +76,11 @@ export build python device golden work
     echo 'truesize truesize'
 } | while read -r kind name; do
     # shellcheck disable=SC2254 # patterns
-    for pattern in "$@"; do case $name in $pattern) echo "$kind $name" && break ;; esac; done
+    for pattern in "$@"; do case $name in $pattern) echo "$kind $name" && continue 2 ;; esac; done
+    # shellcheck disable=SC2254
+    for pattern in "$@"; do case $kind in $pattern) echo "$kind $name" && break ;; esac; done
 done >"$work/checks"
+[ -s "$work/checks" ] || { echo "all.sh: no check is called $*" >&2 && exit 64; }
 omni-thinker -d list </dev/null
 # shellcheck disable=SC2016 # for that shell
 xargs -L 1 -P "${JOBS:-6}" bash -c 'one "$1" "$2"' one <"$work/checks"
