@@ -116,6 +116,29 @@ every() {
     said 'out of device memory'
 }
 
+# loads_with FAULT: a stage on a device with this fault.
+loads_with() {
+    with_fault "$1" omni-codepred -d vulkan <"$GOLDEN/stream/tiny-codepred.in" >/dev/null 2>&1
+}
+
+# Weights are read by threads, which allocate and submit too; where the host sees the device's memory there is no
+# other memory that they would need.
+@test "device: memory short or device lost while a stage loads its weights" {
+    no_sanitizer
+    local case n most=0
+    for case in '71 memory' '71 discrete,memory' '69 discrete,lost'; do
+        for ((n = 1; n < 8; n++)); do
+            loads_with "${case#* }:$n" && break
+            fails_with "${case%% *}" env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" \
+                OMNI_VULKAN_FAULT="${case#* }:$n" omni-codepred -d vulkan <"$GOLDEN/stream/tiny-codepred.in"
+        done
+        [ $n -gt 3 ]
+        [ "$case" != '71 memory' ] || most=$n
+        [ "$case" != '71 discrete,memory' ] || [ $n -gt "$most" ]
+    done
+    said 'the device is lost'
+}
+
 @test "device: lost at each submission and in each wait" {
     no_sanitizer
     every 69 lost

@@ -1,6 +1,8 @@
 #include "common/base/die.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,7 +36,17 @@ static void say(const char *text) {
         return; /* nobody listens; the exit code still speaks */
 }
 
+/* The first thread to die has the last word; others that want to wait for its end. */
+static void be_the_first(void) {
+    static atomic_flag dying = ATOMIC_FLAG_INIT;
+    static _Thread_local bool first;
+    while (!first && atomic_flag_test_and_set(&dying))
+        pause();
+    first = true;
+}
+
 static _Noreturn void leave(int code, const char *text) {
+    be_the_first();
     void (*hook)(void *, int, const char *) = program.hook;
     program.hook = NULL;
     if (hook)

@@ -3,6 +3,7 @@
 #include "common/base/die.h"
 #include "common/gpu/impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void gpu_check(VkResult r, const char *what) {
@@ -15,6 +16,13 @@ void gpu_check(VkResult r, const char *what) {
     if (r == VK_ERROR_DEVICE_LOST)
         die(ERR_UNAVAILABLE, "the device is lost: %s", what);
     die(ERR_SOFTWARE, "Vulkan error %d: %s", (int)r, what);
+}
+
+/* Why there is no instance or device: memory is short, or else it cannot be used. */
+static int cannot_open(const char *what, VkResult r, struct err *e) {
+    if (r == VK_ERROR_OUT_OF_DEVICE_MEMORY || r == VK_ERROR_OUT_OF_HOST_MEMORY)
+        return err_set(e, ERR_MEMORY, "%s: out of memory", what);
+    return err_set(e, ERR_UNAVAILABLE, "%s (Vulkan error %d)", what, (int)r);
 }
 
 /* Larger is better. */
@@ -84,9 +92,11 @@ static int open_device(struct gpu *g, struct err *e) {
     if (g->info.matrix.rows)
         gpu_matrix_enable(&matrix, &features, &info, g->info.matrix.tensors);
     VkResult r = vkCreateDevice(g->physical, &info, NULL, &g->device);
-    if (r)
-        return err_set(e, ERR_UNAVAILABLE, "%s: cannot open the device (Vulkan error %d)",
-                       g->info.name, (int)r);
+    if (r) {
+        char what[300];
+        snprintf(what, sizeof what, "%s: cannot open the device", g->info.name);
+        return cannot_open(what, r, e);
+    }
     vkGetDeviceQueue(g->device, g->family, 0, &g->queue);
     vkGetPhysicalDeviceMemoryProperties(g->physical, &g->memory);
     VkPhysicalDeviceProperties properties;
@@ -104,7 +114,7 @@ int gpu_open(struct gpu **opened, int n, struct err *e) {
     if (r == VK_ERROR_LAYER_NOT_PRESENT)
         err_set(e, ERR_UNAVAILABLE, "OMNI_VULKAN_VALIDATE: there is no validation layer");
     else if (r)
-        err_set(e, ERR_UNAVAILABLE, "there is no Vulkan driver (error %d)", (int)r);
+        cannot_open("there is no Vulkan driver", r, e);
     else if (choose(g, n, e) == 0)
         open_device(g, e);
     if (e->code) {

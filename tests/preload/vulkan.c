@@ -1,4 +1,5 @@
-/* vulkan: devices that fail, for tests. LD_PRELOAD it and set
+/* vulkan: devices that fail, for tests. LD_PRELOAD it and set one of these, or several with commas
+ * between them:
  *
  *     OMNI_VULKAN_FAULT=instance     there is no Vulkan
  *     OMNI_VULKAN_FAULT=none         there is no device
@@ -14,16 +15,24 @@
 #include <string.h>
 #include <vulkan/vulkan.h>
 
-static bool wanted(const char *fault) {
+/* What follows the fault's name among the faults that are asked for; NULL: it is not. */
+static const char *find(const char *fault) {
     const char *what = getenv("OMNI_VULKAN_FAULT");
-    return what && strcmp(what, fault) == 0;
+    size_t n = strlen(fault);
+    for (; what; what = strchr(what, ','), what += what != NULL)
+        if (strncmp(what, fault, n) == 0 && strchr(":,", what[n]))
+            return what + n;
+    return NULL;
+}
+
+static bool wanted(const char *fault) {
+    return find(fault) != NULL;
 }
 
 /* True at the N-th call for fault:N; *calls counts. */
 static bool nth(const char *fault, long *calls) {
-    const char *what = getenv("OMNI_VULKAN_FAULT");
-    size_t n = strlen(fault);
-    return what && strncmp(what, fault, n) == 0 && what[n] == ':' && ++*calls == atol(what + n + 1);
+    const char *rest = find(fault);
+    return rest && *rest == ':' && ++*calls == atol(rest + 1);
 }
 
 static void *next(const char *name) {
