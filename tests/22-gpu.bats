@@ -6,6 +6,8 @@ setup() {
     load lib
     driver_leaks
     export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+    # What says that it is hardware would be asked for a kernel that stays, and compile it for minutes.
+    export OMNI_RESIDENT=0
 }
 
 # with_fault FAULT COMMAND...

@@ -65,9 +65,37 @@ same_values() {
 # itself; of three, the first gives up, and what they have left undone is done by the one behind them.
 @test "recorded steps: a kernel that stays, and one whose workgroups do not meet" {
     OMNI_RESIDENT=1 same_values codes tiny-codepred omni-codepred -v --precise --temp 0 2>err
-    grep 'workgroups that stay' err
+    grep '1 of 1 recorded steps by 1 workgroups that stay' err
     OMNI_RESIDENT=3 same_values codes tiny-codepred omni-codepred --precise --temp 0 2>err
     grep 'did not meet' err
+}
+
+# Both forms of a frame are measured in turns, with the same numbers, and what came out is kept for the next start.
+@test "recorded steps: which form is faster is found out once" {
+    OMNI_DEVICE=cpu omni-talker --precise --temp 0 --emit-hidden -n 6 <"$GOLDEN/stream/tiny-talker-turns.in" >in
+    frames() {
+        OMNI_RESIDENT=$1 omni-codepred -v --precise --temp 0 <in 2>err | omni-inspect -x codec_sum - >"$2"
+    }
+    export XDG_CACHE_HOME=$PWD/cache
+    frames 0 alone
+    frames auto measured
+    cmp alone measured
+    grep '1 measured: .* ms by kernels one by one, .* ms by what stays' err
+    local words=(cache/omni/vulkan-*-step-*)
+    grep -xE 'dispatches|stays' "${words[0]}"
+
+    echo stays >"${words[0]}"
+    frames auto stayed
+    cmp alone stayed
+    grep '1 of 1 recorded steps by .* workgroups that stay' err
+    [[ $(<err) != *measured* ]]
+    echo dispatches >"${words[0]}"
+    frames auto dispatched
+    [[ $(<err) != *measured* && $(<err) != *stay* ]]
+    echo nonsense >"${words[0]}"
+    frames auto again
+    cmp alone again
+    grep '1 measured' err
 }
 
 # close_sound FILE GOLDEN: raw f32 as near to the golden's pcm as goldens are.
@@ -93,7 +121,8 @@ END
 
 @test "recorded steps: batches of sound heard" {
     OMNI_DEVICE=cpu omni-encode-audio --precise "$GOLDEN/wav/900.wav" "$GOLDEN/wav/900.wav" >want
-    omni-encode-audio --precise "$GOLDEN/wav/900.wav" "$GOLDEN/wav/900.wav" >got
+    OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} \
+        omni-encode-audio --precise "$GOLDEN/wav/900.wav" "$GOLDEN/wav/900.wav" >got
     omni-inspect -c want --tol 1e-4 got
 }
 

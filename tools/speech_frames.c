@@ -111,12 +111,11 @@ static int begin_frame(struct speech *s, struct err *e) {
 }
 
 int speech_rehearse(struct speech *s, struct err *e) {
-    int code = 0;
     if (!run_rehearse(s->run))
         return 0;
     talker_rehearse(&s->talker, s->run);
-    if (is_one_piece(s))
-        code = predictor_frame(&s->predictor, &s->talker, e);
+    int code = step(s, e);
+    nn_cache_truncate(&s->talker.cache, s->run, 0);
     add_begun(s);
     s->n_begun = 0;
     run_rehearsed(s->run);

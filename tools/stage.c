@@ -268,6 +268,29 @@ void stage_trace(struct stage *s, struct run *run, const struct opt *o) {
     run->trace_glob = o->trace;
 }
 
+/* Which form recorded steps have, and what each took where that was measured. */
+static void say_steps(const struct gpu_steps *s) {
+    if (s->stay)
+        fprintf(stderr, "; %zu of %zu recorded steps by %u workgroups that stay", s->stay, s->n,
+                s->groups);
+    if (s->measured)
+        fprintf(stderr, "; %zu measured: %.3f ms by kernels one by one, %.3f ms by what stays",
+                s->measured, 1e3 * s->dispatches, 1e3 * s->staying);
+}
+
+static void say_gpu(struct run *run) {
+    struct gpu_time compiled = run_compiled(run), loaded = run_loaded(run);
+    struct gpu_steps steps = run_steps(run);
+    fprintf(stderr,
+            ", weights %.1f MB on %s (%s); %.1f MB read in %.3f s, %zu kernels made ready in "
+            "%.3f s",
+            (double)run_peak(run, RUN_MODEL) / (1 << 20), run_device(run), run_matrix_kernels(run),
+            (double)loaded.n / (1 << 20), loaded.seconds, compiled.n, compiled.seconds);
+    say_steps(&steps);
+    fputc('\n', stderr);
+    run_say_times(run, stderr);
+}
+
 void stage_say_memory(struct run *run) {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
@@ -275,17 +298,10 @@ void stage_say_memory(struct run *run) {
             die_program(), (double)used.ru_maxrss / 1024,
             (double)run_peak(run, RUN_SESSION) / (1 << 20),
             (double)run_peak(run, RUN_STEP) / (1 << 20));
-    struct gpu_time compiled = run_compiled(run), loaded = run_loaded(run);
     if (run->gpu)
-        fprintf(stderr,
-                ", weights %.1f MB on %s; %.1f MB read in %.3f s, %zu kernels made ready in "
-                "%.3f s%s\n",
-                (double)run_peak(run, RUN_MODEL) / (1 << 20), run_device(run),
-                (double)loaded.n / (1 << 20), loaded.seconds, compiled.n, compiled.seconds,
-                run_resident_groups(run) ? "; steps by workgroups that stay" : "");
+        say_gpu(run);
     else
         fprintf(stderr, " on the CPU (%s)\n", run_device(run));
-    run_say_times(run, stderr);
 }
 
 int stage_close(struct stage *s) {

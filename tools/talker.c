@@ -207,8 +207,5 @@ void talker_rehearse(struct talker *t, struct run *run) {
     talker_start(t, run, rows, rows, 0);
     talker_say(t, run, rows);
     talker_say_special(t, run, TALKER_PAD);
-    run_step(run);
-    talker_step(t, run);
-    nn_cache_truncate(&t->cache, run, 0);
     free(rows);
 }

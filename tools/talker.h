@@ -40,7 +40,8 @@ struct talker {
  * must outlive t. */
 int talker_create(struct talker *t, struct run *run, const struct config *c, struct weights *w,
                   size_t context, struct err *e);
-/* In a rehearsal of the run: all of the following. Nothing of it is remembered. */
+/* In a rehearsal of the run: all of the following up to the first step, which may come next. Who
+ * rehearses empties the cache afterwards; nothing else is remembered. */
 void talker_rehearse(struct talker *t, struct run *run);
 
 /* The thinker's embeddings of tts_bos, tts_eos, tts_pad: f32 [3, D]. */

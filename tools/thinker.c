@@ -268,7 +268,8 @@ static void rehearse(struct thinker *t) {
         nn_cache_truncate(&t->cache, t->run, 0);
         forward(t, &x, &hidden);
     }
-    thinker_draw(t);
+    nn_cache_truncate(&t->cache, t->run, 0);
+    thinker_step(t);
     thinker_forget(t);
     nn_cache_truncate(&t->cache, t->run, 0);
     run_rehearsed(t->run);

@@ -1,8 +1,9 @@
-/* Compiled kernels, kept from one start to the next in $XDG_CACHE_HOME/omni, one file for each
- * driver and device. It only saves time: whatever is wrong with it, kernels are compiled anew.
+/* What is kept from one start to the next in $XDG_CACHE_HOME/omni, for each driver and device:
+ * compiled kernels, and a word for each step that has been measured (choice.c). It only saves time:
+ * whatever is wrong with it, kernels are compiled and steps measured anew.
  *
- * The file: 8 bytes of magic, the FNV-1a hash of the rest (8 bytes), what the driver gave us.
- * Drivers check the head of their data and little else, hence the hash. */
+ * The file of kernels: 8 bytes of magic, the FNV-1a hash of the rest (8 bytes), what the driver
+ * gave us. Drivers check the head of their data and little else, hence the hash. */
 #include "common/base/arena.h"
 #include "common/gpu/impl.h"
 
@@ -21,10 +22,10 @@ struct head {
 
 static const char magic[8] = {'o', 'm', 'n', 'i', 'v', 'k', '1', '\n'};
 
-static uint64_t hash_of(const unsigned char *data, size_t n) {
-    uint64_t h = 14695981039346656037U;
+uint64_t gpu_hash(uint64_t h, const void *data, size_t n) {
+    const unsigned char *p = data;
     for (size_t i = 0; i < n; i++)
-        h = (h ^ data[i]) * 1099511628211U;
+        h = (h ^ p[i]) * 1099511628211U;
     return h;
 }
 
@@ -44,8 +45,8 @@ static bool find_directory(char path[PATH_ROOM]) {
     return true;
 }
 
-/* Where the file of this driver and device is; false: nowhere. */
-static bool find_file(const struct gpu *g, char path[PATH_ROOM]) {
+/* Where the file of this driver and device is, whose name ends with `end`; false: nowhere. */
+static bool find_file(const struct gpu *g, const char *end, char path[PATH_ROOM]) {
     VkPhysicalDeviceProperties p;
     if (!find_directory(path))
         return false;
@@ -55,6 +56,8 @@ static bool find_file(const struct gpu *g, char path[PATH_ROOM]) {
                           p.driverVersion);
     for (size_t i = 0; i < VK_UUID_SIZE && n < PATH_ROOM; i++)
         n += (size_t)snprintf(path + n, PATH_ROOM - n, "%02x", p.pipelineCacheUUID[i]);
+    if (n < PATH_ROOM)
+        n += (size_t)snprintf(path + n, PATH_ROOM - n, "%s", end);
     return n < PATH_ROOM;
 }
 
@@ -64,12 +67,12 @@ static unsigned char *read_data(const struct gpu *g, size_t *n) {
     struct stat st;
     struct head head;
     unsigned char *data = NULL;
-    FILE *f = find_file(g, path) ? fopen(path, "rb") : NULL;
+    FILE *f = find_file(g, "", path) ? fopen(path, "rb") : NULL;
     if (f && fstat(fileno(f), &st) == 0 && st.st_size > (off_t)sizeof head && st.st_size <= MOST &&
         fread(&head, sizeof head, 1, f) == 1 && !memcmp(head.magic, magic, sizeof magic)) {
         *n = (size_t)st.st_size - sizeof head;
         data = arena_xrealloc(NULL, *n, 1);
-        if (fread(data, 1, *n, f) != *n || hash_of(data, *n) != head.hash) {
+        if (fread(data, 1, *n, f) != *n || gpu_hash(GPU_HASH, data, *n) != head.hash) {
             free(data);
             data = NULL;
         }
@@ -96,23 +99,28 @@ void gpu_cache_open(struct gpu *g) {
     g->cache = load(g);
 }
 
-/* To a new file that takes the old one's place: who reads at the same time sees one or the other.
- */
-static void write_data(const struct gpu *g, const unsigned char *data, size_t n) {
+/* Two pieces to a new file that takes the old one's place: who reads at the same time sees one or
+ * the other. */
+static void replace(const struct gpu *g, const char *end, const void *a, size_t n_a, const void *b,
+                    size_t n_b) {
     char path[PATH_ROOM], fresh[PATH_ROOM + 16];
-    struct head head = {.hash = hash_of(data, n)};
-    memcpy(head.magic, magic, sizeof magic);
-    if (!find_file(g, path))
+    if (!find_file(g, end, path))
         return;
     snprintf(fresh, sizeof fresh, "%s.XXXXXX", path);
     int fd = mkstemp(fresh);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
     if (!f)
         return;
-    bool whole = fwrite(&head, sizeof head, 1, f) == 1 && fwrite(data, 1, n, f) == n;
+    bool whole = fwrite(a, 1, n_a, f) == n_a && fwrite(b, 1, n_b, f) == n_b;
     whole = fclose(f) == 0 && whole;
     if (!whole || rename(fresh, path) != 0)
         unlink(fresh);
+}
+
+static void write_data(const struct gpu *g, const unsigned char *data, size_t n) {
+    struct head head = {.hash = gpu_hash(GPU_HASH, data, n)};
+    memcpy(head.magic, magic, sizeof magic);
+    replace(g, "", &head, sizeof head, data, n);
 }
 
 void gpu_cache_close(struct gpu *g) {
@@ -129,4 +137,35 @@ void gpu_cache_close(struct gpu *g) {
         write_data(g, data, n);
     free(data);
     vkDestroyPipelineCache(g->device, g->cache, NULL);
+}
+
+/* ---- words ---- */
+
+static void word_end(char end[32], uint64_t key) {
+    snprintf(end, 32, "-step-%016llx", (unsigned long long)key);
+}
+
+bool gpu_cache_word(const struct gpu *g, uint64_t key, char word[GPU_WORD]) {
+    char path[PATH_ROOM], end[32];
+    word_end(end, key);
+    FILE *f = find_file(g, end, path) ? fopen(path, "r") : NULL;
+    bool found = f && fgets(word, GPU_WORD, f);
+    if (f)
+        fclose(f);
+    if (found)
+        word[strcspn(word, "\n")] = 0;
+    return found;
+}
+
+void gpu_cache_keep_word(const struct gpu *g, uint64_t key, const char *word) {
+    char end[32];
+    word_end(end, key);
+    replace(g, end, word, strlen(word), "\n", 1);
+}
+
+void gpu_cache_forget_word(const struct gpu *g, uint64_t key) {
+    char path[PATH_ROOM], end[32];
+    word_end(end, key);
+    if (find_file(g, end, path))
+        unlink(path);
 }

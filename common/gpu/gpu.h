@@ -144,22 +144,30 @@ void gpu_wait(struct gpu *g);
  * With a kernel that can do dispatches as its steps (not NULL: shaders/resident.comp), rows of such
  * dispatches become one dispatch of it, if the device lets workgroups wait for each other: it is
  * tried out. Should they fail to meet later, all is done all the same, though slowly, and from then
- * on the dispatches are submitted one by one. OMNI_RESIDENT: auto: try it; N: with so many
- * workgroups, untried; 0 or unset: no. */
+ * on the dispatches are submitted one by one. Both forms compute the same numbers; the faster one
+ * is used. OMNI_RESIDENT: auto: both are measured, once for a device and a step; yes: the kernel,
+ * if it can be; N: with so many workgroups, untried; 0: no. Not set: auto on hardware, else 0. */
 struct gpu_resident {
     const struct gpu_program *program;
     uint32_t constants[GPU_CONSTANTS];
 };
 struct gpu_recording;
 void gpu_record(struct gpu *g);
+/* NULL in a rehearsal. */
 struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident);
 void gpu_replay(struct gpu *g, struct gpu_recording *r);
-/* The workgroups that a resident kernel of this device has; 0: there is none. */
-uint32_t gpu_resident_groups(const struct gpu *g);
+/* The recordings, and how many of them stay; of those that were measured seconds of a replay, by
+ * dispatches one by one and by kernels that stay. */
+struct gpu_steps {
+    size_t n, stay, measured;
+    uint32_t groups; /* workgroups that stay; 0: no kernel can */
+    double dispatches, staying;
+};
+struct gpu_steps gpu_steps(const struct gpu *g);
 
 /* A rehearsal, before the first commands that matter: dispatches only have their kernels made
  * ready, by several threads; writes and fills are left out, reads give zeros. Memory is allocated
- * as ever. Ends when all kernels are there. No recordings inside. */
+ * as ever. Ends when all kernels are there. Recordings inside are not kept. */
 void gpu_rehearse(struct gpu *g);
 void gpu_rehearsed(struct gpu *g);
 bool gpu_rehearses(const struct gpu *g);

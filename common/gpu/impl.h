@@ -73,11 +73,21 @@ struct gpu_kept {
     struct stream_args stream;   /* nor is d.stream */
 };
 
+/* Which of its two forms a recording is replayed in, see choice.c. */
+enum gpu_form { GPU_DISPATCHES, GPU_STAYS, GPU_MEASURED };
+struct gpu_choice {
+    uint64_t key; /* of what was recorded */
+    enum gpu_form form;
+    unsigned replays;  /* that were measured; [GPU_DISPATCHES] and [GPU_STAYS]: */
+    double seconds[2]; /* the shortest of them; 0: there is none */
+};
+
 struct gpu_recording {
     struct gpu_recording *next;
     struct gpu_commands commands;
     struct gpu_commands resident; /* the same with resident kernels; pool NULL: there is none */
-    struct gpu_kept *kept;        /* while it is made */
+    struct gpu_choice choice;
+    struct gpu_kept *kept; /* while it is made */
     size_t n_kept;
     bool has_fills; /* which no step can do */
 };
@@ -116,6 +126,8 @@ struct gpu {
     struct {
         uint32_t groups; /* 0: there are none */
         bool tried;
+        uint64_t key; /* of the dispatches of a recording so far, how many, and those with a step */
+        size_t n, n_steps;
         uint64_t state; /* see shaders/resident.h */
         struct gpu_arena memory;
         struct gpu_buffer report; /* the host reads it */
@@ -211,8 +223,16 @@ void gpu_programs_open(struct gpu *g);
 void gpu_programs_close(struct gpu *g);
 
 /* cache.c */
+/* FNV-1a of what was before, GPU_HASH: nothing, and n bytes. */
+#define GPU_HASH 14695981039346656037U
+uint64_t gpu_hash(uint64_t h, const void *data, size_t n);
 void gpu_cache_open(struct gpu *g);
 void gpu_cache_close(struct gpu *g);
+/* A word about this device that an earlier start has kept for the key; false: none. */
+enum { GPU_WORD = 32 };
+bool gpu_cache_word(const struct gpu *g, uint64_t key, char word[GPU_WORD]);
+void gpu_cache_keep_word(const struct gpu *g, uint64_t key, const char *word);
+void gpu_cache_forget_word(const struct gpu *g, uint64_t key);
 
 /* submit.c */
 void gpu_submit_open(struct gpu *g);
@@ -243,13 +263,34 @@ VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t
 void gpu_barrier_next(struct gpu *g);
 
 /* resident.c */
-/* Whether dispatches of recordings are worth being kept. */
-bool gpu_resident_wanted(const struct gpu *g);
+/* The dispatches that follow are of a recording. */
+void gpu_resident_begin(struct gpu *g);
 void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d);
+/* In a rehearsal: has the kernel made ready if the recording will try it. */
+void gpu_resident_prepare(struct gpu *g, const struct gpu_resident *k);
 void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k);
-/* The commands to replay. */
-struct gpu_commands *gpu_resident_choose(struct gpu *g, struct gpu_recording *r);
+/* Whether workgroups have met so far; if not, there are no resident kernels from now on. */
+bool gpu_resident_works(struct gpu *g);
 void gpu_resident_close(struct gpu *g);
+
+/* choice.c */
+/* What OMNI_RESIDENT asks for. */
+struct gpu_wish {
+    enum gpu_form form;
+    uint32_t groups; /* so many workgroups; 0: as many as there is room for */
+};
+struct gpu_wish gpu_wish(const struct gpu *g);
+/* The form for a recording that will have this key: as wished, or as measured at an earlier start,
+ * or GPU_MEASURED: not known yet. */
+enum gpu_form gpu_choice_known(const struct gpu *g, uint64_t key);
+/* Whether the workgroups meet is now tried for the first time, or has been. Should a driver not
+ * survive it, the next start knows. */
+void gpu_choice_risk(const struct gpu *g, const struct gpu_choice *c);
+void gpu_choice_survived(const struct gpu *g, const struct gpu_choice *c);
+/* The commands to replay, and whether that is to be timed; then how long they took. */
+struct gpu_commands *gpu_choose(struct gpu *g, struct gpu_recording *r, bool *timed);
+void gpu_choice_took(struct gpu *g, struct gpu_recording *r, const struct gpu_commands *c,
+                     double seconds);
 
 /* time.c: all do nothing unless times are kept. */
 void gpu_stamps_begin(struct gpu *g, VkCommandBuffer buffer, struct gpu_stamps *s);

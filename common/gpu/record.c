@@ -1,5 +1,6 @@
 /* Commands in order: barriers, dispatches, recordings. */
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/die.h"
 #include "common/gpu/impl.h"
 
@@ -96,6 +97,7 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
         die(ERR_SOFTWARE, "%s: %zu bytes of arguments", d->program->name, d->args_size);
     if (g->rehearsal) {
         gpu_prepare(g, d->program, d->constants);
+        gpu_resident_keep(g, d);
         return;
     }
     gpu_load_wait(g); /* kernels need not say that they read weights */
@@ -110,6 +112,9 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
 void gpu_record(struct gpu *g) {
     if (g->recording)
         die(ERR_SOFTWARE, "a recording inside a recording");
+    gpu_resident_begin(g);
+    if (g->rehearsal)
+        return;
     struct gpu_recording *r = arena_xrealloc(NULL, 1, sizeof *r);
     *r = (struct gpu_recording){.next = g->recordings};
     gpu_commands_new(g, &r->commands);
@@ -122,6 +127,11 @@ void gpu_record(struct gpu *g) {
 
 struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident) {
     struct gpu_recording *r = g->recording;
+    if (g->rehearsal) {
+        if (resident)
+            gpu_resident_prepare(g, resident);
+        return NULL;
+    }
     gpu_check(vkEndCommandBuffer(r->commands.buffer), "vkEndCommandBuffer");
     g->pending = g->before;
     g->recording = NULL;
@@ -132,8 +142,7 @@ struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *res
     return r;
 }
 
-void gpu_replay(struct gpu *g, struct gpu_recording *r) {
-    struct gpu_commands *c = gpu_resident_choose(g, r);
+static void replay(struct gpu *g, struct gpu_commands *c) {
     gpu_join_open(g);
     if (c->stamps.running) {
         gpu_wait_for(g, c->done_at);
@@ -141,6 +150,20 @@ void gpu_replay(struct gpu *g, struct gpu_recording *r) {
     }
     gpu_join(g, c);
     gpu_barrier_next(g);
+}
+
+void gpu_replay(struct gpu *g, struct gpu_recording *r) {
+    bool timed;
+    struct gpu_commands *c = gpu_choose(g, r, &timed);
+    if (!timed) {
+        replay(g, c);
+        return;
+    }
+    gpu_wait(g);
+    double start = clock_now();
+    replay(g, c);
+    gpu_wait(g);
+    gpu_choice_took(g, r, c, clock_now() - start);
 }
 
 void gpu_recordings_close(struct gpu *g) {

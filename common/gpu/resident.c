@@ -2,7 +2,6 @@
  * shaders/resident.h. */
 #include "shaders/resident.h"
 #include "common/base/arena.h"
-#include "common/base/clock.h"
 #include "common/base/die.h"
 #include "common/gpu/impl.h"
 
@@ -11,33 +10,43 @@
 
 enum {
     LEAST = 3,               /* steps that are worth a resident kernel */
-    PATIENCE = 1 << 12,      /* of waiting workgroups, in 1024 looks: seconds */
+    PATIENCE = 1 << 10,      /* of waiting workgroups, in 1024 looks: about a second */
     PATIENCE_SOFTWARE = 4,   /* there, whoever waits keeps the others from working */
-    PATIENCE_CENSUS = 1 << 4 /* milliseconds */
+    PATIENCE_TRYING = 1 << 4 /* milliseconds */
 };
 
-static const char *wish(void) {
-    return getenv("OMNI_RESIDENT");
+/* ---- what is recorded ---- */
+
+void gpu_resident_begin(struct gpu *g) {
+    g->resident.key = GPU_HASH;
+    g->resident.n = g->resident.n_steps = 0;
 }
 
-/* So many workgroups are asked for; 0: as many as there is room for. */
-static uint32_t wished_groups(void) {
-    return wish() && strcmp(wish(), "auto") != 0 ? (uint32_t)atoi(wish()) : 0;
+static void count(struct gpu *g, const struct gpu_dispatch *d) {
+    uint64_t h = g->resident.key;
+    h = gpu_hash(h, d->program->name, strlen(d->program->name));
+    h = gpu_hash(h, d->constants, sizeof d->constants);
+    h = gpu_hash(h, d->groups, sizeof d->groups);
+    g->resident.key = gpu_hash(h, &d->step, sizeof d->step);
+    g->resident.n++;
+    g->resident.n_steps += d->step != RESIDENT_NONE;
 }
 
-bool gpu_resident_wanted(const struct gpu *g) {
-    if (g->resident.tried)
-        return g->resident.groups > 0;
-    return wish() && strcmp(wish(), "0") != 0;
+/* The recording so far, with this kernel: the same at each start, addresses apart. */
+static uint64_t key_of(const struct gpu *g, const struct gpu_resident *k) {
+    uint64_t h = gpu_hash(g->resident.key, k->constants, sizeof k->constants);
+    return gpu_hash(h, k->program->words, k->program->bytes);
 }
 
-uint32_t gpu_resident_groups(const struct gpu *g) {
-    return g->resident.groups;
+/* Worth trying: it is mostly steps. */
+static bool is_worth(const struct gpu *g) {
+    return g->resident.n_steps >= LEAST && 2 * g->resident.n_steps >= g->resident.n;
 }
 
 void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d) {
     struct gpu_recording *r = g->recording;
-    if (!gpu_resident_wanted(g))
+    count(g, d);
+    if (!r)
         return;
     r->kept = arena_xrealloc(r->kept, r->n_kept + 1, sizeof *r->kept);
     struct gpu_kept *k = &r->kept[r->n_kept++];
@@ -45,6 +54,11 @@ void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d) {
     memcpy(k->args, d->args, d->args_size);
     if (d->step == RESIDENT_STREAM)
         k->stream = *d->stream;
+}
+
+void gpu_resident_prepare(struct gpu *g, const struct gpu_resident *k) {
+    if (is_worth(g) && gpu_choice_known(g, key_of(g, k)) != GPU_DISPATCHES)
+        gpu_prepare(g, k->program, k->constants);
 }
 
 /* ---- dispatches of the kernel ---- */
@@ -62,21 +76,21 @@ struct table {
     size_t n_steps, n_jobs;
 };
 
-static struct resident_args arguments(const struct gpu *g, const struct table *t) {
+static struct resident_args arguments(const struct gpu *g, const struct table *t,
+                                      uint32_t patience) {
     return (struct resident_args){.steps = t->steps,
                                   .jobs = t->jobs,
                                   .state = g->resident.state,
                                   .report = g->resident.report.address,
                                   .n_steps = (uint32_t)t->n_steps,
                                   .n_jobs = (uint32_t)t->n_jobs,
-                                  .patience =
-                                      (uint32_t)(g->info.hardware ? PATIENCE : PATIENCE_SOFTWARE)};
+                                  .patience = patience};
 }
 
 /* The steps, and then what they may have left undone. */
 static void put_steps(struct gpu *g, struct gpu_commands *c, const struct gpu_resident *k,
-                      const struct table *t) {
-    struct resident_args a = arguments(g, t);
+                      const struct table *t, uint32_t patience) {
+    struct resident_args a = arguments(g, t, patience);
     struct gpu_dispatch d = dispatch_of(k, g->resident.groups);
     gpu_barrier(c->buffer);
     gpu_put(g, c, &d, &a);
@@ -84,6 +98,10 @@ static void put_steps(struct gpu *g, struct gpu_commands *c, const struct gpu_re
     a.sweep = g->resident.groups;
     d.groups[0] = 1;
     gpu_put(g, c, &d, &a);
+}
+
+static uint32_t patience(const struct gpu *g, uint32_t hardware) {
+    return g->info.hardware ? hardware : PATIENCE_SOFTWARE;
 }
 
 static uint32_t reported(const struct gpu *g) {
@@ -102,10 +120,9 @@ static void run_alone(struct gpu *g, const struct gpu_dispatch *d, const void *a
 
 /* How many workgroups are there at the same time, of RESIDENT_MOST. */
 static uint32_t census(struct gpu *g, const struct gpu_resident *k) {
-    struct resident_args a = arguments(g, &(struct table){.n_steps = 0});
+    struct resident_args a = arguments(g, &(struct table){.n_steps = 0}, PATIENCE_TRYING);
     struct gpu_dispatch d = dispatch_of(k, RESIDENT_MOST);
     uint32_t words[RESIDENT_DONE];
-    a.patience = PATIENCE_CENSUS;
     a.census = 1;
     run_alone(g, &d, &a);
     gpu_read(g, g->resident.state, words, sizeof words);
@@ -113,8 +130,9 @@ static uint32_t census(struct gpu *g, const struct gpu_resident *k) {
     return words[RESIDENT_FOUND];
 }
 
-/* Whether the workgroups meet, again and again; seconds: how long a meeting takes. */
-static bool meet(struct gpu *g, const struct gpu_resident *k, double *seconds) {
+/* Whether the workgroups meet, again and again. They wait for less long than in earnest: what does
+ * not meet shall not keep a screen waiting, or have a driver think that the device hangs. */
+static bool meet(struct gpu *g, const struct gpu_resident *k) {
     enum { STEPS = 1000 };
     struct resident_step *steps = arena_xrealloc(NULL, STEPS, sizeof *steps);
     struct table t = {.steps = gpu_alloc(g, &g->resident.memory, STEPS * sizeof *steps),
@@ -122,14 +140,12 @@ static bool meet(struct gpu *g, const struct gpu_resident *k, double *seconds) {
     for (size_t i = 0; i < STEPS; i++)
         steps[i] = (struct resident_step){.flags = RESIDENT_MEET};
     gpu_write(g, t.steps, steps, STEPS * sizeof *steps);
+    free(steps);
     gpu_wait(g);
-    double start = clock_now();
     gpu_collecting(g);
-    put_steps(g, &g->ring[g->ring_at], k, &t);
+    put_steps(g, &g->ring[g->ring_at], k, &t, patience(g, PATIENCE_TRYING));
     gpu_barrier_next(g);
     gpu_wait(g);
-    *seconds = (clock_now() - start) / STEPS;
-    free(steps);
     return reported(g) == 0;
 }
 
@@ -142,16 +158,16 @@ static uint32_t choose_groups(struct gpu *g, const struct gpu_resident *k) {
 
 static void try_out(struct gpu *g, const struct gpu_resident *k) {
     const size_t bytes = (RESIDENT_DONE + RESIDENT_MOST) * 4;
-    double seconds = 0;
+    uint32_t wished = gpu_wish(g).groups;
     g->resident.tried = true;
     g->resident.state = gpu_alloc(g, &g->resident.memory, bytes);
     g->resident.report = gpu_buffer_new(g, 256, GPU_DOWNLOAD);
     *(volatile uint32_t *)g->resident.report.mapped = 0;
     gpu_fill(g, g->resident.state, bytes);
-    g->resident.groups = wished_groups() ? wished_groups() : choose_groups(g, k);
+    g->resident.groups = wished ? wished : choose_groups(g, k);
     if (g->resident.groups > RESIDENT_MOST)
         g->resident.groups = RESIDENT_MOST;
-    if (!wished_groups() && !meet(g, k, &seconds))
+    if (!wished && !meet(g, k))
         g->resident.groups = 0;
 }
 
@@ -195,15 +211,12 @@ static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_re
     gpu_write(g, t.jobs, jobs, t.n_jobs * sizeof *jobs);
     free(steps);
     free(jobs);
-    put_steps(g, c, k, &t);
+    put_steps(g, c, k, &t, patience(g, PATIENCE));
 }
 
-void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
+/* The recording's resident form. */
+static void make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
     struct gpu_pending pending = {.all = true};
-    if (!g->resident.tried)
-        try_out(g, k);
-    if (g->resident.groups == 0 || r->has_fills)
-        return;
     gpu_commands_new(g, &r->resident);
     gpu_commands_begin(g, &r->resident, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
     for (size_t i = 0, n; i < r->n_kept; i += n) {
@@ -222,14 +235,30 @@ void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_
     gpu_check(vkEndCommandBuffer(r->resident.buffer), "vkEndCommandBuffer");
 }
 
-struct gpu_commands *gpu_resident_choose(struct gpu *g, struct gpu_recording *r) {
-    if (!r->resident.pool || g->resident.groups == 0)
-        return &r->commands;
-    if (reported(g) == 0)
-        return &r->resident;
+void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
+    r->choice.key = key_of(g, k);
+    r->choice.form =
+        is_worth(g) && !r->has_fills ? gpu_choice_known(g, r->choice.key) : GPU_DISPATCHES;
+    if (r->choice.form == GPU_DISPATCHES)
+        return;
+    if (!g->resident.tried) {
+        gpu_choice_risk(g, &r->choice);
+        try_out(g, k);
+        if (g->resident.groups)
+            gpu_choice_survived(g, &r->choice);
+    }
+    if (g->resident.groups)
+        make(g, r, k);
+    else
+        r->choice.form = GPU_DISPATCHES;
+}
+
+bool gpu_resident_works(struct gpu *g) {
+    if (g->resident.groups == 0 || reported(g) == 0)
+        return g->resident.groups > 0;
     die_warn("workgroups of the resident kernel did not meet; from now on without it");
     g->resident.groups = 0;
-    return &r->commands;
+    return false;
 }
 
 void gpu_resident_close(struct gpu *g) {

@@ -1,4 +1,5 @@
 #include "common/ops/matrix.h"
+#include "shaders/programs.h"
 
 bool matrix_usable(const struct run *run, const struct gpu_program *p) {
     return run->gpu && !run->precise && p->words && gpu_info(run->gpu)->matrix.rows;
@@ -35,4 +36,15 @@ void tensors_constants(uint32_t constants[GPU_CONSTANTS], uint32_t threads, uint
     const uint32_t all[] = {threads, rows, outs, step};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         constants[i] = all[i];
+}
+
+const char *run_matrix_kernels(const struct run *run) {
+    if (tensors_usable(run, &shader_product_matrix2))
+        return "bf16 matrix units, whole tiles";
+    if (matrix_usable(run, &shader_product_matrix))
+        return "bf16 matrix units";
+    if (run->precise)
+        return "plain f32 kernels: precise";
+    return gpu_info(run->gpu)->matrix.rows ? "plain kernels: built without those for matrix units"
+                                           : "plain kernels: no bf16 matrix units";
 }

@@ -50,11 +50,16 @@ static bool settle(struct run *run, size_t i, uint32_t value) {
     return r->constants[i] == value;
 }
 
+/* Matrices are f32 (0) or bf16 (1), all alike. */
+static bool settle_weights(struct run *run, uint32_t is_bf16) {
+    return is_bf16 <= 1 && settle(run, W_BF16, is_bf16);
+}
+
 /* Products of one or two rows, read eight weights at a time, with room for the rows and the squares
  * of their eights. */
 static bool is_stream(struct run *run, const struct run_kernel *k, size_t rows, size_t width) {
     return k->constants[1] && rows <= ROWS_MOST && rows * (width + width / 8) <= pool(run) &&
-           settle(run, W_BF16, k->constants[0]);
+           settle_weights(run, k->constants[0]);
 }
 
 /* True if the matrices and the results of one row lie one behind the other. */
@@ -141,13 +146,13 @@ static bool moe_hidden(struct run *run, const struct run_kernel *k, uint32_t gro
     const struct moe_hidden_args *a = k->args;
     groups[0] = groups[1] = groups[2] = 1;
     return k->groups[1] == 1 && a->n_experts <= RESIDENT_EXPERTS && k->constants[1] &&
-           k->constants[2] && settle(run, W_BF16, k->constants[0]) &&
+           k->constants[2] && settle_weights(run, k->constants[0]) &&
            settle(run, NORM, k->constants[4]);
 }
 
 static bool moe_down(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
     groups[0] = groups[1] = groups[2] = 1;
-    return k->groups[1] == 1 && k->constants[1] && settle(run, W_BF16, k->constants[0]) &&
+    return k->groups[1] == 1 && k->constants[1] && settle_weights(run, k->constants[0]) &&
            settle(run, CHOSEN, k->constants[3]) && settle(run, INNER, k->constants[4]) &&
            settle(run, SHARED_INNER, k->constants[5]);
 }
@@ -155,7 +160,7 @@ static bool moe_down(struct run *run, const struct run_kernel *k, uint32_t group
 static bool sample(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
     groups[0] = groups[1] = groups[2] = 1;
     return has_draws(run) && !k->constants[0] &&
-           (!k->constants[1] || settle(run, W_BF16, k->constants[2]));
+           (!k->constants[1] || settle_weights(run, k->constants[2]));
 }
 
 static const struct {

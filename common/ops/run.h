@@ -59,8 +59,10 @@ const char *run_device(const struct run *run);
 /* From now on keeps the GPU's time by kernel; run_say_times() prints what it was spent on. */
 void run_time(struct run *run);
 void run_say_times(struct run *run, FILE *to);
-/* The workgroups of kernels that stay on the GPU, see gpu_recorded(); 0: there are none. */
-uint32_t run_resident_groups(const struct run *run);
+/* Which kernels a GPU uses for products of many rows, in words. */
+const char *run_matrix_kernels(const struct run *run);
+/* The recorded steps of a GPU, see gpu_recorded(). */
+struct gpu_steps run_steps(const struct run *run);
 /* Kernels that the GPU has made ready, and bytes of weights loaded, and the host's time for that.
  */
 struct gpu_time run_compiled(const struct run *run);

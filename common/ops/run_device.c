@@ -103,8 +103,8 @@ void run_time(struct run *run) {
         gpu_time(run->gpu);
 }
 
-uint32_t run_resident_groups(const struct run *run) {
-    return run->gpu ? gpu_resident_groups(run->gpu) : 0;
+struct gpu_steps run_steps(const struct run *run) {
+    return run->gpu ? gpu_steps(run->gpu) : (struct gpu_steps){.n = 0};
 }
 
 struct gpu_time run_compiled(const struct run *run) {
@@ -164,11 +164,11 @@ void run_dispatch(struct run *run, const struct run_kernel *k) {
 /* ---- recorded steps ---- */
 
 static bool keeps(const struct run *run) {
-    return run->gpu && !run->trace && !gpu_rehearses(run->gpu);
+    return run->gpu && !run->trace;
 }
 
 bool run_replay(struct run *run, const struct run_recording *r) {
-    if (!keeps(run) || !r->kept)
+    if (!keeps(run) || !r->kept || gpu_rehearses(run->gpu))
         return false;
     gpu_replay(run->gpu, r->kept);
     return true;
@@ -186,7 +186,8 @@ void run_recorded(struct run *run, struct run_recording *r) {
         return;
     struct gpu_resident k = resident_kernel(run);
     r->kept = gpu_recorded(run->gpu, &k);
-    gpu_replay(run->gpu, r->kept);
+    if (r->kept)
+        gpu_replay(run->gpu, r->kept);
 }
 
 bool run_rehearse(struct run *run) {

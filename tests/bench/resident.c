@@ -133,7 +133,7 @@ int main(int argc, char **argv) {
     double steps = (double)b->passes * (4 * LAYERS + 1);
     printf("%s, %u workgroups that stay: best %.1f us, mean %.1f us, %.2f us a step, %.0f GB/s, "
            "%08zx\n",
-           run_device(&b->run), run_resident_groups(&b->run), 1e6 * best, 1e6 * sum,
+           run_device(&b->run), run_steps(&b->run).groups, 1e6 * best, 1e6 * sum,
            1e6 * best / steps, 1e-9 * (double)(b->passes * b->bytes) / best, b->n);
     run_free(&b->run);
     free(b);
