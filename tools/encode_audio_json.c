@@ -1,6 +1,7 @@
 #include "tools/encode_audio_json.h"
 
 #include "common/base/arena.h"
+#include "common/text/chat.h"
 #include "common/wire/io.h"
 
 #include <errno.h>
@@ -75,28 +76,16 @@ static int add_message(struct audio_parts *parts, json_t *message, struct err *e
     return 0;
 }
 
-static int add_messages(struct audio_parts *parts, json_t *root, struct err *e) {
-    json_t *list = json_is_object(root) ? json_object_get(root, "messages") : root, *message;
+int audio_parts_read(struct audio_parts *parts, const char *line, size_t n, struct err *e) {
+    bool whole;
     size_t i;
-    if (json_is_object(root) && !list)
-        return add_message(parts, root, e);
-    if (!json_is_array(list))
-        return err_set(e, ERR_DATA, "line is neither a message nor a list of messages");
+    json_t *list = text_chat_messages(line, n, &whole, e), *message;
+    *parts = (struct audio_parts){0};
     json_array_foreach(list, i, message) {
         if (add_message(parts, message, e))
-            return e->code;
+            break;
     }
-    return 0;
-}
-
-int audio_parts_read(struct audio_parts *parts, const char *line, size_t n, struct err *e) {
-    json_error_t why;
-    *parts = (struct audio_parts){0};
-    json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
-    if (!root)
-        return err_set(e, ERR_DATA, "line is not JSON: %s", why.text);
-    add_messages(parts, root, e);
-    json_decref(root);
+    json_decref(list);
     return e->code;
 }
 

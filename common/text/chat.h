@@ -24,11 +24,15 @@ struct text_chat_line {
     bool open;           /* whole, and the last message is an assistant's, left open */
 };
 
-/* Appends chat messages written as JSON: one message {"role": ..., "content": ...}, or a whole
- * conversation, a list of them or {"messages": [...]}. The last message of a conversation, if it
- * is the assistant's, is left open for the model to go on with. Content is a string or a list of
- * parts {"type": "text", "text": ...} and {"type": "input_audio", ...}.
- * 65: not such JSON; chat is then as it was. */
+/* The list of chat messages that a line of JSON is: one message {"role": ..., "content": ...}, or a
+ * whole conversation (*whole), a list of them or {"messages": [...]}. A new reference; NULL and 65
+ * if it is neither. */
+struct json_t *text_chat_messages(const char *json, size_t n, bool *whole, struct err *e);
+
+/* Appends chat messages written as JSON, see text_chat_messages. The last message of a
+ * conversation, if it is the assistant's, is left open for the model to go on with. Content is a
+ * string or a list of parts {"type": "text", "text": ...} and {"type": "input_audio", ...}. 65: not
+ * such JSON; chat is then as it was. */
 int text_chat_json(struct text_bytes *chat, const char *json, size_t n, struct text_chat_line *line,
                    struct err *e);
 

@@ -86,32 +86,36 @@ static int add_messages(struct text_bytes *chat, json_t *list, struct text_chat_
     return 0;
 }
 
-/* The list of messages that `json` is, one message being a list of one; NULL if it is neither. A
- * new reference. */
+/* As text_chat_messages, of parsed JSON; NULL if it is neither. */
 static json_t *messages_of(json_t *json, bool *whole) {
     json_t *list = json_is_object(json) ? json_object_get(json, "messages") : json;
     *whole = list != NULL;
     if (list)
         return json_is_array(list) ? json_incref(list) : NULL;
-    return json_is_object(json) ? json_pack("[O]", json) : NULL;
+    return json_pack("[O]", json);
+}
+
+json_t *text_chat_messages(const char *json, size_t n, bool *whole, struct err *e) {
+    json_error_t why;
+    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    json_t *list = root ? messages_of(root, whole) : NULL;
+    if (!root)
+        err_set(e, ERR_DATA, "message is not JSON: %s", why.text);
+    else if (!list)
+        err_set(e, ERR_DATA, "message is neither a JSON object nor a list of messages");
+    json_decref(root);
+    return list;
 }
 
 int text_chat_json(struct text_bytes *chat, const char *json, size_t n, struct text_chat_line *line,
                    struct err *e) {
     *line = (struct text_chat_line){0};
-    json_error_t why;
-    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-    if (!root)
-        return err_set(e, ERR_DATA, "message is not JSON: %s", why.text);
+    json_t *list = text_chat_messages(json, n, &line->whole, e);
     size_t before = chat->n;
-    json_t *list = messages_of(root, &line->whole);
     if (list)
         add_messages(chat, list, line, e);
-    else
-        err_set(e, ERR_DATA, "message is neither a JSON object nor a list of messages");
     if (e->code)
         chat->n = before;
     json_decref(list);
-    json_decref(root);
     return e->code;
 }
