@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The ready pipes, with files in the place of microphone and loudspeaker.
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup() {
@@ -147,6 +148,22 @@ END
     timeout 60 python3 "$ROOT/tests/interrupt.py" \
         'omni-chat --speak -s 3 -o turn-%d.wav' turn-0.wav turn-1.wav 2>err
     [ "$(grep -c omni- err)" -eq 0 ]
+}
+
+@test "omni-say: Ctrl-C twice ends it, whatever is left to say" {
+    yes 'One more sentence.' | head -n 2000 >book
+    env --default-signal=INT setsid omni-say -o out.wav <book &
+    pid=$!
+    for ((i = 0; i < 300; i++)); do
+        [ ! -e out.wav.part ] || break
+        sleep 0.1
+    done
+    kill -INT -- "-$pid"
+    sleep 0.1
+    kill -INT -- "-$pid"
+    sleep 5
+    run ! kill -KILL -- "-$pid" # nobody is left
+    [ ! -e out.wav ]
 }
 
 @test "pipelines: without player or recorder 69 before anything runs" {

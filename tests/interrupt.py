@@ -1,6 +1,7 @@
 """interrupt.py PIPE FILE...: runs the shell pipe as a terminal would, in a process group where SIGINT
 does what it does by default. For each FILE in turn: gives the pipe a line, waits until FILE.part is
-there, interrupts the whole group, waits until FILE is there. Exits with the pipe's code."""
+there, interrupts the whole group, waits until FILE is there. The next interrupt is long enough
+after to be another turn's. Exits with the pipe's code."""
 
 import os
 import signal
@@ -32,6 +33,7 @@ try:
         pipe.stdin.flush()
         wait_for(path + ".part")
         os.killpg(pipe.pid, signal.SIGINT)
+        time.sleep(0.6)
         wait_for(path)
     pipe.stdin.close()
     sys.exit(pipe.wait(timeout=30))

@@ -18,10 +18,15 @@ enum { QUEUE_BYTES = 256 << 20, PIPE_BYTES = 1 << 20 };
 
 static volatile sig_atomic_t interrupts;
 
+/* The second in a turn, or so soon after the last that no turn between was waited for. */
 static void on_sigint(int sig) {
+    static const double soon = 0.5; /* seconds */
+    static double last = -1;
+    double now = clock_now();
     (void)sig;
-    if (interrupts++)
+    if (interrupts++ || now - last < soon)
         _exit(ERR_INTERRUPTED);
+    last = now;
 }
 
 bool stage_interrupted(void) {
