@@ -62,12 +62,12 @@ static void run_bench(struct check *c, const char *device, int threads, bool pre
 
 int check_main(int argc, char **argv, void (*test)(struct check *c),
                void (*bench)(struct check *c)) {
-    static struct check c;
+    static struct check c = {.least = 0.35};
     const char *device = "cpu";
     bool timing = false, precise = false;
     int threads = 0;
     die_init(argv[0]);
-    for (int opt; (opt = getopt(argc, argv, "bd:j:p")) != -1;) {
+    for (int opt; (opt = getopt(argc, argv, "bd:j:ps:")) != -1;) {
         if (opt == 'b')
             timing = true;
         else if (opt == 'd')
@@ -76,8 +76,10 @@ int check_main(int argc, char **argv, void (*test)(struct check *c),
             threads = atoi(optarg);
         else if (opt == 'p')
             precise = true;
+        else if (opt == 's')
+            c.least = atof(optarg);
         else
-            die(ERR_USAGE, "usage: %s [-d DEVICE] [-b [-p] [-j THREADS]]", argv[0]);
+            die(ERR_USAGE, "usage: %s [-d DEVICE] [-b [-p] [-j THREADS] [-s SECONDS]]", argv[0]);
     }
     if (!timing)
         run_tests(&c, device, test);
@@ -381,7 +383,7 @@ static double time_recorded(struct check *c, void (*work)(struct check *c, void 
     }
     run_recorded(&c->run, &r);
     gpu_wait(c->run.gpu);
-    for (int i = 0; i < 3 || clock_now() - start < 0.35; i++) {
+    for (int i = 0; i < 3 || clock_now() - start < c->least; i++) {
         double before = seconds(c);
         run_replay(&c->run, &r);
         gpu_wait(c->run.gpu);
@@ -402,7 +404,7 @@ static double time_gpu(struct check *c, void (*work)(struct check *c, void *ctx)
 static double time_cpu(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx) {
     double best = INFINITY, start = clock_now();
     work(c, ctx); /* caches and pages are warm from here on */
-    for (int i = 0; i < 3 || clock_now() - start < 0.35; i++) {
+    for (int i = 0; i < 3 || clock_now() - start < c->least; i++) {
         double before = seconds(c);
         work(c, ctx);
         best = fmin(best, seconds(c) - before);

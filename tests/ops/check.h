@@ -7,7 +7,7 @@
  *     int main(int argc, char **argv) { return check_main(argc, argv, test, bench); }
  * It runs `test` once for every instruction set this machine has and prints a TAP line a check;
  * with -b it runs `bench` instead, with the best instruction set or the one $OMNI_ISA names, on
- * all cores or -j THREADS. With -d vulkan[:N] it runs either on that device: tests as in a precise
+ * all cores or -j THREADS, for -s SECONDS a case. With -d vulkan[:N] it runs either on that device: tests as in a precise
  * run, and again with matrix units if it has them; benchmarks with them, or with -p precise.
  *
  * Tests keep their tensors in host memory and hand them to ops through check_on():
@@ -30,7 +30,8 @@ struct check {
     struct run run; /* CHECK_THREADS threads in tests, one a core in benchmarks */
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
-    double bandwidth, peak; /* for benchmarks: bytes/s; FLOP/s of multiply-adds of the CPU */
+    double bandwidth, peak; /* for benchmarks: bytes/s; FLOP/s of multiply-adds of the CPU, */
+    double least;           /* and seconds that a case is repeated for */
     bool quantised;         /* `test` has had quantised tensors: on the CPU their products round */
     struct check_pair pairs[CHECK_PAIRS];
     size_t n_pairs;
@@ -118,7 +119,7 @@ struct check_copies check_copies(struct check *c, const struct tensor *w);
 /* The next copy, as an op takes it. */
 const struct tensor *check_turn(struct check *c, struct check_copies *w);
 
-/* Calls work(c, ctx) for about a third of a second and prints the best time of one call, what it
+/* Calls work(c, ctx) for c->least seconds or longer and prints the best time of one call, what it
  * makes of bytes (read and written) and flop, and of the machine's bandwidth or multiply-adds,
  * whichever is nearer; see tests/bench/row.h. fmt is the op and, behind a blank, the case. Forgets
  * RUN_STEP tensors after each call. On a GPU many calls are recorded and replayed: it is the
