@@ -7,8 +7,9 @@
  *     int main(int argc, char **argv) { return check_main(argc, argv, test, bench); }
  * It runs `test` once for every instruction set this machine has and prints a TAP line a check;
  * with -b it runs `bench` instead, with the best instruction set or the one $OMNI_ISA names, on
- * all cores or -j THREADS, for -s SECONDS a case. With -d vulkan[:N] it runs either on that device: tests as in a precise
- * run, and again with matrix units if it has them; benchmarks with them, or with -p precise.
+ * all cores or -j THREADS, for -s SECONDS a case. With -d vulkan[:N] it runs either on that device:
+ * tests as in a precise run, and again with matrix units if it has them; benchmarks with them, or
+ * with -p precise.
  *
  * Tests keep their tensors in host memory and hand them to ops through check_on():
  *     op_add(&c->run, check_on(c, &dst), check_on(c, &x));
