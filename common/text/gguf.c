@@ -39,6 +39,8 @@ static int add_tokens(struct text_tokenizer *t, const struct gguf_file *g, struc
 static int add_merges(struct text_tokenizer *t, const struct gguf_file *g, struct err *e) {
     struct gguf_walk walk = {.value = gguf_find(g, "tokenizer.ggml.merges")};
     struct gguf_string s;
+    if (!walk.value || !walk.value->array || walk.value->type != GGUF_STRING)
+        return err_set(e, ERR_DATA, "tokenizer.ggml.merges is no list of texts");
     while (gguf_next(&walk, &s)) {
         const char *blank = memchr(s.data, ' ', s.n);
         size_t left = blank ? (size_t)(blank - s.data) : 0;

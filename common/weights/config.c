@@ -460,7 +460,9 @@ static int load_gguf(struct config *c, const char *path, struct err *e) {
         c->hash = fnv1a(json, size);
         config_parse(c, json, size, e);
         const struct gguf_file *g = gguf_set_find(&set, GGUF_KEY_GENERATION);
-        if (!e->code && g && gguf_text(g, GGUF_KEY_GENERATION, &text))
+        if (!e->code && g && !gguf_text(g, GGUF_KEY_GENERATION, &text))
+            err_set(e, ERR_DATA, "%s: " GGUF_KEY_GENERATION " is no text", g->name);
+        else if (!e->code && g)
             config_parse_sampling(c, text.data, text.n, e);
     }
     free(json);

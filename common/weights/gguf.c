@@ -234,6 +234,8 @@ static const struct dtype {
     [34] = {.name = "TQ1_0"},
     [35] = {.name = "TQ2_0"},
     [39] = {.name = "MXFP4"},
+    [40] = {.name = "NVFP4"},
+    [41] = {.name = "Q1_0"},
 };
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 

@@ -44,12 +44,16 @@ struct copy {
     const struct gguf_file *g;
     const struct gguf_set *set; /* g's */
     json_t *to;
-    bool *lost; /* becomes true when memory is exhausted */
+    struct err *err;
 };
 
 static void set(const struct copy *c, const char *key, json_t *value) {
     if (json_object_set_new(c->to, key, value) != 0)
-        *c->lost = true;
+        err_set(c->err, ERR_MEMORY, "out of memory: config");
+}
+
+static void bad(const struct copy *c, const char *metadata, const char *what) {
+    err_set(c->err, ERR_DATA, "%s: %s is %s", c->g->name, metadata, what);
 }
 
 /* The object at a.b of the document. */
@@ -60,14 +64,22 @@ static json_t *at(json_t *root, const char *a, const char *b) {
 /* to[key] = a number of the metadata; left as it is if that has none. */
 static void copy_size(const struct copy *c, const char *key, const char *metadata) {
     size_t n;
+    if (!gguf_find(c->g, metadata))
+        return;
     if (gguf_natural(c->g, metadata, &n) && n < SIZE_MAX / 2)
         set(c, key, json_integer((json_int_t)n));
+    else
+        bad(c, metadata, "no natural number");
 }
 
 static void copy_number(const struct copy *c, const char *key, const char *metadata) {
     double x;
+    if (!gguf_find(c->g, metadata))
+        return;
     if (gguf_number(c->g, metadata, &x) && isfinite(x))
         set(c, key, json_real(x));
+    else
+        bad(c, metadata, "no finite number");
 }
 
 /* to[key] = the outermost size of a tensor, in whatever part of a split file it is. */
@@ -80,9 +92,14 @@ static void copy_rows(const struct copy *c, const char *key, const char *tensor)
 
 /* The three sections of M-RoPE; llama.cpp keeps four. */
 static void copy_sections(const struct copy *c) {
-    const struct gguf_value *v = gguf_find(c->g, "qwen3vlmoe.rope.dimension_sections");
-    if (!v || !v->array || v->n < 3 || (v->type != GGUF_I32 && v->type != GGUF_U32))
+    static const char metadata[] = "qwen3vlmoe.rope.dimension_sections";
+    const struct gguf_value *v = gguf_find(c->g, metadata);
+    if (!v)
         return;
+    if (!v->array || v->n < 3 || (v->type != GGUF_I32 && v->type != GGUF_U32)) {
+        bad(c, metadata, "no list of three integers or more");
+        return;
+    }
     json_t *rope = json_pack("{s:[I,I,I]}", "mrope_section", (json_int_t)gguf_integer(v, 0),
                              (json_int_t)gguf_integer(v, 1), (json_int_t)gguf_integer(v, 2));
     set(c, "rope_scaling", rope);
@@ -111,10 +128,14 @@ static const struct {
 };
 
 static void copy_ids(json_t *root, const struct copy *text) {
-    struct gguf_walk walk = {.value = gguf_find(text->g, "tokenizer.ggml.tokens")};
-    struct copy all = {text->g, text->set, root, text->lost};
-    struct copy thinker = {text->g, text->set, json_object_get(root, "thinker_config"), text->lost};
+    static const char metadata[] = "tokenizer.ggml.tokens";
+    struct gguf_walk walk = {.value = gguf_find(text->g, metadata)};
+    struct copy all = *text, thinker = *text;
     struct gguf_string s;
+    all.to = root;
+    thinker.to = json_object_get(root, "thinker_config");
+    if (walk.value && (!walk.value->array || walk.value->type != GGUF_STRING))
+        bad(text, metadata, "no list of texts");
     while (gguf_next(&walk, &s))
         for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
             if (s.n == strlen(ids[i].token) && memcmp(s.data, ids[i].token, s.n) == 0)
@@ -123,8 +144,8 @@ static void copy_ids(json_t *root, const struct copy *text) {
 }
 
 static void read_thinker(json_t *root, const struct gguf_set *s, const struct gguf_file *g,
-                         bool *lost) {
-    struct copy c = {g, s, at(root, "thinker_config", "text_config"), lost};
+                         struct err *e) {
+    struct copy c = {g, s, at(root, "thinker_config", "text_config"), e};
     copy_size(&c, "hidden_size", "qwen3vlmoe.embedding_length");
     copy_size(&c, "num_hidden_layers", "qwen3vlmoe.block_count");
     copy_size(&c, "num_attention_heads", "qwen3vlmoe.attention.head_count");
@@ -142,8 +163,8 @@ static void read_thinker(json_t *root, const struct gguf_set *s, const struct gg
 }
 
 static void read_audio(json_t *root, const struct gguf_set *s, const struct gguf_file *g,
-                       bool *lost) {
-    struct copy c = {g, s, at(root, "thinker_config", "audio_config"), lost};
+                       struct err *e) {
+    struct copy c = {g, s, at(root, "thinker_config", "audio_config"), e};
     copy_size(&c, "d_model", "clip.audio.embedding_length");
     copy_size(&c, "encoder_layers", "clip.audio.block_count");
     copy_size(&c, "encoder_attention_heads", "clip.audio.attention.head_count");
@@ -154,17 +175,16 @@ static void read_audio(json_t *root, const struct gguf_set *s, const struct gguf
 }
 
 /* Sizes that follow from the thinker's or, without one, from the audio encoder's. */
-static void settle(json_t *root, bool has_thinker, bool *lost) {
-    json_t *talker = json_object_get(root, "talker_config");
-    struct copy text = {NULL, NULL, at(root, "thinker_config", "text_config"), lost};
-    struct copy to = {NULL, NULL, talker, lost};
+static void settle(json_t *root, bool has_thinker, struct err *e) {
+    struct copy text = {.to = at(root, "thinker_config", "text_config"), .err = e};
+    struct copy talker = {.to = json_object_get(root, "talker_config"), .err = e};
     json_t *audio = at(root, "thinker_config", "audio_config");
     json_int_t layers = json_integer_value(json_object_get(text.to, "num_hidden_layers"));
     if (!has_thinker)
         set(&text, "hidden_size", json_incref(json_object_get(audio, "output_dim")));
-    set(&to, "thinker_hidden_size", json_incref(json_object_get(text.to, "hidden_size")));
-    if (layers < json_integer_value(json_object_get(talker, "accept_hidden_layer")))
-        set(&to, "accept_hidden_layer", json_integer(layers));
+    set(&talker, "thinker_hidden_size", json_incref(json_object_get(text.to, "hidden_size")));
+    if (layers < json_integer_value(json_object_get(talker.to, "accept_hidden_layer")))
+        set(&talker, "accept_hidden_layer", json_integer(layers));
 }
 
 /* Whether the file is an audio encoder of this model. */
@@ -175,21 +195,21 @@ static bool is_audio(const struct gguf_file *g) {
 }
 
 static int assume(const struct gguf_set *s, char **json, size_t *size, struct err *e) {
-    bool has_thinker = false, has_audio = false, lost = false;
+    bool has_thinker = false, has_audio = false;
     json_t *root = parse_released();
     for (size_t i = 0; i < s->n; i++) {
         const struct gguf_file *g = &s->files[i];
         if (gguf_is(g, "general.architecture", "qwen3vlmoe")) {
-            read_thinker(root, s, g, &lost);
+            read_thinker(root, s, g, e);
             has_thinker = true;
         } else if (is_audio(g)) {
-            read_audio(root, s, g, &lost);
+            read_audio(root, s, g, e);
             has_audio = true;
         }
     }
     if (!has_audio && has_thinker)
         json_object_del(json_object_get(root, "thinker_config"), "audio_config");
-    settle(root, has_thinker, &lost);
+    settle(root, has_thinker, e);
     *json = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     if (!has_thinker && !has_audio)
@@ -197,10 +217,10 @@ static int assume(const struct gguf_set *s, char **json, size_t *size, struct er
                        "%s: neither a thinker (architecture qwen3vlmoe) nor an audio encoder "
                        "(clip, qwen3a) of Qwen3-Omni",
                        s->n ? s->files[0].name : "no GGUF file");
-    if (!*json || lost)
+    if (!*json)
         return err_set(e, ERR_MEMORY, "out of memory: config");
     *size = strlen(*json);
-    return 0;
+    return e->code;
 }
 
 int gguf_config(const struct gguf_set *s, char **json, size_t *size, bool *assumed, struct err *e) {

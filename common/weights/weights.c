@@ -149,7 +149,7 @@ static int open_single(struct weights *w, const char *dir, struct err *e) {
 static int open_ggufs(struct weights *w, const char *path, struct err *e) {
     if (gguf_set_open(&w->set, path, e))
         return e->code;
-    w->source = w->set.n == 1 ? w->set.files[0].name : "the GGUF files";
+    w->source = w->set.n == 1 ? w->set.files[0].name : arena_strdup(&w->arena, path);
     w->files = arena_zalloc(&w->arena, w->set.n * sizeof *w->files);
     for (; w->n_files < w->set.n; w->n_files++)
         if (gguf_entries(&w->set.files[w->n_files], &w->files[w->n_files], &w->arena, e))
@@ -316,8 +316,9 @@ int weights_get_stored(struct weights *w, struct tensor *t, struct err *e, const
     if (check_shape(found, shape, e))
         return e->code;
     if (!is_usable(found))
-        return err_set(e, ERR_DATA, "%.100s: tensor '%.200s' is %s, expected F32, BF16 or F16",
-                       found->file, found->name, found->dtype);
+        return err_set(e, ERR_DATA, "%.100s: tensor '%.200s' is %s, expected F32, BF16%s",
+                       found->file, found->name, found->dtype,
+                       w->set.n ? ", F16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K" : " or F16");
     *t = found->view;
     memset(t->shape, 0, sizeof t->shape);
     for (t->rank = 0; t->rank < 4 && shape[t->rank]; t->rank++)

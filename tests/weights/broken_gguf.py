@@ -1,5 +1,5 @@
 """broken_gguf.py FOLDER: writes good.gguf and files that differ from it in one thing; prints a line
-NAME CODE WORDS of each, divided by tabs."""
+NAME TOOL CODE WORDS of each, divided by tabs: what the tool says of it."""
 
 import pathlib
 import struct
@@ -47,7 +47,18 @@ def with_value(key, raw):
     return VALUES + [(key, raw)]
 
 
+def replaced(key, raw):
+    """VALUES where key has another value, or has one."""
+    return [(k, v) for k, v in VALUES if k != key] + [(key, raw)]
+
+
 HUGE = (1 << 64) - 1
+RELEASED = (pathlib.Path(__file__).parent / "released.json").read_text()
+EPS, SECTIONS = "qwen3vlmoe.attention.layer_norm_rms_epsilon", "qwen3vlmoe.rope.dimension_sections"
+NATURALS = [f"qwen3vlmoe.{key}" for key in (
+    "block_count", "embedding_length", "context_length", "attention.head_count", "attention.head_count_kv",
+    "attention.key_length", "expert_count", "expert_used_count", "expert_feed_forward_length")]
+# What omni-inspect says of a file; it does not look at the tokenizer.
 CASES = [
     ("version-1", 78, "only 2 and 3", build(version=1)),
     ("version-4", 78, "only 2 and 3", build(version=4)),
@@ -100,8 +111,72 @@ CASES = [
     ("config-number", 65, "omni.config is no text", build(with_value("omni.config", value(1)))),
     ("config-no-json", 65, "config.json", build(with_value("omni.config", value("{")))),
     ("config-other", 78, "model_type", build(with_value("omni.config", value('{"model_type": "x"}')))),
+    ("generation-number", 65, "omni.generation_config is no text", build(
+        with_value("omni.config", value(RELEASED)) + [("omni.generation_config", value(1))])),
+    ("generation-no-json", 65, "generation_config.json", build(
+        with_value("omni.config", value(RELEASED)) + [("omni.generation_config", value("{"))])),
+    *((f"{key.split('.', 1)[1]}-text", 65, f"{key} is no natural number", build(replaced(key, value("1"))))
+      for key in NATURALS),
+    ("blocks-negative", 65, "block_count is no natural number", build(
+        replaced("qwen3vlmoe.block_count", struct.pack("<Ii", 5, -1)))),
+    ("blocks-float", 65, "block_count is no natural number", build(replaced("qwen3vlmoe.block_count", value(1.0)))),
+    ("blocks-array", 65, "block_count is no natural number", build(
+        replaced("qwen3vlmoe.block_count", value([1, 1])))),
+    ("blocks-huge", 65, "num_hidden_layers", build(
+        replaced("qwen3vlmoe.block_count", struct.pack("<IQ", 10, 1 << 62)))),
+    ("eps-text", 65, "epsilon is no finite number", build(with_value(f"{EPS}", value("0")))),
+    ("eps-nan", 65, "epsilon is no finite number", build(with_value(f"{EPS}", value(float("nan"))))),
+    ("theta-inf", 65, "freq_base is no finite number", build(
+        with_value("qwen3vlmoe.rope.freq_base", value(float("inf"))))),
+    ("sections-two", 65, "dimension_sections is no list", build(with_value(SECTIONS, value([24, 20])))),
+    ("sections-number", 65, "dimension_sections is no list", build(with_value(SECTIONS, value(24)))),
+    ("sections-texts", 65, "dimension_sections is no list", build(with_value(SECTIONS, value(["a", "b", "c"])))),
+    ("tokens-number", 65, "tokenizer.ggml.tokens is no list", build(with_value("tokenizer.ggml.tokens", value(1)))),
+    ("tokens-numbers", 65, "tokenizer.ggml.tokens is no list", build(
+        with_value("tokenizer.ggml.tokens", value([1, 2])))),
+    ("audio-blocks-text", 65, "clip.audio.block_count is no natural number", build([
+        ("general.architecture", value("clip")), ("clip.audio.projector_type", value("qwen3a")),
+        ("clip.audio.block_count", value("1"))])),
     ("layers-none", 65, "num_hidden_layers", build(with_value("qwen3vlmoe.embedding_length", value(64))[:1] + [
         ("qwen3vlmoe.block_count", value(0))])),
+]
+
+# The 256 bytes as vocabularies of bytes spell them: themselves, or letters from U+0100 on.
+VISIBLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+BYTES = [chr(b) for b in VISIBLE] + [chr(256 + i) for i in range(256 - len(VISIBLE))]
+WORDS = {
+    "tokenizer.ggml.model": value("gpt2"), "tokenizer.ggml.pre": value("qwen2"),
+    "tokenizer.ggml.tokens": value([*BYTES, "ab", "<|im_start|>"]),
+    "tokenizer.ggml.token_type": value([1] * 257 + [3]), "tokenizer.ggml.merges": value(["a b"]),
+}
+
+
+def tokenizer(without=None, **change):
+    """The released config and a tokenizer with other values, or without one."""
+    words = {"omni.config": value(RELEASED)} | WORDS | {f"tokenizer.ggml.{key}": raw for key, raw in change.items()}
+    return build([(key, raw) for key, raw in words.items() if key != f"tokenizer.ggml.{without}"])
+
+
+# What omni-tokenize says.
+TOKENIZERS = [
+    ("no-tokens", 66, "no tokenizer in it", tokenizer(without="tokens")),
+    ("no-model", 78, "not the one of a Qwen model", tokenizer(without="model")),
+    ("model-other", 78, "not the one of a Qwen model", tokenizer(model=value("llama"))),
+    ("no-pre", 78, "not the one of a Qwen model", tokenizer(without="pre")),
+    ("pre-other", 78, "not the one of a Qwen model", tokenizer(pre=value("llama-bpe"))),
+    ("pre-number", 78, "not the one of a Qwen model", tokenizer(pre=value(2))),
+    ("no-types", 65, "token_type does not say", tokenizer(without="token_type")),
+    ("types-few", 65, "token_type does not say", tokenizer(token_type=value([1] * 257))),
+    ("types-texts", 65, "token_type does not say", tokenizer(token_type=value(["1"] * 258))),
+    ("token-empty", 65, "token 256 is empty", tokenizer(tokens=value([*BYTES, "", "bc"]))),
+    ("token-twice", 65, "has two ids", tokenizer(tokens=value([*BYTES, "ab", "a"]))),
+    ("byte-missing", 65, "not a byte-level vocabulary", tokenizer(tokens=value([*BYTES[1:], "ab", "bc", "cd"]))),
+    ("no-merges", 65, "merges is no list", tokenizer(without="merges")),
+    ("merges-numbers", 65, "merges is no list", tokenizer(merges=value([1, 2]))),
+    ("merge-of-one", 65, "merge 1 is not two tokens", tokenizer(merges=value(["ab"]))),
+    ("merge-of-three", 65, "merge 2 is not two tokens", tokenizer(merges=value(["a b", "a b c"]))),
+    ("merge-unknown", 65, "unknown token 'xy'", tokenizer(merges=value(["a xy"]))),
+    ("merge-to-unknown", 65, "unknown token 'ba'", tokenizer(merges=value(["b a"]))),
 ]
 
 
@@ -109,9 +184,10 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "good.gguf").write_bytes(build(data=bytes(100)))
-    for name, code, words, raw in CASES:
-        (folder / f"{name}.gguf").write_bytes(raw)
-        print(f"{name}.gguf", code, words, sep="\t")
+    for tool, cases in ("omni-inspect", CASES), ("omni-tokenize", TOKENIZERS):
+        for name, code, words, raw in cases:
+            (folder / f"{name}.gguf").write_bytes(raw)
+            print(f"{name}.gguf", tool, code, words, sep="\t")
 
 
 if __name__ == "__main__":
