@@ -123,9 +123,79 @@ PY
     omni-inspect "$MODELS/q" | grep -q '"component":"thinker","state":"complete"'
 }
 
-@test "on a terminal a line tells how far it is; else it is silent" {
-    script -qec "$(command -v omni-quantize) '$GOLDEN/tiny' '$MODELS/q'" /dev/null >"$T/tty" </dev/null
-    grep -q '100 %.*GB.*left' "$T/tty"
+@test "interrupted or terminated: it ends as others do, and its file is removed" {
+    local signal code
+    BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" "$T/wide" \
+        '{"thinker": {"hidden_size": 512, "moe_intermediate_size": 512, "num_hidden_layers": 8,
+                      "num_experts": 64, "num_experts_per_tok": 2, "vocab_size": 151680}}' thinker
+    for signal in INT TERM HUP; do
+        env --default-signal=$signal omni-quantize --thinker q4_k_m "$T/wide" "$MODELS/q" 2>"$T/err" &
+        for _ in $(seq 1000); do
+            [ ! -e "$MODELS/q/thinker.gguf.part" ] || break
+            sleep .01
+        done
+        kill -$signal $!
+        code=0
+        wait $! || code=$?
+        [ "$code" -eq $((128 + $(kill -l $signal))) ]
+        [ -z "$(ls "$MODELS/q")" ]
+        [ "$(grep -vc "has no tokenizer" "$T/err")" -eq 0 ]
+    done
+    # One that is ignored when it starts, as behind nohup, is so till the end.
+    (trap '' HUP && exec omni-quantize "$T/wide" "$MODELS/q") 2>/dev/null &
+    until [ -e "$MODELS/q/thinker.gguf.part" ]; do sleep .01; done
+    kill -HUP $!
+    wait $!
+    [ "$(ls "$MODELS/q")" = thinker.gguf ]
+}
+
+@test "half precision is taken as it is, and out of its range refused" {
+    python3 - "$GOLDEN/tiny" "$T/half" "$T/infinite" <<'PY'
+import json, pathlib, struct, sys
+source, *outs = map(pathlib.Path, sys.argv[1:])
+raw = (source / "model.safetensors").read_bytes()
+length = struct.unpack("<Q", raw[:8])[0]
+head = json.loads(raw[8:8 + length])
+words = struct.unpack(f"<{(len(raw) - 8 - length) // 2}H", raw[8 + length:])
+numbers = struct.unpack(f"<{len(words)}f", struct.pack(f"<{len(words)}I", *(w << 16 for w in words)))
+for out in outs:
+    out.mkdir()
+    for name in "config.json", "vocab.json", "merges.txt", "tokenizer_config.json":
+        (out / name).write_bytes((source / name).read_bytes())
+    text = json.dumps({k: v | {"dtype": "F16"} if "dtype" in v else v for k, v in head.items()}).encode()
+    text += b" " * (-len(text) % 8)
+    data = bytearray(struct.pack(f"<{len(numbers)}e", *numbers))
+    if out.name == "infinite":
+        at = head["thinker.lm_head.weight"]["data_offsets"][0]
+        data[at:at + 2] = b"\x00\x7c"
+    (out / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+PY
+    omni-quantize "$T/half" "$MODELS/half"
+    omni-quantize "$GOLDEN/tiny" "$MODELS/whole"
+    for name in thinker.lm_head.weight talker.codec_head.weight code2wav.code_embedding.weight; do
+        omni-inspect -x $name "$MODELS/half" >"$T/a.npy"
+        omni-inspect -x $name "$MODELS/whole" >"$T/b.npy"
+        # Of random numbers a few are too small for half precision to have all their digits.
+        python3 - "$T/a.npy" "$T/b.npy" <<'PY'
+import array, sys
+a, b = (array.array("f", open(f, "rb").read()[128:]) for f in sys.argv[1:])
+assert len(a) == len(b) > 1000 and max(abs(x - y) for x, y in zip(a, b)) < 2e-3 * max(b)
+PY
+    done
+    fails_with 65 omni-quantize "$T/infinite" "$MODELS/q"
+    grep -q "thinker.lm_head.weight': 1 of its numbers are not finite" "$T/err"
+}
+
+@test "on a terminal a bar tells how far it is; else it is silent" {
+    BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" "$T/wide" \
+        '{"thinker": {"hidden_size": 512, "moe_intermediate_size": 512, "num_hidden_layers": 8,
+                      "num_experts": 64, "num_experts_per_tok": 2, "vocab_size": 151680}}' thinker
+    script -qec "$(command -v omni-quantize) --thinker q4_k_m '$T/wide' '$MODELS/q'" /dev/null >"$T/tty" </dev/null
+    # Of all files together: it grows, and it is full once.
+    tr '\r' '\n' <"$T/tty" | grep -o 'gguf \[[#.]*\] *[0-9]* %.*GB.*left' >"$T/lines"
+    grep -q '^gguf \[#\+\.\+\] ' "$T/lines"
+    [ "$(grep -c '^gguf \[#\{24\}\] 100 %' "$T/lines")" -eq 1 ]
+    grep -o '[0-9]* %' "$T/lines" | sort -nc
     omni-quantize "$GOLDEN/tiny" "$MODELS/q" >"$T/out" 2>&1
     [ ! -s "$T/out" ]
     omni-quantize -v "$GOLDEN/tiny" "$MODELS/q" 2>&1 | grep -q 'thinker.gguf: 51 tensors, .* GB, .* s'

@@ -12,12 +12,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { FILES = 3 };
+
 struct tool {
     struct opt opt;
     char *types[EXPECT_COMPONENTS]; /* as given; NULL: the default */
     int force;
     struct quantize_type type[EXPECT_COMPONENTS];
     struct quantize_source source;
+    struct quantize_work work;
+    struct quantize_file files[FILES];
     const char *out;
 };
 
@@ -65,56 +69,55 @@ static void choose_types(struct tool *t) {
     }
 }
 
+static void plan(struct tool *t) {
+    const struct quantize_type *type = t->type;
+    struct quantize_file *thinker = &t->files[0], *audio = &t->files[1], *speech = &t->files[2];
+    if (quantize_add(thinker, EXPECT_THINKER, type[EXPECT_THINKER]))
+        quantize_put_thinker(thinker, type[EXPECT_THINKER]);
+    if (quantize_add(audio, EXPECT_AUDIO, type[EXPECT_AUDIO]))
+        quantize_put_audio(audio, type[EXPECT_AUDIO]);
+    quantize_add(speech, EXPECT_TALKER, type[EXPECT_TALKER]);
+    quantize_add(speech, EXPECT_CODEPRED, type[EXPECT_CODEPRED]);
+    quantize_add(speech, EXPECT_CODE2WAV, type[EXPECT_CODE2WAV]);
+    if (speech->n)
+        quantize_put_speech(speech);
+    for (size_t i = 0; i < FILES; i++)
+        quantize_place(&t->files[i]);
+    if (t->work.all == 0)
+        die(ERR_DATA, "%s: no component of Qwen3-Omni in it", t->source.config.model);
+}
+
 static void write_file(struct tool *t, struct quantize_file *f) {
     struct err e = {.code = 0};
     double started = clock_now();
-    bool shows = isatty(STDERR_FILENO);
-    f->shows = shows;
     quantize_write(f, &e);
-    if (!e.code && (t->opt.verbose || shows))
+    if (!e.code && (t->opt.verbose || t->work.shows))
         fprintf(stderr, "%s: %s: %zu tensors, %.3f GB, %.1f s\n", die_program(), f->writer.path,
-                f->n, 1e-9 * (double)f->all, clock_now() - started);
+                f->n, 1e-9 * (double)f->bytes, clock_now() - started);
     quantize_file_free(f);
+    if (e.code == ERR_INTERRUPTED)
+        quantize_stopped(&t->work);
     if (e.code)
         die_err(&e);
 }
 
-static struct quantize_file begin_file(struct tool *t, const char *name) {
-    struct quantize_file f;
-    struct err e = {.code = 0};
-    if (quantize_file_init(&f, &t->source, t->out, name, &e))
-        die_err(&e);
-    return f;
-}
-
 /* Without such a component in the checkpoint there is no file. */
-static bool write_or_drop(struct tool *t, struct quantize_file *f) {
-    bool any = f->n > 0;
-    if (any)
-        write_file(t, f);
-    else
-        quantize_file_free(f);
-    return any;
-}
-
 static void convert(struct tool *t) {
-    static const enum expect_component speech[] = {EXPECT_TALKER, EXPECT_CODEPRED, EXPECT_CODE2WAV};
-    struct quantize_file f = begin_file(t, "thinker.gguf");
-    if (quantize_add(&f, EXPECT_THINKER, t->type[EXPECT_THINKER]))
-        quantize_put_thinker(&f, t->type[EXPECT_THINKER]);
-    bool any = write_or_drop(t, &f);
-    f = begin_file(t, "mmproj.gguf");
-    if (quantize_add(&f, EXPECT_AUDIO, t->type[EXPECT_AUDIO]))
-        quantize_put_audio(&f, t->type[EXPECT_AUDIO]);
-    any = write_or_drop(t, &f) || any;
-    f = begin_file(t, "speech.gguf");
-    for (size_t i = 0; i < 3; i++)
-        quantize_add(&f, speech[i], t->type[speech[i]]);
-    if (f.n)
-        quantize_put_speech(&f);
-    any = write_or_drop(t, &f) || any;
-    if (!any)
-        die(ERR_DATA, "%s: no component of Qwen3-Omni in it", t->source.config.model);
+    static const char *const names[FILES] = {"thinker.gguf", "mmproj.gguf", "speech.gguf"};
+    struct err e = {.code = 0};
+    for (size_t i = 0; i < FILES; i++)
+        if (quantize_file_init(&t->files[i], &t->source, &t->work, t->out, names[i], &e))
+            die_err(&e);
+    plan(t);
+    t->work.shows = isatty(STDERR_FILENO);
+    t->work.started = clock_now();
+    quantize_catch(&t->work);
+    for (size_t i = 0; i < FILES; i++) {
+        if (t->files[i].n)
+            write_file(t, &t->files[i]);
+        else
+            quantize_file_free(&t->files[i]);
+    }
 }
 
 int main(int argc, char **argv) {

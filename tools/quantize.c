@@ -60,9 +60,10 @@ int quantize_source_open(struct quantize_source *s, const char *dir, struct err 
     s->generation_json = read_text(dir, "generation_config.json", e);
     if (!e->code && !s->config_json)
         err_set(e, ERR_NOINPUT, "%.300s: no config.json there: no checkpoint of Hugging Face", dir);
-    if (!e->code && !config_load(&s->config, dir, e) && !weights_open(&s->weights, dir, e))
-        open_tokenizer(s, dir, e);
-    return e->code;
+    if (e->code || config_load(&s->config, dir, e) || weights_open(&s->weights, dir, e))
+        return e->code;
+    weights_keep_half(s->weights);
+    return open_tokenizer(s, dir, e);
 }
 
 void quantize_source_close(struct quantize_source *s) {
@@ -77,10 +78,11 @@ void quantize_source_close(struct quantize_source *s) {
 
 /* ---- a file --------------------------------------------------------------------------------- */
 
-int quantize_file_init(struct quantize_file *f, const struct quantize_source *s, const char *dir,
-                       const char *name, struct err *e) {
+int quantize_file_init(struct quantize_file *f, const struct quantize_source *s,
+                       struct quantize_work *work, const char *dir, const char *name,
+                       struct err *e) {
     char path[PATH_MAX];
-    *f = (struct quantize_file){.source = s};
+    *f = (struct quantize_file){.source = s, .work = work};
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= PATH_MAX)
         return err_set(e, ERR_CANTCREAT, "%.100s...: name too long", dir);
     return gguf_writer_init(&f->writer, path, e);
@@ -157,7 +159,7 @@ static int write_slice(struct quantize_file *f, const struct tensor *src, enum t
         if (own.code && !e->code)
             *e = own;
     }
-    f->done += n / block * size;
+    f->work->done += n / block * size;
     return e->code;
 }
 
@@ -174,11 +176,11 @@ static int write_sinusoids(struct quantize_file *f, const struct quantize_tensor
 /* Finite numbers only: a block with another has no scale. */
 static int check_finite(const struct tensor *t, const char *name, struct err *e) {
     size_t n = tensor_count(t), bad = 0;
-    if (t->dtype == TENSOR_BF16) {
-        const uint16_t *p = t->data;
+    if (t->dtype == TENSOR_BF16 || t->dtype == TENSOR_F16) {
+        const uint16_t *p = t->data, exponent = t->dtype == TENSOR_BF16 ? 0x7f80 : 0x7c00;
 #pragma omp parallel for reduction(+ : bad) if (n > PIECE)
         for (size_t i = 0; i < n; i++)
-            bad += (p[i] & 0x7f80) == 0x7f80;
+            bad += (p[i] & exponent) == exponent;
     } else if (t->dtype == TENSOR_F32) {
         const float *p = t->data;
 #pragma omp parallel for reduction(+ : bad) if (n > PIECE)
@@ -206,18 +208,23 @@ static int write_tensor(struct quantize_file *f, const struct quantize_tensor *t
             return e->code;
         write_slice(f, &src, t->dtype, t->place + i * bytes, e);
         weights_forget(f->source->weights, &src);
-        quantize_progress(f);
+        quantize_progress(f->work, f->writer.path);
+        if (f->work->stop)
+            err_set(e, ERR_INTERRUPTED, "interrupted");
     }
     return e->code;
 }
 
-int quantize_write(struct quantize_file *f, struct err *e) {
+void quantize_place(struct quantize_file *f) {
     for (size_t i = 0; i < f->n; i++) {
         struct tensor v = view(&f->tensors[i]);
         f->tensors[i].place = gguf_put_tensor(&f->writer, f->tensors[i].name, &v);
-        f->all += tensor_bytes(&v);
+        f->bytes += tensor_bytes(&v);
     }
-    quantize_progress_begin(f);
+    f->work->all += f->bytes;
+}
+
+int quantize_write(struct quantize_file *f, struct err *e) {
     gguf_write_begin(&f->writer, e);
     for (size_t i = 0; i < f->n && !e->code; i++) {
         if (f->tensors[i].sinusoids)
@@ -227,6 +234,6 @@ int quantize_write(struct quantize_file *f, struct err *e) {
     }
     if (!e->code)
         gguf_write_end(&f->writer, e);
-    quantize_progress_end(f);
+    quantize_progress_end(f->work);
     return e->code;
 }

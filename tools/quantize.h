@@ -12,6 +12,8 @@
 #include "common/weights/gguf_names.h"
 #include "common/weights/weights.h"
 
+#include <signal.h>
+
 /* How the matrices of a component are kept. What has one dimension, routers and convolutions are
  * f32 always; rows that are no whole blocks of the type fall back to q8_0, or to bf16. */
 struct quantize_type {
@@ -44,31 +46,45 @@ struct quantize_source {
 int quantize_source_open(struct quantize_source *s, const char *dir, struct err *e);
 void quantize_source_close(struct quantize_source *s);
 
+/* All files together. */
+struct quantize_work {
+    size_t done, all; /* bytes of their data */
+    bool shows;       /* a line on stderr, a terminal, tells how far it is */
+    double started, shown;
+    volatile sig_atomic_t stop; /* not 0: the file being written shall not be */
+};
+
 struct quantize_file {
     const struct quantize_source *source;
+    struct quantize_work *work;
     struct gguf_writer writer;
     struct quantize_tensor *tensors;
     size_t n, room;
-    size_t done, all; /* bytes of the file's data, as they are written */
-    bool shows;       /* a line on stderr, a terminal, tells how far it is */
-    double started, shown;
+    size_t bytes; /* of data */
 };
 
-int quantize_file_init(struct quantize_file *f, const struct quantize_source *s, const char *dir,
-                       const char *name, struct err *e);
+int quantize_file_init(struct quantize_file *f, const struct quantize_source *s,
+                       struct quantize_work *work, const char *dir, const char *name,
+                       struct err *e);
 /* Adds a component's tensors, if the checkpoint has it; false if it has not. */
 bool quantize_add(struct quantize_file *f, enum expect_component which, struct quantize_type type);
 /* The values of the file's head. */
 void quantize_put_thinker(struct quantize_file *f, struct quantize_type type);
 void quantize_put_audio(struct quantize_file *f, struct quantize_type type);
 void quantize_put_speech(struct quantize_file *f);
-/* Writes the file. 65: a tensor is missing or misshapen; 73, 74. */
+/* All is added: each tensor gets its place. */
+void quantize_place(struct quantize_file *f);
+/* Writes the file. 65: a tensor is missing or misshapen; 73, 74; 130: stopped. */
 int quantize_write(struct quantize_file *f, struct err *e);
 void quantize_file_free(struct quantize_file *f);
 
-/* For quantize_write(): at the start, as it goes on, at the end. */
-void quantize_progress_begin(struct quantize_file *f);
-void quantize_progress(struct quantize_file *f);
-void quantize_progress_end(const struct quantize_file *f);
+/* From here on SIGINT, SIGTERM and SIGHUP, unless ignored, stop the work; a second one ends the
+ * program at once. Once it is stopped, the program ends as if the signal had not been caught. */
+void quantize_catch(struct quantize_work *work);
+void quantize_stopped(const struct quantize_work *work);
+
+/* The line: as the work goes on, and to be gone. */
+void quantize_progress(struct quantize_work *work, const char *file);
+void quantize_progress_end(const struct quantize_work *work);
 
 #endif

@@ -1,8 +1,11 @@
-/* How far a file is, and how long it will still take. */
+/* How far the work is, and how long it will still take. */
 #include "common/base/clock.h"
 #include "tools/quantize.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { WIDTH = 24 }; /* of the bar */
 
 static const double every = .2; /* seconds */
 
@@ -14,23 +17,28 @@ static void say_time(char *text, size_t size, double seconds) {
         snprintf(text, size, "%ld:%02ld", s / 60, s % 60);
 }
 
-void quantize_progress_begin(struct quantize_file *f) {
-    f->started = clock_now();
-    f->shown = 0;
+/* The last part of a path. */
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }
 
-void quantize_progress(struct quantize_file *f) {
-    double now = clock_now(), spent = now - f->started, share = (double)f->done / (double)f->all;
-    char left[64];
-    if (!f->shows || (now - f->shown < every && f->done < f->all))
+void quantize_progress(struct quantize_work *work, const char *file) {
+    double now = clock_now(), share = (double)work->done / (double)work->all;
+    char left[64], bar[WIDTH + 1];
+    size_t full = (size_t)(share * WIDTH);
+    if (!work->shows || (now - work->shown < every && work->done < work->all))
         return;
-    f->shown = now;
-    say_time(left, sizeof left, spent / share - spent);
-    fprintf(stderr, "\r%s: %3.0f %%  %.1f of %.1f GB  %s left \033[K", f->writer.path, 100 * share,
-            1e-9 * (double)f->done, 1e-9 * (double)f->all, left);
+    work->shown = now;
+    memset(bar, '.', WIDTH);
+    memset(bar, '#', full < WIDTH ? full : WIDTH);
+    bar[WIDTH] = 0;
+    say_time(left, sizeof left, (now - work->started) * (1 / share - 1));
+    fprintf(stderr, "\r%s [%s] %3.0f %%  %.1f of %.1f GB  %s left \033[K", base_name(file), bar,
+            100 * share, 1e-9 * (double)work->done, 1e-9 * (double)work->all, left);
 }
 
-void quantize_progress_end(const struct quantize_file *f) {
-    if (f->shows)
+void quantize_progress_end(const struct quantize_work *work) {
+    if (work->shows)
         fprintf(stderr, "\r\033[K");
 }

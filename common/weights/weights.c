@@ -1,6 +1,5 @@
 #include "common/weights/weights.h"
 
-#include "common/base/bf16.h"
 #include "common/weights/ahead.h"
 #include "common/weights/gguf_set.h"
 #include "common/weights/json_read.h"
@@ -27,6 +26,7 @@ struct weights {
     size_t n_files;
     struct st_tensor *tensors; /* of all files, by name */
     size_t n_tensors;
+    bool keeps_half;
     struct ahead asking;
     size_t ahead, most_ahead; /* bytes asked for in advance, and how many may be */
 };
@@ -190,6 +190,10 @@ int weights_open(struct weights **out, const char *path, struct err *e) {
     return e->code;
 }
 
+void weights_keep_half(struct weights *w) {
+    w->keeps_half = true;
+}
+
 void weights_close(struct weights *w) {
     if (!w)
         return;
@@ -272,23 +276,11 @@ static int check_shape(const struct st_tensor *t, const size_t shape[4], struct 
                    expected);
 }
 
-/* Half precision becomes f32 once, at load: no kernel reads it. */
-static void widen_half(struct weights *w, struct tensor *t) {
-    size_t n = tensor_count(t);
-    const char *half = t->data;
-    float *f = arena_alloc(&w->arena, n * sizeof *f);
-    for (size_t i = 0; i < n; i++) {
-        uint16_t h;
-        memcpy(&h, half + 2 * i, sizeof h);
-        f[i] = bf16_half_to_f32(h);
-    }
-    t->data = f;
-    t->dtype = TENSOR_F32;
-}
-
-static void copy_askew(struct weights *w, struct tensor *t) {
+/* Kernels want whole numbers at multiples of their size; blocks may lie anyhow. */
+static void align(struct weights *w, struct tensor *t) {
     size_t bytes = tensor_bytes(t);
-    t->data = memcpy(arena_alloc(&w->arena, bytes), t->data, bytes);
+    if (!tensor_is_quantised(t->dtype) && (uintptr_t)t->data % tensor_dtype_size(t->dtype))
+        t->data = memcpy(arena_alloc(&w->arena, bytes), t->data, bytes);
 }
 
 static void ask_for(struct weights *w, const struct tensor *t) {
@@ -299,8 +291,8 @@ static void ask_for(struct weights *w, const struct tensor *t) {
     ahead_ask(&w->asking, t->data, bytes);
 }
 
-/* Quantised weights for those who want numbers. */
-static void widen_blocks(struct weights *w, struct tensor *t) {
+/* Half precision and quantised weights for those who want numbers. */
+static void widen(struct weights *w, struct tensor *t) {
     size_t n = tensor_count(t);
     float *f = arena_alloc(&w->arena, n * sizeof *f);
     quant_widen(f, t->data, t->dtype, n);
@@ -324,17 +316,17 @@ int weights_get_stored(struct weights *w, struct tensor *t, struct err *e, const
     for (t->rank = 0; t->rank < 4 && shape[t->rank]; t->rank++)
         t->shape[t->rank] = shape[t->rank];
     ask_for(w, t);
-    if (t->dtype == TENSOR_F16)
-        widen_half(w, t);
-    else if (!tensor_is_quantised(t->dtype) && (uintptr_t)t->data % tensor_dtype_size(t->dtype))
-        copy_askew(w, t);
+    align(w, t);
+    if (t->dtype == TENSOR_F16 && !w->keeps_half)
+        widen(w, t);
     return 0;
 }
 
 int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
                 const size_t shape[4]) {
-    if (weights_get_stored(w, t, e, name, shape) == 0 && tensor_is_quantised(t->dtype))
-        widen_blocks(w, t);
+    if (weights_get_stored(w, t, e, name, shape) == 0 &&
+        (t->dtype == TENSOR_F16 || tensor_is_quantised(t->dtype)))
+        widen(w, t);
     return e->code;
 }
 

@@ -13,6 +13,9 @@ struct weights;
 int weights_open(struct weights **w, const char *path, struct err *e);
 void weights_close(struct weights *w);
 
+/* From here on weights_get_stored() leaves f16 as it is. */
+void weights_keep_half(struct weights *w);
+
 /* Walks all tensors in name order (for inspection); i from 0; NULL at the end. A dtype that `struct
  * tensor` cannot say (I64, F8_E4M3, ..) gives data NULL; weights_dtype() names it all the same. */
 const char *weights_name(const struct weights *w, size_t i, struct tensor *t);
@@ -40,7 +43,8 @@ int weights_need(const struct weights *w, const char *name, const char *componen
 int weights_get(struct weights *w, struct tensor *t, struct err *e, const char *name,
                 const size_t shape[4]);
 
-/* The same for those who can use quantised weights: they stay in the map as they are. */
+/* The same for those who can use quantised weights: they stay in the map as they are, and so does
+ * f16 after weights_keep_half(). */
 int weights_get_stored(struct weights *w, struct tensor *t, struct err *e, const char *name,
                        const size_t shape[4]);
 

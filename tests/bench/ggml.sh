@@ -16,7 +16,8 @@ if [ -z "$dir" ]; then
         tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work"
         set -- "$work"/llama_cpp_python-*/vendor/llama.cpp/ggml
         touch "$1/ggml.pc.in" # some packages lack it; it is only for installing
-        cmake -S "$1" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DBUILD_SHARED_LIBS=ON
+        cmake -S "$1" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DBUILD_SHARED_LIBS=ON \
+            -DGGML_BUILD_TESTS=OFF -DGGML_BUILD_EXAMPLES=OFF
         cmake --build "$work/build" --target ggml-cpu -j "$(nproc)"
     fi
     set -- "$dir" "${2:-1}"
