@@ -26,3 +26,8 @@ void model_open(struct config *c, struct weights **w, const char *dir, enum mode
     if (weights_open(w, dir, &e) || weights_need(*w, parts[part].tensor, parts[part].name, &e))
         die_err(&e);
 }
+
+void model_keep_half(struct weights *w, const struct run *run) {
+    if (!run->gpu)
+        weights_keep_half(w);
+}

@@ -2,6 +2,7 @@
 #ifndef TOOLS_MODEL_H
 #define TOOLS_MODEL_H
 
+#include "common/ops/run.h"
 #include "common/weights/config.h"
 #include "common/weights/weights.h"
 
@@ -10,5 +11,9 @@ enum model_part { MODEL_THINKER, MODEL_AUDIO, MODEL_TALKER, MODEL_CODEPRED, MODE
 /* Reads the config and opens the weights of the model at dir; dies, with 78 if it is without that
  * part. */
 void model_open(struct config *c, struct weights **w, const char *dir, enum model_part part);
+
+/* Matrices in half precision stay as they lie in the file where the run's kernels read them, which
+ * is on the CPU. */
+void model_keep_half(struct weights *w, const struct run *run);
 
 #endif

@@ -78,7 +78,7 @@ static void few_plain(const struct run *run, const struct product *p, size_t t, 
 static void few(const struct run *run, const struct product *p, const float *bias, size_t t,
                 size_t rows, size_t n, size_t outs) {
     float *y = tensor_f32(p->dst) + t * p->outs + n;
-    if (tensor_is_quantised(p->w->dtype))
+    if (row_is_packed(p->w))
         product_few_quant(run, p, t, rows, n, outs);
     else
         few_plain(run, p, t, rows, n, outs);
@@ -104,7 +104,7 @@ static void many(const struct run *run, const struct product *p, const float *bi
         run->cpu->gemm_pairs(&g, t, rows, n, outs, scratch);
     else if (product_rounds(run, p->w) && run->cpu->gemm_quant_pairs)
         run->cpu->gemm_quant_pairs(&g, t, rows, n, outs, scratch);
-    else if (tensor_is_quantised(p->w->dtype))
+    else if (row_is_packed(p->w))
         run->cpu->gemm_quant(&g, t, rows, n, outs, scratch);
     else if (p->w->dtype == TENSOR_BF16)
         run->cpu->gemm_bf16(&g, t, rows, n, outs, scratch);

@@ -1,4 +1,4 @@
-/* Few rows times quantised weights on the CPU. */
+/* Few rows times quantised weights on the CPU, or weights in half precision. */
 #include "common/ops/cpu/kernels.h"
 #include "common/ops/product.h"
 
@@ -22,7 +22,7 @@ void product_round(const struct run *run, char *row, const float *x, size_t widt
     run->cpu->quantise(row, x, width, first, n);
 }
 
-/* In a precise run, WIDE_OUTS outputs or less. */
+/* In a precise run, or of half precision, WIDE_OUTS outputs or less. */
 static void widened(const struct run *run, const struct product *p, size_t t, size_t rows, size_t n,
                     size_t outs) {
     enum tensor_dtype dtype = p->w->dtype;

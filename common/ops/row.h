@@ -38,9 +38,14 @@ static inline void row_numbers(float *y, const struct tensor *w, size_t row) {
     quant_widen(y, one.data, w->dtype, tensor_row(w));
 }
 
-/* A matrix of weights: as row_is_weight(), or quantised. */
+/* A matrix that the CPU's kernels make f32 on their way: f16, or quantised. */
+static inline bool row_is_packed(const struct tensor *w) {
+    return w->dtype == TENSOR_F16 || tensor_is_quantised(w->dtype);
+}
+
+/* A matrix of weights: as row_is_weight(), or packed. */
 static inline bool row_is_matrix(const struct tensor *w) {
-    return w->dtype == TENSOR_F32 || w->dtype == TENSOR_BF16 || tensor_is_quantised(w->dtype);
+    return w->dtype == TENSOR_F32 || w->dtype == TENSOR_BF16 || row_is_packed(w);
 }
 
 static inline bool row_is_weight(const struct tensor *w) {

@@ -140,7 +140,8 @@ static struct tensor fill(struct check *c, struct tensor t) {
         if (t.dtype == TENSOR_F32)
             tensor_f32(&t)[i] = f;
         else
-            ((uint16_t *)t.data)[i] = bf16_from_f32(f);
+            ((uint16_t *)t.data)[i] =
+                t.dtype == TENSOR_F16 ? bf16_half_from_f32(f) : bf16_from_f32(f);
     }
     return t;
 }
@@ -253,7 +254,8 @@ double check_at(const struct tensor *t, size_t i) {
         return block_at(t, i);
     if (t->dtype == TENSOR_F32)
         return tensor_f32(t)[i];
-    return bf16_to_f32(((const uint16_t *)t->data)[i]);
+    uint16_t half = ((const uint16_t *)t->data)[i];
+    return t->dtype == TENSOR_F16 ? bf16_half_to_f32(half) : bf16_to_f32(half);
 }
 
 bool check_only_quantised(const struct check *c) {

@@ -38,7 +38,8 @@ static void one(struct check *c, const size_t *shape, enum tensor_dtype dtype, b
                 enum op_act act) {
     size_t rows = shape[0], width = shape[1], outs = shape[2];
     struct tensor x = check_2d(c, TENSOR_F32, rows, width), w = check_2d(c, dtype, outs, width);
-    enum tensor_dtype b_dtype = tensor_is_quantised(dtype) ? TENSOR_F32 : dtype;
+    bool plain = dtype == TENSOR_F32 || dtype == TENSOR_BF16;
+    enum tensor_dtype b_dtype = plain ? dtype : TENSOR_F32;
     struct tensor b = check_1d(c, b_dtype, outs), dst = check_2d(c, TENSOR_F32, rows, outs);
     op_linear(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w),
               check_on(c, bias ? &b : NULL), act);
@@ -101,6 +102,8 @@ static void test(struct check *c) {
         one(c, shapes[i], TENSOR_F32, true, OP_NONE);
         one(c, shapes[i], TENSOR_BF16, true, OP_GELU);
         one(c, shapes[i], TENSOR_BF16, false, OP_SILU);
+        if (!c->run.gpu)
+            one(c, shapes[i], TENSOR_F16, i % 2, OP_GELU);
     }
     rounded(c, 9, 64, 24);
     rounded(c, 130, 320, 264);

@@ -1,7 +1,8 @@
 """sparse.py FOLDER CHANGES [COMPONENT...]: a checkpoint of the released names and shapes, in 15 shards
 with an index, whose files are holes: it takes no room on the disk, all weights are 0. CHANGES is JSON:
 {} is the released model, {"thinker": {KEY: VALUE}} changes its text_config, {"talker": false} leaves the
-speech half out (Thinking, Captioner). Components are those of tests/weights/expect; default: all.
+speech half out (Thinking, Captioner). With COMPONENT "thinker gguf" it is a GGUF file of the thinker, its matrices
+in q8_0, or in f16 with {"half": true}. Components are those of tests/weights/expect; default: all.
 
 The names and shapes come from build/tests/weights/expect -l, so they are as long as they are there."""
 
@@ -33,7 +34,7 @@ def write(path, tensors):
     return at
 
 
-def write_gguf(folder, config, tensors):
+def write_gguf(folder, config, tensors, half):
     fused = {}
     for name, shape in tensors:
         to, expert = gguf.rename(name)
@@ -41,11 +42,11 @@ def write_gguf(folder, config, tensors):
     out = {}
     for name, shapes in fused.items():
         shape = shapes[0] if "_exps" not in name else [len(shapes), *shapes[0]]
-        kind = "f32" if len(shape) == 1 or "gate_inp" in name else "q8_0"
+        kind = "f32" if len(shape) == 1 or "gate_inp" in name else "f16" if half else "q8_0"
         n = 1
         for size in shape:
             n *= size
-        out[name] = (shape, kind, n * 4 if kind == "f32" else n // 32 * 34)
+        out[name] = (shape, kind, {"f32": n * 4, "f16": n * 2, "q8_0": n // 32 * 34}[kind])
     tiny = pathlib.Path(__file__).parent.parent / "golden/tiny"
     gguf.write(folder / "thinker.gguf", gguf.thinker(tiny, config), out)
     (folder / "config.json").unlink()
@@ -75,7 +76,7 @@ def main():
         if not wanted or component in wanted:
             tensors.append((name, [int(n) for n in shape]))
     if wanted == ["thinker", "gguf"]:
-        write_gguf(folder, config, tensors)
+        write_gguf(folder, config, tensors, changes.get("half"))
         return
     part, total, where = -(-len(tensors) // SHARDS), 0, {}
     for i in range(SHARDS):

@@ -23,7 +23,7 @@ struct cpu_dots {
  * dense. bias NULL: nothing follows the sum. */
 struct cpu_gemm {
     const float *x;
-    const void *w; /* f32 or bf16, or of this type, with one tap */
+    const void *w; /* f32 or bf16, or of this type (f16, quantised), with one tap */
     enum tensor_dtype dtype;
     float *y;
     const float *bias;
@@ -101,7 +101,8 @@ struct cpu_kernels {
     void (*dots_bf16)(const struct cpu_dots *d);
 
     /* The same with quantised weights (quant.h): numbers [first, first + n) of a row of x of
-     * `width` to int8, all multiples of 32; the products; n weights, whole blocks, as f32. */
+     * `width` to int8, all multiples of 32; the products; n weights, whole blocks, or f16, as
+     * f32. */
     void (*quantise)(void *row, const float *x, size_t width, size_t first, size_t n);
     void (*dots_quant)(const struct cpu_quant *d);
     void (*widen)(float *y, const void *w, enum tensor_dtype dtype, size_t n);
@@ -114,7 +115,7 @@ struct cpu_kernels {
     /* The same as gemm_bf16 with x rounded to bf16; NULL where that is no faster. */
     void (*gemm_pairs)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
                        void *scratch);
-    /* With quantised weights; the second rounds both to bf16. */
+    /* With quantised weights, or f16; the second, with quantised ones, rounds both to bf16. */
     void (*gemm_quant)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,
                        void *scratch);
     void (*gemm_quant_pairs)(const struct cpu_gemm *g, size_t t, size_t rows, size_t n, size_t outs,

@@ -258,11 +258,20 @@ static void dots_quant(const struct cpu_quant *d) {
 
 /* n numbers, whole blocks. */
 static void widen(float *y, const void *w, enum tensor_dtype dtype, size_t n) {
+    const uint16_t *f16 = w;
     const struct quant_q8_0 *q8_0 = w;
     const struct quant_q4_0 *q4_0 = w;
     const struct quant_q4_k *q4_k = w;
     const struct quant_q5_k *q5_k = w;
     const struct quant_q6_k *q6_k = w;
+    size_t eights = dtype == TENSOR_F16 ? n / 8 : 0;
+    for (size_t i = 0; i < eights; i++) {
+        halves eight;
+        memcpy(&eight, f16 + 8 * i, sizeof eight);
+        sums_store(y + 8 * i, sums_halves(eight));
+    }
+    for (size_t i = 8 * eights; dtype == TENSOR_F16 && i < n; i++)
+        y[i] = half_wide(f16[i]);
     for (size_t i = 0; dtype == TENSOR_Q8_0 && i < n / QUANT_SMALL; i++)
         quant_widen_q8_0(y + i * QUANT_SMALL, q8_0 + i);
     for (size_t i = 0; dtype == TENSOR_Q4_0 && i < n / QUANT_SMALL; i++)
