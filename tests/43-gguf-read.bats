@@ -143,7 +143,9 @@ PY
     grep -q '"component":"thinker","state":"complete","tensors":135,"expected":135.*"Q8_0":11' "$T/list"
     grep -q '"component":"audio","state":"complete"' "$T/list"
     grep -q '"component":"talker","state":"absent"' "$T/list"
-    omni-inspect "$MODELS/tiny/audio.gguf" | grep -q '"component":"audio","state":"complete"'
+    omni-inspect "$MODELS/tiny/audio.gguf" >"$T/list"
+    grep -q '"component":"audio","state":"complete"' "$T/list"
+    grep -q '"model":"audio.gguf",.*"tensors":45,' "$T/list" # the vision encoder is passed over
     cp "$MODELS/tiny/thinker.gguf" "$MODELS/tiny/again.gguf"
     fails_with 65 omni-inspect "$MODELS/tiny"
     grep -q "is in .*gguf too" "$T/err"

@@ -62,6 +62,13 @@ read_of() {
     resident=$(sed -n 's/.*at most \([0-9]*\).* MB resident.*/\1/p' "$T/err")
     echo "$resident MB"
     [ "$resident" -gt 50 ] && [ "$resident" -lt 1600 ]
+    # Code2wav, 0.4 GB in bf16.
+    printf '{"kind":"turn","turn":0}\n{"kind":"tensor","turn":0,"name":"codes","shape":[8,16],"values":1}\n%s\n' \
+        '{"kind":"done","turn":0,"reason":"stop"}' | python3 "$ROOT/tests/stream.py" |
+        omni-code2wav -d cpu -v -m "$F/full" -o "$T/x.wav" 2>"$T/err"
+    resident=$(sed -n 's/.*at most \([0-9]*\).* MB resident.*/\1/p' "$T/err")
+    echo "$resident MB"
+    [ "$resident" -gt 50 ] && [ "$resident" -lt 1600 ]
 }
 
 @test "Thinking and Captioner: no talker; the stages of the speech half say so" {
@@ -82,4 +89,19 @@ read_of() {
     grep -q '"component":"thinker","state":"complete","tensors":18867,.*"parameters":30532646912,.*"Q8_0":' "$T/out"
     spends 2 omni-tokenize -m "$F/gguf" hello
     spends 2 omni-thinker -d cpu -m "$F/gguf/thinker.gguf" || [ $? -eq 76 ]
+}
+
+@test "a first token touches the experts that it is given, not all weights; then it takes no time" {
+    local resident
+    BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" "$T/four" '{"thinker": {"num_hidden_layers": 4}}' thinker gguf
+    [ "$(stat -c %s "$T/four/thinker.gguf")" -gt 3300000000 ]
+    omni-tokenize -m "$T/four" hello >"$T/in"
+    omni-thinker -d cpu -v -n 1 -m "$T/four" <"$T/in" 2>"$T/err" >"$T/out"
+    omni-inspect "$T/out" | grep -q '"name":"tokens"'
+    # The output matrix 330 MB, and in each layer 20 MB of attention and 8 of 128 experts, 40 MB.
+    resident=$(sed -n 's/.*at most \([0-9]*\).* MB resident.*/\1/p' "$T/err")
+    echo "$resident MB"
+    [ "$resident" -gt 500 ] && [ "$resident" -lt 800 ]
+    # shellcheck disable=SC2016 # for the inner shell
+    spends 1 sh -c 'exec omni-thinker -d cpu -n 1 -m "$1" <"$2"' sh "$T/four" "$T/in"
 }

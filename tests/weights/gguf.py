@@ -129,6 +129,8 @@ def audio(config):
     return {
         "general.architecture": "clip",
         "clip.has_audio_encoder": True,
+        "clip.has_vision_encoder": True,
+        "clip.vision.projector_type": "qwen3vl_merger",
         "clip.audio.projector_type": "qwen3a",
         "clip.audio.embedding_length": c["d_model"],
         "clip.audio.block_count": c["encoder_layers"],
@@ -155,6 +157,13 @@ WHOLE = {
     "thinker.audio_tower.conv_out": "a.conv_out", "thinker.audio_tower.ln_post": "a.post_ln",
     "thinker.audio_tower.proj1": "mm.a.mlp.1", "thinker.audio_tower.proj2": "mm.a.mlp.2",
 }
+
+
+# In llama.cpp's file with the audio encoder: a table of positions, and the vision encoder.
+BESIDES = {name: (shape, kind, bytes((4 if kind == "f32" else 2) * shape[0] * shape[1])) for name, shape, kind in (
+    ("a.position_embd.weight", [150, 32], "f32"), ("v.patch_embd.weight", [8, 16], "f16"),
+    ("v.blk.0.attn_qkv.weight", [24, 8], "bf16"), ("v.deepstack.8.fc1.weight", [16, 16], "f16"),
+    ("mm.0.weight", [16, 16], "f16"), ("mm.2.bias", [16, 1], "f32"))}
 
 
 def rename(name):
@@ -197,6 +206,8 @@ def main():
             shape = [*shape, 1, 1]
         tensors[name] = (shape, how, encode(values, how))
     metadata = thinker(folder, config) if component == "thinker" else audio(config)
+    if component == "audio":
+        tensors |= BESIDES
     if len(sys.argv) < 6:
         write(out, metadata, tensors)
         return
