@@ -50,15 +50,23 @@ const struct gpu_info *gpu_info(const struct gpu *g);
 /* ---- memory ---- */
 
 /* Device memory that is given back all at once, like `struct arena`. Zeroed: empty. The same
- * allocations after the same mark give the same addresses. */
+ * allocations after the same mark give the same addresses. Small allocations share blocks; a large
+ * one has a block of its size, so that no room is lost between the two. */
 struct gpu_arena_block;
-struct gpu_arena {
+struct gpu_chain {
     struct gpu_arena_block *first, *current;
+};
+struct gpu_arena {
+    struct gpu_chain small, large;
     size_t used, peak;
 };
-struct gpu_arena_mark {
+struct gpu_chain_mark {
     struct gpu_arena_block *block;
-    size_t block_used, used;
+    size_t used;
+};
+struct gpu_arena_mark {
+    struct gpu_chain_mark small, large;
+    size_t used;
 };
 
 /* 256-byte aligned, uninitialised. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 256, BLOCK_MIN = 32 << 20 };
+enum { ALIGN = 256, BLOCK = 32 << 20, LARGE = 8 << 20 };
 
 struct gpu_arena_block {
     struct gpu_arena_block *next;
@@ -136,18 +136,19 @@ static struct gpu_arena_block *block_new(struct gpu *g, size_t bytes) {
 }
 
 /* Moves on to the next kept block that fits; blocks that are too small are passed over until the
- * next release. */
-static struct gpu_arena_block *find_block(struct gpu *g, struct gpu_arena *a, size_t bytes) {
-    struct gpu_arena_block *b = a->current;
+ * next release. A fresh one has `room`. */
+static struct gpu_arena_block *find_block(struct gpu *g, struct gpu_chain *c, size_t bytes,
+                                          size_t room) {
+    struct gpu_arena_block *b = c->current;
     while (b && b->buffer.bytes - b->used < bytes && b->next)
         b = b->next;
     if (b && b->buffer.bytes - b->used >= bytes)
         return b;
-    struct gpu_arena_block *fresh = block_new(g, bytes > BLOCK_MIN ? bytes : BLOCK_MIN);
+    struct gpu_arena_block *fresh = block_new(g, room);
     if (b)
         b->next = fresh;
     else
-        a->first = fresh;
+        c->first = fresh;
     return fresh;
 }
 
@@ -155,38 +156,52 @@ uint64_t gpu_alloc(struct gpu *g, struct gpu_arena *a, size_t bytes) {
     if (bytes > SIZE_MAX - ALIGN)
         die(ERR_MEMORY, "out of device memory: %zu bytes", bytes);
     bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    a->current = find_block(g, a, bytes);
-    uint64_t address = a->current->buffer.address + a->current->used;
-    a->current->used += bytes;
+    bool large = bytes >= LARGE;
+    struct gpu_chain *c = large ? &a->large : &a->small;
+    c->current = find_block(g, c, bytes, large ? bytes : BLOCK);
+    uint64_t address = c->current->buffer.address + c->current->used;
+    c->current->used += bytes;
     a->used += bytes;
     if (a->used > a->peak)
         a->peak = a->used;
     return address;
 }
 
+static struct gpu_chain_mark mark(const struct gpu_chain *c) {
+    return (struct gpu_chain_mark){c->current, c->current ? c->current->used : 0};
+}
+
+static void release(struct gpu_chain *c, struct gpu_chain_mark m) {
+    for (struct gpu_arena_block *b = m.block ? m.block->next : c->first; b; b = b->next)
+        b->used = 0;
+    if (m.block)
+        m.block->used = m.used;
+    c->current = m.block ? m.block : c->first;
+}
+
 struct gpu_arena_mark gpu_mark(const struct gpu_arena *a) {
-    struct gpu_arena_block *b = a->current;
-    return (struct gpu_arena_mark){b, b ? b->used : 0, a->used};
+    return (struct gpu_arena_mark){mark(&a->small), mark(&a->large), a->used};
 }
 
 void gpu_release(struct gpu_arena *a, struct gpu_arena_mark m) {
-    struct gpu_arena_block *after = m.block ? m.block->next : a->first;
-    for (struct gpu_arena_block *b = after; b; b = b->next)
-        b->used = 0;
-    if (m.block)
-        m.block->used = m.block_used;
-    a->current = m.block ? m.block : a->first;
+    release(&a->small, m.small);
+    release(&a->large, m.large);
     a->used = m.used;
 }
 
-void gpu_arena_free(struct gpu *g, struct gpu_arena *a) {
-    gpu_load_wait(g);
-    gpu_wait(g);
-    for (struct gpu_arena_block *b = a->first, *next; b; b = next) {
+static void chain_free(struct gpu *g, struct gpu_chain *c) {
+    for (struct gpu_arena_block *b = c->first, *next; b; b = next) {
         next = b->next;
         delist(g, &b->buffer);
         gpu_buffer_free(g, &b->buffer);
         free(b);
     }
-    *a = (struct gpu_arena){.first = NULL};
+}
+
+void gpu_arena_free(struct gpu *g, struct gpu_arena *a) {
+    gpu_load_wait(g);
+    gpu_wait(g);
+    chain_free(g, &a->small);
+    chain_free(g, &a->large);
+    *a = (struct gpu_arena){.used = 0};
 }

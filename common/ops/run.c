@@ -46,7 +46,7 @@ struct tensor run_new_like(struct run *run, enum run_memory m, const struct tens
 
 void run_step(struct run *run) {
     arena_reset(&run->memory[RUN_STEP]);
-    gpu_release(&run->device[RUN_STEP], (struct gpu_arena_mark){.block = NULL});
+    gpu_release(&run->device[RUN_STEP], (struct gpu_arena_mark){.used = 0});
 }
 
 struct run_mark run_mark(const struct run *run, enum run_memory m) {

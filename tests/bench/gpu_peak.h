@@ -13,7 +13,7 @@ extern const struct gpu_program shader_stream;
  * 1 GiB, which is more than any cache holds. */
 static inline double bench_gpu_read(struct gpu *g) {
     enum { BYTES = 1 << 30, GROUPS = 2048, TIMES = 8, ROUNDS = 12 };
-    struct gpu_arena memory = {.first = NULL};
+    struct gpu_arena memory = {.used = 0};
     const struct {
         uint64_t dst, src;
         uint32_t n;
