@@ -98,6 +98,16 @@ same_values() {
     grep '1 measured' err
 }
 
+@test "where a GPU's time went, kernel by kernel, and which kernels it has" {
+    omni-codepred -v -v --precise <"$GOLDEN/stream/tiny-codepred.in" 2>err >/dev/null
+    grep 'plain f32 kernels: precise' err
+    grep -E '^omni-codepred: +[0-9.]+ ms +[0-9.]+ % +[0-9]+ x +[0-9.]+ us  norm_linears$' err
+    grep -E '^omni-codepred: +[0-9.]+ ms .*  \(read\)$' err
+    awk '$3 == "ms" { sum += $4 } END { exit !(sum > 98 && sum < 102) }' err
+    omni-codepred -v <"$GOLDEN/stream/tiny-codepred.in" 2>err >/dev/null
+    grep 'plain kernels: no bf16 matrix units' err
+}
+
 # close_sound FILE GOLDEN: raw f32 as near to the golden's pcm as goldens are.
 close_sound() {
     omni-inspect -x pcm "$2" >want.npy
