@@ -115,7 +115,7 @@ fuzz_src  := $(filter-out common/ops/%,$(library_src))
 fuzz: $(fuzz_bins)
 $(B)/fuzz/%: tests/fuzz/%.c $(fuzz_src)
 	@mkdir -p $(@D)
-	@clang $(cflags) $(pkg_cflags) -O1 -g -fsanitize=fuzzer,address,undefined \
+	@clang $(cflags) $(pkg_cflags) -Wno-pass-failed -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $< $(filter-out common/nn/%,$(fuzz_src)) $(pkg_libs)
 
 lint: $(B)/shaders/programs.h
