@@ -25,7 +25,7 @@ struct attention_split_args {
     uint32_t rows, heads, kv_heads;
     uint32_t window;   /* 0: all */
     uint32_t capacity; /* S */
-    float eps;       /* of the norms */
+    float eps;         /* of the norms */
 };
 
 #endif

@@ -8,7 +8,7 @@
 #define HEADS_EACH    8
 #define HEADS_MAX_DIM 128
 
-/* Constants: 0: caches are bf16; 1: norms are bf16. Groups: (heads + 2 kv_heads in eights, rows). */
+/* Constants: 0: caches are bf16; 1: norms are. Groups: (heads + 2 kv_heads in eights, rows). */
 struct heads_args {
     uint64_t q;                /* f32 [rows, heads, head_dim], changed in place */
     uint64_t k, v;             /* f32 [rows, kv_heads, head_dim] */

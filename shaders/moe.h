@@ -32,7 +32,6 @@ struct moe_args {
  * has; then the pair at each place, and the place of each pair. */
 #define MOE_TILES(pairs, n_experts, tile) ((pairs) / (tile) + (n_experts))
 #define MOE_TILE_WORDS                    3
-#define MOE_PAIRS(pairs, n_experts, tile) \
-    (1 + MOE_TILES(pairs, n_experts, tile) * MOE_TILE_WORDS)
+#define MOE_PAIRS(pairs, n_experts, tile) (1 + MOE_TILES(pairs, n_experts, tile) * MOE_TILE_WORDS)
 
 #endif

@@ -11,8 +11,8 @@
 
 /* Constants. 0: w is bf16; 1: eight weights of a row always lie together at a multiple of 16 bytes,
  * as do their activations. product_few, 2: rows that share a read of the weights; 3: reads at
- * once. product_many, 2 and 3: rows and outs of a thread. product_matrix: those of matrix_tile.glsl;
- * product_matrix2: its own and those of tensor_tile.glsl. */
+ * once. product_many, 2 and 3: rows and outs of a thread. product_matrix: those of
+ * matrix_tile.glsl; product_matrix2: its own and those of tensor_tile.glsl. */
 struct product_args {
     uint64_t dst;   /* f32 [rows, outs]; product_matrix2: f32|bf16 */
     uint64_t x;     /* f32 [rows + (taps - 1) * dilation, width]; product_matrix2: bf16 */
@@ -23,8 +23,8 @@ struct product_args {
     uint32_t rows, outs, taps, width, dilation;
     uint32_t n_parts; /* the sum over taps and width is cut into so many */
     uint32_t b_bf16, scale_bf16;
-    uint32_t act; /* enum op_act */
-    uint32_t add; /* dst += */
+    uint32_t act;      /* enum op_act */
+    uint32_t add;      /* dst += */
     uint32_t x_stride; /* numbers from one row of x to the next */
 };
 

@@ -24,7 +24,7 @@ struct resident_step {
 #define RESIDENT_WORDS 40 /* of a step */
 
 /* Words of the state. Zeros before the first kernel; sweep leaves zeros. */
-#define RESIDENT_COUNT 0  /* meetings that workgroups came to; with RESIDENT_LOST in it: given up */
+#define RESIDENT_COUNT 0  /* meetings that workgroups came to; with RESIDENT_LOST: given up */
 #define RESIDENT_FOUND 1  /* by the census */
 #define RESIDENT_DONE  16 /* on, one a workgroup: steps that it has done */
 #define RESIDENT_LOST  0x80000000
@@ -41,7 +41,7 @@ struct resident_step {
 struct resident_args {
     uint64_t steps, jobs; /* struct resident_step [n_steps], struct stream_args [n_jobs] */
     uint64_t state;
-    uint64_t report;   /* a word: how often the sweep has found work */
+    uint64_t report; /* a word: how often the sweep has found work */
     uint32_t n_steps, n_jobs;
     uint32_t patience; /* so often a waiting workgroup looks 1024 times */
     uint32_t sweep;    /* not 0: be the only workgroup and do what so many have left undone */
