@@ -171,6 +171,30 @@ loads_with() {
     [ ${#files[@]} -eq 1 ]
 }
 
+# What another driver has left is whole and means nothing to this one; several programs write at once.
+@test "device: another driver's kernels, and several who keep theirs at once" {
+    local cache=$XDG_CACHE_HOME/omni add=$BUILD/tests/ops/add pids=() pid
+    "$add" -d vulkan
+    file=("$cache"/vulkan-*)
+    cp "${file[0]}" "$BATS_TEST_TMPDIR/good"
+    python3 - "${file[0]}" <<'END'
+import sys
+data, h = bytes(i * 7 % 256 for i in range(5000)), 14695981039346656037
+for byte in data:
+    h = (h ^ byte) * 1099511628211 % 2**64
+open(sys.argv[1], "wb").write(b"omnivk1\n" + h.to_bytes(8, "little") + data)
+END
+    for _ in 1 2 3 4 5 6; do
+        "$add" -d vulkan >/dev/null 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid"; done
+    "$add" -d vulkan
+    cmp "${file[0]}" "$BATS_TEST_TMPDIR/good"
+    file=("$cache"/*)
+    [ ${#file[@]} -eq 1 ]
+}
+
 @test "device: no place for compiled kernels is no error" {
     XDG_CACHE_HOME=/proc/none "$BUILD/tests/ops/add" -d vulkan
     env -u XDG_CACHE_HOME -u HOME "$BUILD/tests/ops/add" -d vulkan
