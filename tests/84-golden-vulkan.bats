@@ -42,7 +42,7 @@ setup() {
 same_values() {
     local name=$1 stored=$GOLDEN/stream/$2
     OMNI_MODEL=$GOLDEN/${2%%-*} OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} \
-        timeout 240 "${@:3}" <"$stored.in" >out
+        timeout 600 "${@:3}" <"$stored.in" >out
     omni-inspect -x "$name" out >got.npy
     omni-inspect -x "$name" "$stored.out" | cmp - got.npy
 }
@@ -61,20 +61,20 @@ same_values() {
     same_values codes tiny-codepred omni-codepred --precise --temp 0
 }
 
-# The predictor's passes as one kernel that stays. A software driver runs workgroups one after another: one meets
-# itself; of three, the first gives up, and what they have left undone is done by the one behind them.
+# A frame as one kernel that stays. A software driver runs workgroups one after another: one meets itself; of three,
+# the first gives up, and what they have left undone is done by the one behind them.
 @test "recorded steps: a kernel that stays, and one whose workgroups do not meet" {
-    OMNI_RESIDENT=1 same_values codes tiny-codepred omni-codepred -v --precise --temp 0 2>err
+    OMNI_RESIDENT=1 same_values codes tiny-talker-turns omni-talker -v --precise --temp 0 -n 20 2>err
     grep '1 of 1 recorded steps by 1 workgroups that stay' err
-    OMNI_RESIDENT=3 same_values codes tiny-codepred omni-codepred --precise --temp 0 2>err
+    OMNI_RESIDENT=3 same_values codes tiny-talker-turns omni-talker --precise --temp 0 -n 20 2>err
     grep 'did not meet' err
 }
 
 # Both forms of a frame are measured in turns, with the same numbers, and what came out is kept for the next start.
 @test "recorded steps: which form is faster is found out once" {
-    OMNI_DEVICE=cpu omni-talker --precise --temp 0 --emit-hidden -n 6 <"$GOLDEN/stream/tiny-talker-turns.in" >in
     frames() {
-        OMNI_RESIDENT=$1 omni-codepred -v --precise --temp 0 <in 2>err | omni-inspect -x codec_sum - >"$2"
+        OMNI_RESIDENT=$1 omni-talker -v --precise -s 5 -n 4 <"$GOLDEN/stream/tiny-talker-turns.in" 2>err |
+            omni-inspect -x codes - >"$2"
     }
     export XDG_CACHE_HOME=$PWD/cache
     frames 0 alone

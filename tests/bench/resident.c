@@ -131,9 +131,10 @@ int main(int argc, char **argv) {
         sum += seconds / REPEAT;
     }
     double steps = (double)b->passes * (4 * LAYERS + 1);
+    struct gpu_steps form = run_steps(&b->run);
     printf("%s, %u workgroups that stay: best %.1f us, mean %.1f us, %.2f us a step, %.0f GB/s, "
            "%08zx\n",
-           run_device(&b->run), run_steps(&b->run).groups, 1e6 * best, 1e6 * sum,
+           run_device(&b->run), form.stay ? form.groups : 0, 1e6 * best, 1e6 * sum,
            1e6 * best / steps, 1e-9 * (double)(b->passes * b->bytes) / best, b->n);
     run_free(&b->run);
     free(b);
