@@ -1,10 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/embed.h"
-#include "shaders/lib/memory.glsl"
+
+layout(constant_id = 0) const uint W_TYPE = 0;
+#include "shaders/lib/quant.glsl"
 
 layout(local_size_x = 256) in;
-layout(constant_id = 0) const bool TABLE_BF16 = false;
 layout(push_constant, scalar) uniform push {
     embed_args a;
 };
@@ -16,8 +17,7 @@ void main() {
         return;
     for (uint t = gl_WorkGroupID.y; t < a.rows; t += gl_NumWorkGroups.y) {
         int id = ints(a.ids).at[t];
-        uint64_t row = a.table + uint64_t(max(id, 0)) * a.width * (TABLE_BF16 ? 2 : 4);
         floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
-        dst.at[d] = id < 0 ? 0 : weight(row, d, TABLE_BF16);
+        dst.at[d] = id < 0 ? 0 : matrix_weight(a.table, a.vocab, a.width, uint(id), d);
     }
 }

@@ -1,10 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/embed_add.h"
-#include "shaders/lib/memory.glsl"
+
+layout(constant_id = 0) const uint W_TYPE = 0;
+#include "shaders/lib/quant.glsl"
 
 layout(local_size_x = 256) in;
-layout(constant_id = 0) const bool TABLE_BF16 = false;
 layout(push_constant, scalar) uniform push {
     embed_add_args a;
 };
@@ -18,8 +19,7 @@ void main() {
         int id = ints(a.ids).at[t];
         if (id < 0)
             continue;
-        uint64_t row = a.table + uint64_t(id) * a.width * (TABLE_BF16 ? 2 : 4);
         floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
-        dst.at[d] += weight(row, d, TABLE_BF16);
+        dst.at[d] += matrix_weight(a.table, a.vocab, a.width, uint(id), d);
     }
 }

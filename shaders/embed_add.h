@@ -4,12 +4,12 @@
 
 #include "shaders/lib/types.h"
 
-/* Constants: 0: table is bf16. */
+/* Constants: 0: the table's type, see quant.h. */
 struct embed_add_args {
     uint64_t dst;   /* f32 [rows, width] */
-    uint64_t table; /* f32|bf16 [V, width] */
+    uint64_t table; /* [vocab, width] */
     uint64_t ids;   /* i32 [rows] */
-    uint32_t rows, width;
+    uint32_t rows, width, vocab;
 };
 
 #endif

@@ -1,10 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/embed_sum.h"
-#include "shaders/lib/memory.glsl"
+
+layout(constant_id = 0) const uint W_TYPE = 0;
+#include "shaders/lib/quant.glsl"
 
 layout(local_size_x = 256) in;
-layout(constant_id = 0) const bool TABLE_BF16 = false;
 layout(constant_id = 1) const bool GO_ON = false;
 layout(push_constant, scalar) uniform push {
     embed_sum_args a;
@@ -20,8 +21,7 @@ void main() {
         float sum = GO_ON ? dst.at[d] : 0;
         for (uint g = 0; g < a.n_tables; g++) {
             uint code = uint(ints(a.codes).at[t * a.row_codes + g]);
-            uint64_t row = a.table[g] + uint64_t(code) * a.width * (TABLE_BF16 ? 2 : 4);
-            sum += weight(row, d, TABLE_BF16);
+            sum += matrix_weight(a.table[g], a.vocab, a.width, code, d);
         }
         dst.at[d] = sum * a.scale;
     }

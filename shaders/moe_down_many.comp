@@ -1,12 +1,13 @@
 /* results[p, d] = down_e[d] . hidden[p] for a tile of pairs. */
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/lib/eight.glsl"
+
+layout(constant_id = 0) const uint W_TYPE = 0;
+#include "shaders/lib/quant.glsl"
 #include "shaders/lib/tile.glsl"
 #include "shaders/moe.h"
 
 layout(local_size_x = THREADS) in;
-layout(constant_id = 0) const bool W_BF16 = false;
 layout(constant_id = 1) const bool EIGHTS = false;
 layout(push_constant, scalar) uniform push {
     moe_args a;
@@ -20,9 +21,8 @@ vec4 x4(uint line, uint k) {
 }
 
 vec4 w4(uint line, uint k) {
-    uint64_t d = min(out_0 + line, a.width - 1);
-    return weight4(a.down + tile_expert + d * a.inner * (W_BF16 ? 2 : 4), k, a.inner, W_BF16,
-                   EIGHTS);
+    uint d = min(out_0 + line, a.width - 1);
+    return matrix_weight4(a.down + tile_expert, a.width, a.inner, d, k, EIGHTS);
 }
 
 void store(uint line, uint d, float value) {

@@ -3,12 +3,13 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/lib/activate.glsl"
-#include "shaders/lib/eight.glsl"
+
+layout(constant_id = 0) const uint W_TYPE = 0;
+#include "shaders/lib/quant.glsl"
 #include "shaders/lib/tile.glsl"
 #include "shaders/moe.h"
 
 layout(local_size_x = THREADS) in;
-layout(constant_id = 0) const bool W_BF16 = false;
 layout(constant_id = 1) const bool EIGHTS = false;
 layout(push_constant, scalar) uniform push {
     moe_args a;
@@ -23,9 +24,9 @@ vec4 x4(uint line, uint k) {
 }
 
 vec4 w4(uint line, uint k) {
-    uint64_t n = min(out_0 + line % (BN / 2), a.inner - 1);
+    uint n = min(out_0 + line % (BN / 2), a.inner - 1);
     uint64_t matrix = (line < BN / 2 ? a.gate : a.up) + tile_expert;
-    return weight4(matrix + n * a.width * (W_BF16 ? 2 : 4), k, a.width, W_BF16, EIGHTS);
+    return matrix_weight4(matrix, a.inner, a.width, n, k, EIGHTS);
 }
 
 void store(uint line, uint n, float gate, float up) {

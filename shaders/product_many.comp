@@ -1,12 +1,13 @@
 /* Many rows: tiles in shared memory. */
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/lib/eight.glsl"
+
+layout(constant_id = 0) const uint W_TYPE = 0;
+#include "shaders/lib/quant.glsl"
 #include "shaders/lib/tile.glsl"
 #include "shaders/product.h"
 
 layout(local_size_x = THREADS) in;
-layout(constant_id = 0) const bool W_BF16 = false;
 layout(constant_id = 1) const bool EIGHTS = false;
 layout(push_constant, scalar) uniform push {
     product_args a;
@@ -34,8 +35,7 @@ vec4 x4(uint line, uint k) {
 }
 
 vec4 w4(uint line, uint k) {
-    uint64_t row = a.w + uint64_t(min(out_0 + line, a.outs - 1)) * width * (W_BF16 ? 2 : 4);
-    return weight4(row, k, width, W_BF16, EIGHTS);
+    return matrix_weight4(a.w, a.outs, width, min(out_0 + line, a.outs - 1), k, EIGHTS);
 }
 
 void store(uint row, uint n, float value) {

@@ -96,9 +96,12 @@ const bool HAS_SAMPLE = (KINDS >> RESIDENT_SAMPLE & 1) != 0;
 #define largest    sample_largest
 #define LISTS      false
 #define EMBED      (a.dst != 0)
-#define TABLE_BF16 W_BF16
 #define QUICK_ROOM (HAS_SAMPLE ? QUICK : 1)
 #define bins       pool
+
+float embed_weight(uint id, uint d) {
+    return weight(a.table + uint64_t(id) * a.embed_width * (W_BF16 ? 2 : 4), d, W_BF16);
+}
 #include "shaders/lib/sample.glsl"
 #undef a
 #undef THREADS
@@ -189,7 +192,7 @@ void do_hidden(uint group, uint groups) {
 void do_sample(uint group) {
     sample_a = sample_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8), pointer(10),
                            pointer(12), pointer(14), pointer(16), arg(18), arg(19), arg(20),
-                           arg(21), arg(22));
+                           arg(21), arg(22), arg(23));
     if (group == 0)
         sample_draw();
 }

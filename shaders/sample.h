@@ -8,7 +8,8 @@
 #define SELECT_THREADS 512
 #endif
 
-/* Constants: 0: draw from lists; 1: then dst = the token's row of table; 2: table is bf16. */
+/* Constants: 0: draw from lists; 1: then dst = the token's row of table; 2: the table's type, see
+ * quant.h. */
 struct sample_args {
     uint64_t token;  /* i32 [1] */
     uint64_t logits; /* f32 [n] */
@@ -19,10 +20,10 @@ struct sample_args {
     uint64_t ids;    /* i32 [n_lists, width] */
     uint64_t counts; /* i32 [n_lists] */
     uint64_t dst;    /* f32 [embed_width] */
-    uint64_t table;  /* f32|bf16 [n, embed_width] */
+    uint64_t table;  /* [vocab, embed_width] */
     uint32_t n, codebook;
     uint32_t n_lists, width; /* n_lists: a power of two, at most SELECT_THREADS */
-    uint32_t embed_width;
+    uint32_t embed_width, vocab;
 };
 
 #endif

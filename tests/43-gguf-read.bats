@@ -117,7 +117,7 @@ PY
     omni-thinker -m "$GOLDEN/tiny" --precise -n 1 --trace thinker.logits \
         <"$GOLDEN/stream/tiny-thinker-stop.in" >"$T/bf16"
     omni-inspect -x thinker.logits "$T/bf16" >"$T/bf16.npy"
-    # With f32 numbers, with int8 ones, and on a GPU, where the weights become bf16.
+    # With f32 numbers, with int8 ones, and on a GPU.
     driver_leaks
     for how in "-d cpu --precise" "-d cpu" "-d vulkan --precise"; do
         # shellcheck disable=SC2086 # words

@@ -75,13 +75,10 @@ static int load_block(struct code2wav *v, struct weights *w, size_t i, struct er
 
 static int load_transformer(struct code2wav *v, struct weights *w, struct err *e) {
     const struct config_code2wav *c = v->config;
-    struct tensor all;
-    if (get(v->run, w, &all, "code2wav.", "code_embedding.weight", c->n_groups * c->codebook,
-            c->text.hidden, e))
-        return e->code;
     v->tables = arena_alloc(&v->run->memory[RUN_MODEL], c->n_groups * sizeof *v->tables);
-    for (size_t g = 0; g < c->n_groups; g++)
-        v->tables[g] = tensor_rows(&all, g * c->codebook, c->codebook);
+    if (nn_weight_parts(v->run, w, v->tables, c->n_groups, e, "code2wav.code_embedding.weight",
+                        (size_t[4]){c->n_groups * c->codebook, c->text.hidden}))
+        return e->code;
     return nn_decoder_load(&v->transformer, v->run, &c->text, w, "code2wav.pre_transformer.",
                            "code2wav", e);
 }

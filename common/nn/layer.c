@@ -49,11 +49,9 @@ static int load_mlp(struct nn_mlp *m, struct run *run, size_t width, size_t hidd
     return get(run, w, &m->down, name, "down_proj.weight", hidden, width, e);
 }
 
-/* Expert i's matrices, host memory still. All experts' are of one type, on a GPU all three kinds.
- */
-static int find_expert(struct tensor *matrices[3], struct run *run, size_t i,
-                       const struct config_decoder *c, struct weights *w, const char *name,
-                       struct err *e) {
+/* Expert i's matrices, host memory still. All experts' are of one type. */
+static int find_expert(struct tensor *matrices[3], size_t i, const struct config_decoder *c,
+                       struct weights *w, const char *name, struct err *e) {
     static const char *const kinds[] = {"gate", "up", "down"};
     for (size_t k = 0; k < 3; k++) {
         size_t rows = k < 2 ? c->expert_intermediate : c->hidden;
@@ -62,26 +60,39 @@ static int find_expert(struct tensor *matrices[3], struct run *run, size_t i,
         snprintf(full, sizeof full, "%smlp.experts.%zu.%s_proj.weight", name, i, kinds[k]);
         if (nn_weight_stored(w, &matrices[k][i], e, full, (size_t[4]){rows, columns}))
             return e->code;
-        const struct tensor *first = &matrices[run->gpu ? 0 : k][0];
-        if (nn_weight_dtype(run, matrices[k][i].dtype) != nn_weight_dtype(run, first->dtype))
+        if (matrices[k][i].dtype != matrices[k][0].dtype)
             return err_set(e, ERR_CONFIG, "%s: not of the type of the other experts", full);
     }
     return 0;
 }
 
+/* The types that an expert's matrices have on a GPU: gate's and up's are the same there. */
+static void choose_types(enum tensor_dtype types[3], struct tensor *const matrices[3]) {
+    for (size_t k = 0; k < 3; k++)
+        types[k] = matrices[k]->dtype;
+    if (types[0] != types[1])
+        types[0] = types[1] = TENSOR_BF16;
+}
+
 /* To the GPU, at equal distances from each other, as op_moe_add wants them. */
 static void upload_experts(struct run *run, struct weights *w, struct tensor *matrices[3],
                            size_t n) {
-    const struct tensor *t = &matrices[0][0];
-    if (!run->gpu)
-        return;
-    enum tensor_dtype dtype = nn_weight_dtype(run, t->dtype);
-    struct tensor all = run_new_3d(run, RUN_MODEL, dtype, 3 * n, t->shape[0], t->shape[1]);
+    const size_t align = 16;
+    enum tensor_dtype types[3];
+    size_t offset[3], apart = 0;
+    choose_types(types, matrices);
+    for (size_t k = 0; k < 3; k++) {
+        struct tensor one = *matrices[k];
+        one.dtype = types[k];
+        offset[k] = apart;
+        apart += (tensor_bytes(&one) + align - 1) / align * align;
+    }
+    struct tensor all = run_new_2d(run, RUN_MODEL, TENSOR_U8, n, apart);
     for (size_t i = 0; i < 3 * n; i++) {
-        struct tensor place = tensor_rows(&all, i, 1), *one = &matrices[i % 3][i / 3];
-        nn_weight_move(run, w, &place, one);
-        one->data = place.data;
-        one->dtype = dtype;
+        struct tensor *one = &matrices[i % 3][i / 3], stored = *one;
+        one->data = (char *)all.data + i / 3 * apart + offset[i % 3];
+        one->dtype = types[i % 3];
+        nn_weight_move(run, w, one, &stored);
     }
 }
 
@@ -91,9 +102,10 @@ static int load_experts(struct nn_layer *l, struct run *run, const struct config
     for (size_t k = 0; k < 3; k++)
         matrices[k] = arena_zalloc(&run->memory[RUN_MODEL], c->n_experts * sizeof(struct tensor));
     for (size_t i = 0; i < c->n_experts; i++)
-        if (find_expert(matrices, run, i, c, w, name, e))
+        if (find_expert(matrices, i, c, w, name, e))
             return e->code;
-    upload_experts(run, w, matrices, c->n_experts);
+    if (run->gpu)
+        upload_experts(run, w, matrices, c->n_experts);
     l->experts = (struct op_experts){c->n_experts, matrices[0], matrices[1], matrices[2]};
     return get(run, w, &l->router, name, "mlp.gate.weight", c->n_experts, c->hidden, e);
 }

@@ -5,20 +5,23 @@
 #include "common/ops/run.h"
 #include "common/weights/weights.h"
 
-/* weights_get() for weights that ops read as they are stored; matrices may be quantised, those of
- * a GPU run are bf16 then. On a GPU *t is the device's copy. What is laid out anew at load comes
- * from weights_get(), and goes to the device by run_write(). */
+/* weights_get() for weights that ops read as they are stored; matrices may be quantised. On a GPU
+ * *t is the device's copy. What is laid out anew at load comes from weights_get(), and goes to the
+ * device by run_write(). */
 int nn_weight(struct run *run, struct weights *w, struct tensor *t, struct err *e, const char *name,
               const size_t shape[4]);
 
-/* The two steps of it: the numbers as they lie in host memory, and the type that they have in a
- * run. */
+/* The same in n tensors of as many rows each. On a GPU a quantised matrix is one: its rows are
+ * nothing that tensor_rows() could give, see shaders/quant.h. */
+int nn_weight_parts(struct run *run, struct weights *w, struct tensor *parts, size_t n,
+                    struct err *e, const char *name, const size_t shape[4]);
+
+/* The two steps of it: the numbers as they lie in host memory, ... */
 int nn_weight_stored(struct weights *w, struct tensor *t, struct err *e, const char *name,
                      const size_t shape[4]);
-enum tensor_dtype nn_weight_dtype(const struct run *run, enum tensor_dtype stored);
 
-/* dst, a tensor of a GPU run and of that type, gets what stored is: read from its file meanwhile,
- * see gpu_load(), or widened first. */
+/* ... and dst, a tensor of a GPU run, gets them: read from their file meanwhile, see gpu_load(), or
+ * laid out as the GPU wants them, or quantised ones as bf16, if it is that. */
 void nn_weight_move(struct run *run, struct weights *w, const struct tensor *dst,
                     const struct tensor *stored);
 

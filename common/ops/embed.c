@@ -1,5 +1,6 @@
 #include "shaders/embed.h"
 #include "common/ops/ops.h"
+#include "common/ops/planes.h"
 #include "common/ops/row.h"
 #include "shaders/programs.h"
 
@@ -12,9 +13,10 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                            .table = run_address(table),
                            .ids = run_address(ids),
                            .rows = (uint32_t)rows,
-                           .width = (uint32_t)width};
+                           .width = (uint32_t)width,
+                           .vocab = (uint32_t)table->shape[0]};
     run_dispatch(run, &(struct run_kernel){.program = &shader_embed,
-                                           .constants = {table->dtype == TENSOR_BF16},
+                                           .constants = {planes_weights(table->dtype)},
                                            .args = &a,
                                            .args_size = sizeof a,
                                            .groups = {run_groups(width, 256), run_groups(rows, 1)},

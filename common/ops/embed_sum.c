@@ -1,26 +1,37 @@
 #include "shaders/embed_sum.h"
 #include "common/ops/ops.h"
+#include "common/ops/planes.h"
 #include "common/ops/row.h"
 #include "shaders/programs.h"
 
-/* Adds tables [first, first + EMBED_SUM_TABLES) or the rest of them. */
+/* How many tables from `first` on a kernel can add up: where quantised ones lie depends on how many
+ * rows they have. */
+static size_t count_tables(const struct tensor *tables, size_t n, size_t first) {
+    size_t i = first;
+    while (i < n && i - first < EMBED_SUM_TABLES &&
+           (!tensor_is_quantised(tables->dtype) || tables[i].shape[0] == tables[first].shape[0]))
+        i++;
+    return i - first;
+}
+
+/* Adds tables [first, first + n). */
 static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *tables,
-                     const struct tensor *codes, float scale, size_t first) {
+                     const struct tensor *codes, float scale, size_t first, size_t n) {
     size_t rows = codes->shape[0], row_codes = tensor_row(codes), width = tensor_row(dst);
-    size_t left = row_codes - first, n = left < EMBED_SUM_TABLES ? left : EMBED_SUM_TABLES;
     struct embed_sum_args a = {.codes = run_address(codes) + first * sizeof(int32_t),
                                .dst = run_address(dst),
                                .n_tables = (uint32_t)n,
                                .rows = (uint32_t)rows,
                                .width = (uint32_t)width,
                                .row_codes = (uint32_t)row_codes,
-                               .scale = n == left ? scale : 1};
+                               .vocab = (uint32_t)tables[first].shape[0],
+                               .scale = first + n == row_codes ? scale : 1};
     for (size_t g = 0; g < n; g++) {
         a.table[g] = run_address(&tables[first + g]);
         assert(tables[first + g].dtype == tables->dtype);
     }
     run_dispatch(run, &(struct run_kernel){.program = &shader_embed_sum,
-                                           .constants = {tables->dtype == TENSOR_BF16, first > 0},
+                                           .constants = {planes_weights(tables->dtype), first > 0},
                                            .args = &a,
                                            .args_size = sizeof a,
                                            .groups = {run_groups(width, 256), run_groups(rows, 1)},
@@ -49,8 +60,10 @@ void op_embed_sum(struct run *run, const struct tensor *dst, const struct tensor
     assert(dst->dtype == TENSOR_F32 && codes->dtype == TENSOR_I32 && dst->shape[0] == n_rows);
     for (size_t g = 0; g < n_tables; g++)
         assert(row_is_matrix(&tables[g]) && tensor_row(&tables[g]) == width);
-    for (size_t g = 0; run->gpu && g < n_tables; g += EMBED_SUM_TABLES)
-        dispatch(run, dst, tables, codes, scale, g);
+    for (size_t g = 0, n; run->gpu && g < n_tables; g += n) {
+        n = count_tables(tables, n_tables, g);
+        dispatch(run, dst, tables, codes, scale, g, n);
+    }
     if (run->gpu)
         return;
     struct run_mark mark = run_mark(run, RUN_STEP);

@@ -3,9 +3,9 @@
 #include "common/ops/row.h"
 
 static bool alike(const struct op_moe *m) {
-    enum tensor_dtype dtype = m->experts->gate[0].dtype;
+    enum tensor_dtype inner = m->experts->gate[0].dtype, outer = m->experts->down[0].dtype;
     return !m->shared_gate ||
-           (m->gate->dtype == dtype && m->up->dtype == dtype && m->down->dtype == dtype);
+           (m->gate->dtype == inner && m->up->dtype == inner && m->down->dtype == outer);
 }
 
 /* On a GPU for few rows: the norm is part of each kernel, the choice of the second. */

@@ -1,14 +1,23 @@
 /* Experts for few rows on a GPU: two kernels, which read each chosen weight once. */
 #include "shaders/moe_few.h"
 #include "common/ops/few.h"
+#include "common/ops/few_quant.h"
 #include "common/ops/moe_gpu.h"
 #include "shaders/programs.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* The first workgroup of moe_hidden makes the choice, if that is its to make; the others have so
  * many rows of weights each: their own choice must be worth it. */
 enum { ROWS_EACH = 2 * FEW_TEAMS };
+
+enum {
+    /* Shared memory of the choice and of the pairs, about. */
+    CHOICE_BYTES = MOE_FEW_EXPERTS * 12 + (1 << 10),
+    PAIRS_BYTES = MOE_FEW_CHOSEN * 12 + 12,
+    DOWN_PAIRS = 2048, /* quantised: so many outs are enough for a large GPU two by two */
+};
 
 static uint64_t all_addresses(const struct moe_few *f, uint64_t apart) {
     const struct op_experts *w = f->experts;
@@ -40,15 +49,22 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
                                 .normalise = f->normalise,
                                 .eps = f->eps};
     size_t groups = run_groups(tensor_count(h) / rows, choose ? ROWS_EACH : FEW_TEAMS);
-    run_dispatch(run,
-                 &(struct run_kernel){.program = &shader_moe_hidden,
-                                      .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
-                                                    few_batch(a.width, 2, 1), few_norm(f->norm)},
-                                      .args = &a,
-                                      .args_size = sizeof a,
-                                      .groups = {groups + choose, rows},
-                                      .reads = {f->x, f->chosen, choose ? f->logits : NULL},
-                                      .writes = {h, choose ? f->chosen : NULL, f->weights}});
+    struct run_kernel k = {.program = &shader_moe_hidden,
+                           .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
+                                         few_batch(a.width, 2, 1), few_norm(f->norm)},
+                           .args = &a,
+                           .args_size = sizeof a,
+                           .groups = {groups + choose, rows},
+                           .reads = {f->x, f->chosen, choose ? f->logits : NULL},
+                           .writes = {h, choose ? f->chosen : NULL, f->weights}};
+    if (tensor_is_quantised(w->gate[0].dtype)) {
+        struct few_quant q = few_quant(run, w->gate[0].dtype, a.width, 1, 2, CHOICE_BYTES);
+        k.program = &shader_moe_hidden_quant;
+        memcpy(k.constants, &q, sizeof q);
+        k.constants[5] = few_norm(f->norm);
+        k.constants[6] = choose;
+    }
+    run_dispatch(run, &k);
 }
 
 static void down(struct run *run, const struct moe_few *f, const struct tensor *h, bool eights,
@@ -66,16 +82,24 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
     uint32_t chosen = (uint32_t)(tensor_count(f->chosen) / rows);
     uint32_t inner = (uint32_t)w->gate[0].shape[0];
     uint32_t shared_inner = f->shared_up ? (uint32_t)f->shared_up->shape[0] : 0;
-    run_dispatch(run,
-                 &(struct run_kernel){.program = &shader_moe_down,
-                                      .constants = {w->down[0].dtype == TENSOR_BF16, eights,
-                                                    few_batch(tensor_count(h) / rows, 1, 1), chosen,
-                                                    inner, shared_inner},
-                                      .args = &a,
-                                      .args_size = sizeof a,
-                                      .groups = {run_groups(a.width, FEW_TEAMS), rows},
-                                      .reads = {h, f->chosen, f->weights, f->dst, f->shared_logit},
-                                      .writes = {f->dst}});
+    size_t all = tensor_count(h) / rows;
+    struct run_kernel k = {.program = &shader_moe_down,
+                           .constants = {w->down[0].dtype == TENSOR_BF16, eights,
+                                         few_batch(all, 1, 1), chosen, inner, shared_inner},
+                           .args = &a,
+                           .args_size = sizeof a,
+                           .groups = {run_groups(a.width, FEW_TEAMS), rows},
+                           .reads = {h, f->chosen, f->weights, f->dst, f->shared_logit},
+                           .writes = {f->dst}};
+    if (tensor_is_quantised(w->down[0].dtype)) {
+        uint32_t matrices = a.width >= DOWN_PAIRS ? 2 : 1;
+        struct few_quant q = few_quant(run, w->down[0].dtype, all, 1, matrices, PAIRS_BYTES);
+        k.program = &shader_moe_down_quant;
+        memcpy(k.constants, &q, sizeof q);
+        memcpy(k.constants + 5, (uint32_t[3]){chosen, inner, shared_inner}, 3 * sizeof chosen);
+        k.groups[0] = few_quant_groups((a.width + matrices - 1) / matrices);
+    }
+    run_dispatch(run, &k);
 }
 
 void moe_few(struct run *run, const struct moe_few *f) {
@@ -87,6 +111,8 @@ void moe_few(struct run *run, const struct moe_few *f) {
     struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, chosen * inner + shared_inner);
     bool eights = few_eights(width | inner | shared_inner, all_addresses(f, moe_apart(w)));
     assert(chosen <= MOE_FEW_CHOSEN && w->n <= MOE_FEW_EXPERTS);
+    assert(!tensor_is_quantised(w->gate[0].dtype) ||
+           few_quant_aligned(all_addresses(f, moe_apart(w))));
     hidden(run, f, &h, eights, rows);
     down(run, f, &h, eights, rows);
     run_release(run, RUN_STEP, mark);

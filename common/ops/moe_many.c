@@ -2,6 +2,7 @@
 #include "common/ops/few.h"
 #include "common/ops/matrix.h"
 #include "common/ops/moe_gpu.h"
+#include "common/ops/planes.h"
 #include "shaders/moe.h"
 #include "shaders/programs.h"
 
@@ -54,9 +55,9 @@ static size_t rows_each(const struct moe *m) {
     return (size_t)m->args.rows * m->args.chosen / m->args.n_experts;
 }
 
-static void plan_plain(struct moe *m, bool bf16, bool eights) {
+static void plan_plain(struct moe *m, const struct op_experts *w, bool eights) {
     size_t each = rows_each(m);
-    const uint32_t constants[GPU_CONSTANTS] = {bf16, eights,
+    const uint32_t constants[GPU_CONSTANTS] = {planes_weights(w->gate[0].dtype), eights,
                                                each >= 96   ? 8
                                                : each >= 24 ? 4
                                                             : 2,
@@ -68,6 +69,7 @@ static void plan_plain(struct moe *m, bool bf16, bool eights) {
     m->down_program = &shader_moe_down_many;
     memcpy(m->hidden_constants, constants, sizeof constants);
     memcpy(m->down_constants, constants, sizeof constants);
+    m->down_constants[0] = planes_weights(w->down[0].dtype);
 }
 
 /* With matrices as large as a tile. */
@@ -153,12 +155,12 @@ void moe_many(struct run *run, const struct tensor *dst, const struct tensor *x,
                                .width = (uint32_t)width,
                                .inner = (uint32_t)inner,
                                .n_experts = (uint32_t)w->n};
-    bool bf16 = w->gate[0].dtype == TENSOR_BF16;
+    bool bf16 = w->gate[0].dtype == TENSOR_BF16 && w->down[0].dtype == TENSOR_BF16;
     assert(w->n > 0 && w->n <= MOE_MAX_EXPERTS);
     bool eights =
         few_eights(width | inner, m.args.x | m.args.gate | m.args.up | m.args.down | m.args.apart);
     if (!plan_tensors(run, &m, bf16, eights) && !plan_matrix(run, &m, bf16, eights))
-        plan_plain(&m, bf16, eights);
+        plan_plain(&m, w, eights);
     dispatch_all(run, &m);
     run_release(run, RUN_STEP, mark);
 }

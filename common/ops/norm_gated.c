@@ -1,7 +1,22 @@
 #include "shaders/norm_gated.h"
 #include "common/ops/few.h"
+#include "common/ops/few_quant.h"
 #include "common/ops/row.h"
 #include "shaders/programs.h"
+
+#include <string.h>
+
+/* The kernel for quantised weights instead. */
+static void quantise(const struct run *run, struct run_kernel *k, enum tensor_dtype dtype,
+                     uint32_t norm, size_t width, size_t rows, size_t outs, uint64_t addresses) {
+    struct few_quant f = few_quant(run, dtype, width, rows, 2, 0);
+    assert(few_quant_aligned(addresses));
+    k->program = &shader_norm_gated_quant;
+    memcpy(k->constants, &f, sizeof f);
+    k->constants[5] = norm;
+    k->groups[0] = few_quant_groups(outs);
+    k->groups[1] = (rows + f.rows - 1) / f.rows;
+}
 
 static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,
                      const struct tensor *norm, float eps, const struct tensor *gate,
@@ -16,16 +31,18 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                                 .outs = (uint32_t)gate->shape[0],
                                 .width = (uint32_t)width,
                                 .eps = eps};
-    run_dispatch(run, &(struct run_kernel){
-                          .program = &shader_norm_gated,
-                          .constants = {gate->dtype == TENSOR_BF16,
-                                        few_eights(width, a.x | a.norm | a.gate | a.up),
-                                        few_rows(rows), few_batch(width, 2, rows), few_norm(norm)},
-                          .args = &a,
-                          .args_size = sizeof a,
-                          .groups = {run_groups(a.outs, FEW_TEAMS)},
-                          .reads = {x},
-                          .writes = {dst}});
+    uint64_t addresses = a.x | a.norm | a.gate | a.up;
+    struct run_kernel k = {.program = &shader_norm_gated,
+                           .constants = {gate->dtype == TENSOR_BF16, few_eights(width, addresses),
+                                         few_rows(rows), few_batch(width, 2, rows), few_norm(norm)},
+                           .args = &a,
+                           .args_size = sizeof a,
+                           .groups = {run_groups(a.outs, FEW_TEAMS)},
+                           .reads = {x},
+                           .writes = {dst}};
+    if (tensor_is_quantised(gate->dtype))
+        quantise(run, &k, gate->dtype, few_norm(norm), width, rows, a.outs, addresses);
+    run_dispatch(run, &k);
 }
 
 /* The same by other ops: on the CPU, for many rows, for matrices of different types. */

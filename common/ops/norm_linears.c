@@ -1,8 +1,32 @@
 #include "shaders/norm_linears.h"
 #include "common/ops/few.h"
+#include "common/ops/few_quant.h"
 #include "common/ops/row.h"
 #include "shaders/programs.h"
 
+#include <string.h>
+
+static void few_constants(struct run_kernel *k, size_t width, size_t rows, size_t outs,
+                          enum tensor_dtype dtype, uint64_t addresses) {
+    k->program = &shader_norm_linears;
+    k->constants[0] = dtype == TENSOR_BF16;
+    k->constants[1] = few_eights(width, addresses);
+    k->constants[2] = few_rows(rows);
+    k->constants[3] = few_batch(width, 1, rows);
+    k->groups[0] = run_groups(outs, FEW_TEAMS);
+}
+
+static void quantised_constants(const struct run *run, struct run_kernel *k, size_t width,
+                                size_t rows, size_t outs, enum tensor_dtype dtype) {
+    uint32_t matrices = few_quant_matrices(outs);
+    struct few_quant f = few_quant(run, dtype, width, rows, matrices, 0);
+    k->program = &shader_norm_linears_quant;
+    memcpy(k->constants, &f, sizeof f);
+    k->groups[0] = few_quant_groups((outs + matrices - 1) / matrices);
+    k->groups[1] = (rows + f.rows - 1) / f.rows;
+}
+
+/* Matrices of one type. */
 static void dispatch(struct run *run, const struct op_projection *p, size_t n,
                      const struct tensor *x, const struct tensor *norm, float eps) {
     size_t width = tensor_count(norm), rows = tensor_count(x) / width, outs = 0;
@@ -11,8 +35,8 @@ static void dispatch(struct run *run, const struct op_projection *p, size_t n,
                                   .rows = (uint32_t)rows,
                                   .width = (uint32_t)width,
                                   .eps = eps};
-    struct run_kernel k = {
-        .program = &shader_norm_linears, .args = &a, .args_size = sizeof a, .reads = {x}};
+    struct run_kernel k = {.args = &a, .args_size = sizeof a, .reads = {x}};
+    enum tensor_dtype dtype = p[0].w->dtype;
     uint64_t addresses = a.x | a.norm;
     for (size_t i = 0; i < n; i++) {
         a.w[i] = run_address(p[i].w);
@@ -22,16 +46,30 @@ static void dispatch(struct run *run, const struct op_projection *p, size_t n,
         addresses |= a.w[i];
         outs += a.outs[i];
     }
-    k.constants[0] = p[0].w->dtype == TENSOR_BF16;
-    k.constants[1] = few_eights(width, addresses);
-    k.constants[2] = few_rows(rows);
-    k.constants[3] = few_batch(width, 1, rows);
-    k.constants[4] = few_norm(norm);
-    k.groups[0] = run_groups(outs, FEW_TEAMS);
+    assert(!tensor_is_quantised(dtype) || few_quant_aligned(addresses));
+    if (tensor_is_quantised(dtype))
+        quantised_constants(run, &k, width, rows, outs, dtype);
+    else
+        few_constants(&k, width, rows, outs, dtype, addresses);
+    k.constants[tensor_is_quantised(dtype) ? 5 : 4] = few_norm(norm);
     run_dispatch(run, &k);
 }
 
-/* The same by other ops: on the CPU, for many rows, for matrices of several types. */
+/* A kernel for each of the types that the matrices have. */
+static void dispatch_types(struct run *run, const struct op_projection *p, size_t n,
+                           const struct tensor *x, const struct tensor *norm, float eps) {
+    for (enum tensor_dtype dtype = 0; dtype < TENSOR_DTYPES; dtype++) {
+        struct op_projection alike[OP_PROJECTIONS];
+        size_t n_alike = 0;
+        for (size_t i = 0; i < n; i++)
+            if (p[i].w->dtype == dtype)
+                alike[n_alike++] = p[i];
+        if (n_alike)
+            dispatch(run, alike, n_alike, x, norm, eps);
+    }
+}
+
+/* The same by other ops: on the CPU, for many rows. */
 static void compose(struct run *run, const struct op_projection *p, size_t n,
                     const struct tensor *x, const struct tensor *norm, float eps) {
     struct run_mark mark = run_mark(run, RUN_STEP);
@@ -50,15 +88,13 @@ static void compose(struct run *run, const struct op_projection *p, size_t n,
 void op_norm_linears(struct run *run, const struct op_projection *p, size_t n,
                      const struct tensor *x, const struct tensor *norm, float eps) {
     size_t width = tensor_count(norm), rows = tensor_count(x) / width;
-    bool alike = true;
     assert(n >= 1 && n <= OP_PROJECTIONS && row_is_weight(norm) && x->dtype == TENSOR_F32);
     for (size_t i = 0; i < n; i++) {
         assert(row_is_matrix(p[i].w) && tensor_row(p[i].w) == width);
         assert(tensor_count(p[i].dst) == rows * p[i].w->shape[0]);
-        alike = alike && p[i].w->dtype == p[0].w->dtype;
     }
-    if (run->gpu && rows <= FEW_ROWS && alike)
-        dispatch(run, p, n, x, norm, eps);
+    if (run->gpu && rows <= FEW_ROWS)
+        dispatch_types(run, p, n, x, norm, eps);
     else
         compose(run, p, n, x, norm, eps);
 }

@@ -3,9 +3,10 @@
  * Conventions. Activations are f32, row-major, outermost dimension first: [T, D] is T rows of D.
  * Weights are f32 or bf16 as stored and are widened exactly; accumulation is f32 (or wider). The
  * matrices of products (linear, linear_add, norm_linears, norm_gated, moe, moe_add) and tables of
- * embeddings may also be quantised (common/weights/quant.h) with rows of whole blocks; unless the
- * run is precise, few rows of x are then rounded to int8, each 32 numbers with their own scale. On
- * the CPU they may also be f16, which is widened exactly. dst
+ * embeddings may also be quantised (common/weights/quant.h) with rows of whole blocks; on the CPU,
+ * unless the run is precise, few rows of x are then rounded to int8, each 32 numbers with their own
+ * scale. On the CPU they may also be f16, which is widened exactly. On a GPU quantised matrices lie
+ * as shaders/quant.h says; rows of them are no tensors. dst
  * is written whole unless the name says _add. dst may be the same memory as x only where it says
  * "in place". Shapes are the caller's duty and are asserted: they come from the model, whose loader
  * has checked them. `const struct tensor *b` that may be absent is NULL. Results do not depend on

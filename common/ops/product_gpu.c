@@ -1,6 +1,8 @@
 /* Which kernel makes a product on a GPU, and how it is cut into workgroups. */
 #include "common/ops/few.h"
+#include "common/ops/few_quant.h"
 #include "common/ops/matrix.h"
+#include "common/ops/planes.h"
 #include "common/ops/product.h"
 #include "shaders/product.h"
 #include "shaders/programs.h"
@@ -56,6 +58,21 @@ static void few(struct run *run, const struct product *p) {
                           .writes = {p->dst}});
 }
 
+static void few_quantised(struct run *run, const struct product *p) {
+    struct product_args a = arguments(p);
+    uint32_t matrices = few_quant_matrices(p->outs);
+    struct few_quant f = few_quant(run, p->w->dtype, p->taps * p->width, p->rows, matrices, 0);
+    run_dispatch(run,
+                 &(struct run_kernel){.program = &shader_product_quant,
+                                      .constants = {f.weights, f.matrices, f.rows, f.batch, f.room},
+                                      .args = &a,
+                                      .args_size = sizeof a,
+                                      .groups = {few_quant_groups(divide_up(p->outs, matrices)),
+                                                 divide_up(p->rows, f.rows)},
+                                      .reads = {p->x, p->dst},
+                                      .writes = {p->dst}});
+}
+
 /* ---- many rows ---- */
 
 /* Rows and outs of a workgroup: large tiles read less, small ones give more workgroups. */
@@ -85,7 +102,7 @@ struct plan {
 static struct plan plan_plain(const struct product *p) {
     const struct tile list[] = {{128, 128}, {64, 64}, {32, 64}};
     struct plan plan = {.program = &shader_product_many,
-                        .constants = {p->w->dtype == TENSOR_BF16, eights(p)},
+                        .constants = {planes_weights(p->w->dtype), eights(p)},
                         .tile = choose_tile(p, list, p->rows <= 32 ? 3 : 2)};
     plan.constants[2] = plan.tile.rows / SIDE;
     plan.constants[3] = plan.tile.outs / SIDE;
@@ -204,7 +221,11 @@ enum tensor_dtype op_between_dtype(const struct run *run, size_t rows, const str
 /* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */
 void product_dispatch(struct run *run, const struct product *p) {
     bool contiguous = p->taps == 1 || p->dilation == 1;
-    if (contiguous && (p->rows <= FEW_ROWS || p->outs < FEW_OUTS))
+    bool quantised = tensor_is_quantised(p->w->dtype);
+    assert(!quantised || (contiguous && few_quant_aligned(run_address(p->w) | run_address(p->x))));
+    if (quantised && p->rows <= FEW_ROWS)
+        few_quantised(run, p);
+    else if (!quantised && contiguous && (p->rows <= FEW_ROWS || p->outs < FEW_OUTS))
         few(run, p);
     else
         many(run, p);

@@ -50,7 +50,7 @@ static bool settle(struct run *run, size_t i, uint32_t value) {
     return r->constants[i] == value;
 }
 
-/* Matrices are f32 (0) or bf16 (1), all alike. */
+/* Matrices are f32 (0) or bf16 (1), all alike; quantised ones (2 ..) are not for it. */
 static bool settle_weights(struct run *run, uint32_t is_bf16) {
     return is_bf16 <= 1 && settle(run, W_BF16, is_bf16);
 }

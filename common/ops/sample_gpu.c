@@ -1,5 +1,5 @@
 #include "common/ops/sample_gpu.h"
-#include "common/ops/row.h"
+#include "common/ops/planes.h"
 #include "shaders/programs.h"
 #include "shaders/sample.h"
 #include "shaders/sample_narrow.h"
@@ -12,14 +12,15 @@ enum {
 static void draw(struct run *run, const struct sample_job *j, const struct sample_args *a,
                  const struct tensor *scores, const struct tensor *ids,
                  const struct tensor *counts) {
-    bool embed = j->dst != NULL, table_bf16 = embed && j->table->dtype == TENSOR_BF16;
-    struct run_kernel k = {.program = &shader_sample,
-                           .constants = {scores != NULL, embed, table_bf16},
-                           .args = a,
-                           .args_size = sizeof *a,
-                           .groups = {1},
-                           .reads = {j->logits, j->sampler, scores, ids, counts},
-                           .writes = {j->token, j->sampler}};
+    bool embed = j->dst != NULL;
+    struct run_kernel k = {
+        .program = &shader_sample,
+        .constants = {scores != NULL, embed, embed ? planes_weights(j->table->dtype) : 0},
+        .args = a,
+        .args_size = sizeof *a,
+        .groups = {1},
+        .reads = {j->logits, j->sampler, scores, ids, counts},
+        .writes = {j->token, j->sampler}};
     size_t n = 2;
     if (j->seen)
         k.writes[n++] = j->seen;
@@ -57,7 +58,8 @@ void sample_gpu(struct run *run, const struct sample_job *j) {
                             .table = run_address(j->table),
                             .n = (uint32_t)tensor_count(j->logits),
                             .codebook = j->codebook,
-                            .embed_width = j->dst ? (uint32_t)tensor_count(j->dst) : 0};
+                            .embed_width = j->dst ? (uint32_t)tensor_count(j->dst) : 0,
+                            .vocab = j->dst ? (uint32_t)j->table->shape[0] : 0};
     if (a.n > MANY)
         draw_from_many(run, j, &a);
     else

@@ -1,24 +1,10 @@
 /* moe_down: what moe_down.comp does, for its workgroup GROUP of GROUPS_ALL. Before it is included:
  * team.glsl, the arguments `a` and the constants W_BF16, EIGHTS, BATCH, CHOSEN, INNER and
  * SHARED_INNER, see moe_few.h. */
-/* Row d of the pairs' matrices is summed as if it were one long row; it begins with the experts'. */
-const uint ALL = CHOSEN * INNER + SHARED_INNER;
-shared uint64_t matrix[CHOSEN + 1]; /* the last one is the shared expert's */
-shared float factor[CHOSEN + 1];
+#include "shaders/lib/moe_pairs.glsl"
 
-void list_matrices(uint t) {
-    for (uint i = gl_LocalInvocationIndex; i < CHOSEN; i += TEAM * TEAMS) {
-        matrix[i] = a.down + uint64_t(uints(a.experts).at[t * CHOSEN + i]) * a.apart;
-        factor[i] = floats(a.weights).at[t * CHOSEN + i];
-    }
-    if (gl_LocalInvocationIndex == 0 && SHARED_INNER > 0) {
-        matrix[CHOSEN] = a.shared_down;
-        factor[CHOSEN] = sigmoid(floats(a.shared_logit).at[t]);
-    }
-    barrier();
-}
-
-/* Number i of the long row, counted in `each` at a time. */
+/* Row d of the pairs' matrices is summed as if it were one long row; it begins with the experts'.
+ * Number i of it, counted in `each` at a time: */
 struct place {
     uint pair;
     uint k; /* of the pair's row d, which is at */
@@ -29,7 +15,7 @@ place find(uint i, uint d, uint each) {
     place p;
     p.pair = min(i / (INNER / each), CHOSEN);
     p.k = i - p.pair * (INNER / each);
-    p.row = matrix[p.pair] +
+    p.row = pair_matrix[p.pair] +
             uint64_t(d) * (p.pair < CHOSEN ? INNER : SHARED_INNER) * (W_BF16 ? 2 : 4);
     return p;
 }
@@ -47,7 +33,7 @@ float eights(uint64_t hidden, uint d) {
             uint at = first + j * TEAM + team_lane();
             if (first + j * TEAM + TEAM <= n || at < n) {
                 float part = fma8(load_x(hidden, at), widen_eight(w[j], W_BF16), 0);
-                sum = fma(factor[find(at, d, 8).pair], part, sum);
+                sum = fma(pair_factor[find(at, d, 8).pair], part, sum);
             }
         }
     }
@@ -58,7 +44,7 @@ float ones(uint64_t hidden, uint d) {
     float sum = 0;
     for (uint i = team_lane(); i < ALL; i += TEAM) {
         place p = find(i, d, 1);
-        sum = fma(factor[p.pair] * floats(hidden).at[i], weight(p.row, p.k, W_BF16), sum);
+        sum = fma(pair_factor[p.pair] * floats(hidden).at[i], weight(p.row, p.k, W_BF16), sum);
     }
     return sum;
 }
@@ -67,7 +53,7 @@ void moe_down() {
     uint thread = gl_LocalInvocationIndex, t = GROUP.y;
     uint64_t hidden = a.hidden + uint64_t(t) * ALL * 4;
     floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
-    list_matrices(t);
+    list_pairs(t);
     for (uint first = GROUP.x * TEAMS; first < a.width;
          first += GROUPS_ALL.x * TEAMS) {
         uint d = min(first + team_number(), a.width - 1);

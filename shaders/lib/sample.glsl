@@ -1,5 +1,6 @@
 /* sample: what sample.comp does. Before it is included: sampler.glsl, the arguments `a` and the
- * constants LISTS, EMBED and TABLE_BF16, see sample.h. */
+ * constants LISTS and EMBED, see sample.h, and
+ *     float embed_weight(uint id, uint d)   number d of the token's row of the table */
 sampling sampler_now;
 
 float score_at(uint item) {
@@ -135,9 +136,8 @@ void keep(int id) {
 }
 
 void embed() {
-    uint64_t row = a.table + uint64_t(drawn) * a.embed_width * (TABLE_BF16 ? 2 : 4);
     for (uint d = gl_LocalInvocationIndex; d < a.embed_width; d += THREADS)
-        floats(a.dst).at[d] = weight(row, d, TABLE_BF16);
+        floats(a.dst).at[d] = embed_weight(uint(drawn), d);
 }
 
 void sample_draw() {

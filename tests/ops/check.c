@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/die.h"
 #include "common/ops/cpu/kernels.h"
+#include "common/ops/planes.h"
 #include "common/weights/quant.h"
 #include "tests/bench/gpu_peak.h"
 #include "tests/bench/peak.h"
@@ -189,14 +190,34 @@ static uint64_t find_pair(const struct check *c, const char *host, size_t bytes)
     return 0;
 }
 
-static uint64_t new_pair(struct check *c, char *host, size_t bytes) {
+/* t's bytes as a GPU has them: where t is quantised, each [shape[n - 2], shape[n - 1]] of it is a
+ * matrix, see shaders/quant.h. */
+static const void *as_on_gpu(struct check *c, const struct tensor *t) {
+    size_t n = 1;
+    if (!tensor_is_quantised(t->dtype))
+        return t->data;
+    for (size_t i = 0; i + 2 < t->rank; i++)
+        n *= t->shape[i];
+    size_t each = tensor_bytes(t) / n;
+    char *bytes = arena_alloc(&c->run.memory[RUN_MODEL], n * each);
+    for (size_t i = 0; i < n; i++) {
+        struct tensor one = tensor_2d(t->dtype, (char *)t->data + i * each, 1, tensor_count(t) / n);
+        planes_make(bytes + i * each, &one);
+    }
+    return bytes;
+}
+
+static uint64_t new_pair(struct check *c, const struct tensor *t) {
+    size_t bytes = tensor_bytes(t);
     if (c->n_pairs == CHECK_PAIRS)
         die(ERR_SOFTWARE, "check_on: more than %d tensors", (int)CHECK_PAIRS);
     if (c->n_pairs == 0)
         c->before_pairs = run_mark(&c->run, RUN_SESSION);
     struct check_pair *p = &c->pairs[c->n_pairs++];
-    *p = (struct check_pair){host, run_new_1d(&c->run, RUN_SESSION, TENSOR_U8, bytes)};
-    run_write(&c->run, &p->device, host);
+    *p = (struct check_pair){.host = t->data,
+                             .device = run_new_1d(&c->run, RUN_SESSION, TENSOR_U8, bytes),
+                             .only_read = tensor_is_quantised(t->dtype)};
+    run_write(&c->run, &p->device, as_on_gpu(c, t));
     return run_address(&p->device);
 }
 
@@ -208,7 +229,7 @@ const struct tensor *check_on_all(struct check *c, const struct tensor *t, size_
         uint64_t address = find_pair(c, t[i].data, tensor_bytes(&t[i]));
         on[i] = t[i];
         if (!address)
-            address = new_pair(c, t[i].data, tensor_bytes(&t[i]));
+            address = new_pair(c, &t[i]);
         on[i].data = (void *)(uintptr_t)address;
     }
     return on;
@@ -222,7 +243,8 @@ void check_back(struct check *c) {
     if (c->n_pairs == 0)
         return;
     for (size_t i = 0; i < c->n_pairs; i++)
-        run_read(&c->run, &c->pairs[i].device, c->pairs[i].host);
+        if (!c->pairs[i].only_read)
+            run_read(&c->run, &c->pairs[i].device, c->pairs[i].host);
     run_release(&c->run, RUN_SESSION, c->before_pairs);
     c->n_pairs = 0;
 }

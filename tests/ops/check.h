@@ -24,6 +24,7 @@
 struct check_pair {
     char *host;
     struct tensor device; /* u8 [bytes] */
+    bool only_read;       /* quantised weights, which a GPU has in another order */
 };
 enum { CHECK_PAIRS = 1024 };
 
@@ -64,7 +65,8 @@ double *check_doubles(struct check *c, size_t n);
 struct tensor check_copy(struct check *c, const struct tensor *t);
 /* t as an op takes it: t itself on the CPU; on a GPU a tensor of the device with t's numbers, made
  * at the first call and kept until check_back(), so that ops may follow one another. Of a tensor
- * and its rows give the tensor first. NULL stays NULL. The second form: an array of n tensors. */
+ * and its rows (of a quantised one: and its matrices) give the tensor first. NULL stays NULL. The
+ * second form: an array of n tensors. */
 const struct tensor *check_on(struct check *c, const struct tensor *t);
 const struct tensor *check_on_all(struct check *c, const struct tensor *t, size_t n);
 /* Brings the numbers of all tensors that are on a GPU back to their host memory; call it before you

@@ -23,7 +23,7 @@ static void test(struct check *c) {
         one(c, dtype, 100, 1, 64);
         one(c, dtype, 1000, 17, 33);
     }
-    for (size_t i = 0; i < CHECK_QUANTISED && !c->run.gpu; i++)
+    for (size_t i = 0; i < CHECK_QUANTISED; i++)
         one(c, check_quantised[i], 100, 17, 512);
 }
 

@@ -44,8 +44,8 @@ static void test(struct check *c) {
         one(c, dtype, 16, 1, 1024, 0.0625F);
         one(c, dtype, 4, 17, 33, 1);
     }
-    for (size_t i = 0; i < CHECK_QUANTISED && !c->run.gpu; i++)
-        one(c, check_quantised[i], 4, 5, 512, 1);
+    for (size_t i = 0; i < CHECK_QUANTISED; i++)
+        one(c, check_quantised[i], 4, 5, 512, 0.5F);
     order(c);
 }
 

@@ -168,9 +168,11 @@ static void test(struct check *c) {
         one(c, &shapes[i], TENSOR_F32);
         one(c, &shapes[i], TENSOR_BF16);
     }
-    /* Through other ops, whose own tests have the rounded products. */
-    for (size_t i = 0; c->run.precise && !c->run.gpu && i < CHECK_QUANTISED; i++)
-        one(c, &(struct shape){2, 256, 256, 5, 2, 256, true}, check_quantised[i]);
+    /* On the CPU through other ops, whose own tests have the rounded products. */
+    for (size_t i = 0; c->run.precise && i < CHECK_QUANTISED; i++) {
+        one(c, &(struct shape){2, 256, 256, 5, 2, 512, true}, check_quantised[i]);
+        one(c, &(struct shape){1, 2048, 256, 9, 3, 0, false}, check_quantised[i]);
+    }
 }
 
 /* Thinker and talker. */

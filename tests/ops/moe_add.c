@@ -125,7 +125,7 @@ static void test(struct check *c) {
     }
     const struct shape blocks[] = {
         {1, 256, 256, 4, 2}, {1, 768, 256, 8, 3}, {5, 512, 256, 8, 4}, {130, 256, 256, 2, 1}};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks && !c->run.gpu; i++)
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         for (size_t q = 0; q < CHECK_QUANTISED; q++)
             if (blocks[i].rows < 100 || q % 2 == 0)
                 one(c, &blocks[i], check_quantised[q]);
@@ -158,7 +158,7 @@ static void bench(struct check *c) {
         bench_one(c, &(struct shape){rows[i], 2048, 768, 128, 8}, TENSOR_BF16);
         bench_one(c, &(struct shape){rows[i], 1024, 384, 128, 6}, TENSOR_BF16);
     }
-    for (size_t i = 0; i < sizeof rows / sizeof *rows && !c->run.gpu; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t q = 0; q < CHECK_QUANTISED; q++)
             bench_one(c, &(struct shape){rows[i], 2048, 768, 128, 8}, check_quantised[q]);
 }

@@ -41,6 +41,8 @@ static void test(struct check *c) {
         one(c, dtype, 2048, 1024, 1);
         one(c, dtype, 9001, 7, 1);
     }
+    one(c, TENSOR_Q8_0, 300, 544, 1);
+    one(c, TENSOR_Q5_K, 300, 512, 1);
 }
 
 int main(int argc, char **argv) {

@@ -1,0 +1,52 @@
+/* moe_down for quantised weights. Rows d of the pairs' matrices are summed as if they were one long
+ * row; it begins with the experts'. x is hidden, each pair's numbers times its factor. */
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "shaders/lib/math.glsl"
+#include "shaders/moe_few.h"
+
+layout(constant_id = 0) const uint W_TYPE = 2;
+layout(constant_id = 1) const uint MATRICES = 1;
+layout(constant_id = 3) const uint BATCH = 1;
+layout(constant_id = 4) const uint ROOM = 1024;
+layout(constant_id = 5) const uint CHOSEN = 1;
+layout(constant_id = 6) const uint INNER = 32;
+layout(constant_id = 7) const uint SHARED_INNER = 0;
+const uint ROWS = 1, NORM = 0;
+#include "shaders/lib/few_quant.glsl"
+
+layout(local_size_x = TEAM * TEAMS) in;
+layout(push_constant, scalar) uniform push {
+    moe_down_args a;
+};
+
+#include "shaders/lib/moe_pairs.glsl"
+
+quant_row weights_row(uint task, uint m, inout uint unit) {
+    uint each = INNER / QUANT_UNIT, pair = min(unit / each, CHOSEN);
+    unit -= pair * each;
+    return quant_row_of(pair_matrix[pair], a.width, pair < CHOSEN ? INNER : SHARED_INNER,
+                        min(task * MATRICES + m, a.width - 1));
+}
+
+vec4 x4(uint t, uint k) {
+    return vectors(a.hidden + uint64_t(gl_WorkGroupID.y) * ALL * 4).at[k / 4] *
+           pair_factor[min(k / INNER, CHOSEN)];
+}
+
+vec4 norm4(uint k) {
+    return vec4(1);
+}
+
+void store(uint task, uint t, float product[MATRICES]) {
+    [[unroll]] for (uint m = 0; m < MATRICES; m++)
+        if (task * MATRICES + m < a.width)
+            floats(a.dst + uint64_t(gl_WorkGroupID.y) * a.width * 4).at[task * MATRICES + m] +=
+                product[m];
+}
+
+void main() {
+    list_pairs(gl_WorkGroupID.y);
+    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, (a.width + MATRICES - 1) / MATRICES, ALL, 0);
+}

@@ -1,0 +1,58 @@
+/* moe_hidden for quantised weights. A task is a number of the row's part of hidden. */
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/lib/activate.glsl"
+#include "shaders/moe_few.h"
+
+layout(constant_id = 0) const uint W_TYPE = 2;
+layout(constant_id = 3) const uint BATCH = 1;
+layout(constant_id = 4) const uint ROOM = 1024;
+layout(constant_id = 5) const uint NORM = 0;
+layout(constant_id = 6) const bool CHOOSE = false;
+const uint MATRICES = 2, ROWS = 1;
+#include "shaders/lib/few_quant.glsl"
+
+const uint THREADS = TEAM * TEAMS;
+layout(local_size_x = THREADS) in;
+layout(push_constant, scalar) uniform push {
+    moe_hidden_args a;
+};
+#include "shaders/lib/choose.glsl"
+
+quant_row weights_row(uint task, uint m, inout uint unit) {
+    uint pair = task / a.inner, n = task % a.inner;
+    if (pair < a.chosen)
+        return quant_row_of((m == 0 ? a.gate : a.up) + uint64_t(choose_expert[pair]) * a.apart,
+                            a.inner, a.width, n);
+    return quant_row_of(m == 0 ? a.shared_gate : a.shared_up, a.shared_inner, a.width,
+                        task - a.chosen * a.inner);
+}
+
+vec4 x4(uint t, uint k) {
+    return vectors(a.x + uint64_t(gl_WorkGroupID.y) * a.width * 4).at[k / 4];
+}
+
+vec4 norm4(uint k) {
+    return weight4(a.norm, k, a.width, NORM == NORM_BF16, true);
+}
+
+uint all_tasks() {
+    return a.chosen * a.inner + a.shared_inner;
+}
+
+void store(uint task, uint t, float product[MATRICES]) {
+    floats(a.hidden).at[gl_WorkGroupID.y * all_tasks() + task] = silu(product[0]) * product[1];
+}
+
+/* If there is a choice to make, the first workgroup writes it down and does nothing else. */
+void main() {
+    uint group = gl_WorkGroupID.x, t = gl_WorkGroupID.y;
+    if (CHOOSE)
+        choose_experts(t);
+    else
+        read_experts(t);
+    if (CHOOSE && group == 0)
+        write_choice(t);
+    else
+        few_run(group - uint(CHOOSE), gl_NumWorkGroups.x - uint(CHOOSE), all_tasks(), a.width, a.eps);
+}
