@@ -89,7 +89,17 @@ struct gpu_file {
     size_t offset;
     const char *name; /* for the message; lives as long */
 };
-void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t bytes);
+/* Blocks may be taken apart on the way: part i of each, `size` bytes from `offset` on, goes behind
+ * that of the block before, the first one's to byte `at` of dst. n 0: all stays as it is. */
+enum { GPU_PLANES = 4 };
+struct gpu_planes {
+    size_t n, block; /* parts; bytes of a block */
+    struct gpu_plane {
+        size_t offset, size, at;
+    } plane[GPU_PLANES];
+};
+void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t bytes,
+              const struct gpu_planes *planes);
 void gpu_load_wait(struct gpu *g);
 
 /* A read that is not waited for, with its place among the commands all the same: gpu_post() submits

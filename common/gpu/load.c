@@ -4,6 +4,7 @@
 #include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/base/die.h"
+#include "common/base/gather.h"
 #include "common/gpu/impl.h"
 
 #include <errno.h>
@@ -26,7 +27,14 @@ struct part {
     struct gpu_file from;
     size_t bytes;
     const struct gpu_buffer *to;
-    size_t at;
+    size_t at; /* with planes: of the tensor, else of these bytes */
+    struct gpu_planes planes;
+};
+
+/* What the device copies from staging memory. */
+struct copy {
+    const struct gpu_buffer *to;
+    size_t at, bytes;
 };
 
 struct slot {
@@ -40,6 +48,7 @@ struct reader {
     struct gpu *gpu;
     pthread_t thread;
     struct slot slots[SLOTS];
+    char *blocks; /* [PIECE], to be taken apart */
 };
 
 struct gpu_loader {
@@ -59,6 +68,16 @@ struct gpu_loader {
 
 /* ---- a reader ---- */
 
+/* Takes bytes from the front of a part. */
+static void shorten(struct part *p, size_t bytes) {
+    p->bytes -= bytes;
+    p->from.offset += bytes;
+    if (p->planes.n == 0)
+        p->at += bytes;
+    for (size_t i = 0; i < p->planes.n; i++)
+        p->planes.plane[i].at += bytes / p->planes.block * p->planes.plane[i].size;
+}
+
 /* Takes parts, together no more than a piece; waits until there are some. 0: that was all. */
 static size_t take(struct gpu_loader *l, struct part parts[PARTS]) {
     size_t n = 0, bytes = 0;
@@ -68,13 +87,14 @@ static size_t take(struct gpu_loader *l, struct part parts[PARTS]) {
         pthread_cond_wait(&l->more, &l->lock);
     for (; l->first < l->n && n < PARTS && bytes < PIECE; n++) {
         struct part *p = &l->parts[l->first];
+        size_t room = PIECE - bytes, block = p->planes.n ? p->planes.block : 1;
+        if (room < block)
+            break;
         parts[n] = *p;
-        if (p->bytes > PIECE - bytes)
-            parts[n].bytes = PIECE - bytes;
+        if (p->bytes > room)
+            parts[n].bytes = room / block * block;
         bytes += parts[n].bytes;
-        p->bytes -= parts[n].bytes;
-        p->from.offset += parts[n].bytes;
-        p->at += parts[n].bytes;
+        shorten(p, parts[n].bytes);
         l->first += p->bytes == 0;
     }
     l->backlog -= bytes;
@@ -115,8 +135,8 @@ static VkResult submit_copies(struct gpu *g, struct slot *s) {
     return r;
 }
 
-/* From the slot to where the parts belong. */
-static VkResult copy_parts(struct gpu *g, struct slot *s, const struct part *parts, size_t n) {
+/* From the slot, where they lie one behind the other, to where they belong. */
+static VkResult copy_staged(struct gpu *g, struct slot *s, const struct copy *copies, size_t n) {
     const VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                            .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
     VkCommandBuffer buffer = s->commands.buffer;
@@ -125,10 +145,10 @@ static VkResult copy_parts(struct gpu *g, struct slot *s, const struct part *par
         r = vkBeginCommandBuffer(buffer, &info);
     VkBufferCopy region = {.srcOffset = 0};
     for (size_t i = 0; !r && i < n; i++) {
-        region.dstOffset = parts[i].at;
-        region.size = parts[i].bytes;
-        vkCmdCopyBuffer(buffer, s->buffer.buffer, parts[i].to->buffer, 1, &region);
-        region.srcOffset += parts[i].bytes;
+        region.dstOffset = copies[i].at;
+        region.size = copies[i].bytes;
+        vkCmdCopyBuffer(buffer, s->buffer.buffer, copies[i].to->buffer, 1, &region);
+        region.srcOffset += copies[i].bytes;
     }
     if (!r)
         r = vkEndCommandBuffer(buffer);
@@ -154,24 +174,52 @@ static void slot_open(struct gpu *g, struct slot *s) {
     gpu_check(vkCreateFence(g->device, &info, NULL, &s->copied), "vkCreateFence");
 }
 
+/* Where the bytes that belong at `at` of a buffer are put: there, or in the slot for a copy. */
+struct placing {
+    struct slot *slot;
+    size_t used; /* bytes of the slot */
+    struct copy copies[PARTS * GPU_PLANES];
+    size_t n;
+};
+
+static char *place(struct placing *p, const struct gpu_buffer *to, size_t at, size_t bytes) {
+    if (to->mapped)
+        return (char *)to->mapped + at;
+    char *staged = (char *)p->slot->buffer.mapped + p->used;
+    p->copies[p->n++] = (struct copy){to, at, bytes};
+    p->used += bytes;
+    return staged;
+}
+
+/* Takes the part's blocks apart. */
+static void move_planes(struct reader *me, struct placing *to, const struct part *p) {
+    size_t n = p->bytes / p->planes.block;
+    if (!me->blocks)
+        me->blocks = arena_xrealloc(NULL, PIECE, 1);
+    read_part(me->gpu->loader, p, me->blocks);
+    for (size_t i = 0; i < p->planes.n; i++) {
+        const struct gpu_plane *plane = &p->planes.plane[i];
+        gather(place(to, p->to, p->at + plane->at, n * plane->size), me->blocks + plane->offset, n,
+               plane->size, p->planes.block);
+    }
+}
+
 /* Reads the parts into the slot, those that the host sees into their places, and has the device
  * copy the others. */
-static VkResult move(struct gpu *g, struct slot *s, struct part *parts, size_t n) {
-    size_t staged = 0, at = 0;
+static VkResult move(struct reader *me, struct slot *s, const struct part *parts, size_t n) {
+    struct gpu *g = me->gpu;
+    struct placing to = {.slot = s};
     VkResult r = free_slot(g, s);
     for (size_t i = 0; !r && i < n; i++) {
-        struct part *p = &parts[i];
-        if (p->to->mapped) {
-            read_part(g->loader, p, (char *)p->to->mapped + p->at);
-        } else {
-            if (!s->buffer.bytes)
-                slot_open(g, s);
-            read_part(g->loader, p, (char *)s->buffer.mapped + at);
-            at += p->bytes;
-            parts[staged++] = *p;
-        }
+        const struct part *p = &parts[i];
+        if (!p->to->mapped && !s->buffer.bytes)
+            slot_open(g, s);
+        if (p->planes.n)
+            move_planes(me, &to, p);
+        else
+            read_part(g->loader, p, place(&to, p->to, p->at, p->bytes));
     }
-    return !r && staged ? copy_parts(g, s, parts, staged) : r;
+    return !r && to.n ? copy_staged(g, s, to.copies, to.n) : r;
 }
 
 static void *read_all(void *arg) {
@@ -181,7 +229,7 @@ static void *read_all(void *arg) {
     VkResult r = VK_SUCCESS;
     for (size_t n, i = 0; (n = take(g->loader, parts)); i++)
         if (!r)
-            r = move(g, &me->slots[i % SLOTS], parts, n);
+            r = move(me, &me->slots[i % SLOTS], parts, n);
     for (size_t i = 0; !r && i < SLOTS; i++)
         r = free_slot(g, &me->slots[i]);
     pthread_mutex_lock(&g->loader->lock);
@@ -226,7 +274,8 @@ static struct part *append(struct gpu_loader *l) {
     return &l->parts[l->n++];
 }
 
-void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t bytes) {
+void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t bytes,
+              const struct gpu_planes *planes) {
     if (bytes == 0)
         return;
     const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
@@ -236,7 +285,7 @@ void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t b
     pthread_mutex_lock(&l->lock);
     while (l->backlog >= BACKLOG)
         pthread_cond_wait(&l->less, &l->lock);
-    *append(l) = (struct part){*from, bytes, to, dst - to->address};
+    *append(l) = (struct part){*from, bytes, to, dst - to->address, *planes};
     l->backlog += bytes;
     g->loaded.n += bytes;
     pthread_cond_signal(&l->more);
@@ -259,6 +308,8 @@ void gpu_load_wait(struct gpu *g) {
     for (size_t i = 0; i < l->n_readers; i++)
         for (size_t j = 0; j < SLOTS; j++)
             slot_close(g, &l->readers[i].slots[j]);
+    for (size_t i = 0; i < l->n_readers; i++)
+        free(l->readers[i].blocks);
     g->loaded.seconds += l->end - l->start;
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->more);

@@ -2,6 +2,7 @@
 
 #include "common/base/die.h"
 #include "common/ops/cpu/kernels.h"
+#include "common/ops/planes.h"
 
 #include <fnmatch.h>
 #include <omp.h>
@@ -104,7 +105,8 @@ void run_collect(struct run *run, const struct run_letter *l) {
 }
 
 void run_load(struct run *run, const struct tensor *dst, const struct gpu_file *from) {
-    gpu_load(run->gpu, run_address(dst), from, tensor_bytes(dst));
+    struct gpu_planes planes = planes_of(dst);
+    gpu_load(run->gpu, run_address(dst), from, tensor_bytes(dst), &planes);
 }
 
 void run_upload(struct run *run, struct tensor *t) {

@@ -113,7 +113,8 @@ struct run_letter {
 struct run_letter run_post(struct run *run, const struct tensor *src, void *dst);
 void run_collect(struct run *run, const struct run_letter *l);
 
-/* On a GPU: dst gets its bytes from a file, see gpu_load(). */
+/* On a GPU: dst gets its bytes from a file, see gpu_load(); a quantised matrix is taken apart as
+ * shaders/quant.h says. */
 void run_load(struct run *run, const struct tensor *dst, const struct gpu_file *from);
 
 /* t, a view of host memory that outlives run, becomes a tensor with the same numbers: itself on the

@@ -86,7 +86,8 @@ static void load(struct gpu *g, struct gpu_arena *a) {
     for (size_t i = PARTS; i-- > 0;) {
         place[i] = gpu_alloc(g, a, at[i + 1] - at[i]);
         between[i] = gpu_alloc(g, a, 5000);
-        gpu_load(g, place[i], &(struct gpu_file){fd, at[i], "a file"}, at[i + 1] - at[i]);
+        gpu_load(g, place[i], &(struct gpu_file){fd, at[i], "a file"}, at[i + 1] - at[i],
+                 &(struct gpu_planes){.n = 0});
         gpu_write(g, between[i], other, 5000);
     }
     for (size_t i = 0; i < PARTS; i++)
@@ -96,6 +97,30 @@ static void load(struct gpu *g, struct gpu_arena *a) {
     close(fd);
     free(want);
     free(other);
+}
+
+/* Blocks of 34 bytes, more than a piece has, whose last 32 bytes and first two go to planes. */
+static void load_planes(struct gpu *g, struct gpu_arena *a) {
+    enum { BLOCK = 34, PLANE = 32, BLOCKS = 400001, BEFORE = 77 };
+    char path[] = "/tmp/omni-test-XXXXXX";
+    size_t bytes = (size_t)BLOCKS * BLOCK;
+    unsigned char *blocks = pattern(BEFORE + bytes, 5), *want = pattern(bytes, 6);
+    uint64_t at = gpu_alloc(g, a, bytes);
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, blocks, BEFORE + bytes) != (ssize_t)(BEFORE + bytes))
+        abort();
+    unlink(path);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        const unsigned char *block = blocks + BEFORE + i * BLOCK;
+        memcpy(want + i * PLANE, block + 2, PLANE);
+        memcpy(want + (size_t)BLOCKS * PLANE + i * 2, block, 2);
+    }
+    gpu_load(g, at, &(struct gpu_file){fd, BEFORE, "a file"}, bytes,
+             &(struct gpu_planes){2, BLOCK, {{2, PLANE, 0}, {0, 2, (size_t)BLOCKS * PLANE}}});
+    check(holds(g, at, want, bytes), "blocks of a file in planes");
+    close(fd);
+    free(blocks);
+    free(want);
 }
 
 /* Small and large pieces in turns: no two share memory, after a release they are where they were,
@@ -219,6 +244,7 @@ int main(int argc, char **argv) {
     odd_places(g, &a);
     large(g, &a);
     load(g, &a);
+    load_planes(g, &a);
     arena(g, &a);
     letters(g, &a);
     chain(g, &a);
