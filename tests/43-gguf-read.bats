@@ -104,7 +104,7 @@ PY
     done
     # What is mapped is not in the arenas.
     BUILD=$BUILD python3 "$ROOT/tests/weights/sparse.py" "$T/half" \
-        '{"half": true, "thinker": {"num_hidden_layers": 1, "num_experts": 8, "vocab_size": 151936}}' thinker gguf
+        '{"thinker": {"num_hidden_layers": 1, "num_experts": 8, "vocab_size": 151936}}' thinker gguf f16
     omni-tokenize -m "$T/half" hello | omni-thinker -d cpu -v -m "$T/half" -n 1 2>"$T/err" >"$T/out"
     resident=$(sed -n 's/.*at most \([0-9]*\).* MB resident.*/\1/p' "$T/err")
     echo "$resident MB"

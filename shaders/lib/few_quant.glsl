@@ -103,7 +103,7 @@ void few_norm(float eps) {
 }
 
 /* Adds what run `run` of units of all rows of weights gives. */
-void few_multiply_run(uint j, uint unit, uint run, uint first) {
+void few_multiply_run(uint j, uint unit, uint run, uint first, vec4 scales[MATRICES]) {
     uint at = quant_run(unit, run) - first, place = few_place(at);
     float part[SUMS];
     [[unroll]] for (uint i = 0; i < SUMS; i++)
@@ -119,7 +119,7 @@ void few_multiply_run(uint j, uint unit, uint run, uint first) {
         }
     }
     [[unroll]] for (uint m = 0; m < MATRICES; m++) {
-        vec2 scale = quant_scale(few_raw[j * MATRICES + m], unit, run);
+        vec2 scale = run == 0 ? scales[m].xy : scales[m].zw;
         [[unroll]] for (uint t = 0; t < ROWS; t++) {
             uint i = t * MATRICES + m;
             few_sum[i] = fma(scale.x, part[i], few_sum[i]);
@@ -133,9 +133,13 @@ void few_multiply_run(uint j, uint unit, uint run, uint first) {
 void few_multiply(uint part, uint first) {
     [[unroll]] for (uint j = 0; j < BATCH; j++) {
         uint unit = (part * BATCH + j) * TEAM + team_lane();
-        if (unit < few_units)
-            [[unroll]] for (uint run = 0; run < QUANT_RUNS; run++)
-                few_multiply_run(j, unit, run, first);
+        if (unit >= few_units)
+            continue;
+        vec4 scales[MATRICES];
+        [[unroll]] for (uint m = 0; m < MATRICES; m++)
+            scales[m] = quant_scales(few_raw[j * MATRICES + m], unit);
+        [[unroll]] for (uint run = 0; run < QUANT_RUNS; run++)
+            few_multiply_run(j, unit, run, first, scales);
     }
 }
 

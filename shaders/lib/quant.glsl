@@ -134,26 +134,41 @@ vec4 quant_four(quant_raw raw, uint unit, uint run, uint i) {
     return quant_numbers(word & 0x0f0f0f0f | (high & 0x03030303) << 4, 0x3f, 32);
 }
 
-/* Scale and minimum number j of a head, see quant_scale() in quant_blocks.h. */
-vec2 quant_head_scale(uvec4 head, uint j) {
-    uvec3 bytes = head.yzw >> 8 * (j % 4) & 0xff;
-    uvec2 own = j < 4 ? bytes.xy & 63 : uvec2(bytes.z & 15, bytes.z >> 4) | bytes.xy >> 6 << 4;
-    return unpackHalf2x16(head.x) * vec2(own);
+/* Bytes 0 and 1 of a word, at most 63 each, as numbers. */
+vec2 quant_two(uint word) {
+    return vec2(uintBitsToFloat(word & 0x3f | 0x4b000000) - 8388608.0,
+                uintBitsToFloat(word & 0x3f00 | 0x47000000) - 32768.0);
 }
 
-/* Of a run: its weights are q scale.x - scale.y. */
-vec2 quant_scale(quant_raw raw, uint unit, uint run) {
+/* Scales and minimums 2 i and 2 i + 1 of a head, see quant_scale() in quant_blocks.h, as
+ * (scale, minimum, scale, minimum). The other bytes of words are of no account. */
+vec4 quant_head_scales(uvec4 head, uint i) {
+    uint first = head.y >> i % 2 * 16, middle = head.z >> i % 2 * 16, last = head.w >> i % 2 * 16;
+    uint scales = first, mins = middle;
+    if (i >= 2) {
+        scales = last & 0x0f0f | first >> 2 & 0x3030;
+        mins = last >> 4 & 0x0f0f | middle >> 2 & 0x3030;
+    }
+    vec2 d = unpackHalf2x16(head.x), scale = quant_two(scales) * d.x, minimum = quant_two(mins) * d.y;
+    return vec4(scale.x, minimum.x, scale.y, minimum.y);
+}
+
+/* Of a unit: weights of its first run are q x - y, those of its second one q z - w. */
+vec4 quant_scales(quant_raw raw, uint unit) {
     if (QUANT_HAS_MIN)
-        return quant_head_scale(raw.head, unit % 8 / 2 * 2 + run);
+        return quant_head_scales(raw.head, unit % 8 / 2);
     float d = unpackHalf2x16(raw.d).x;
-    return vec2(W_TYPE == WEIGHTS_Q6_K ? d * float(run == 0 ? raw.scale.x : raw.scale.y) : d, 0);
+    if (W_TYPE == WEIGHTS_Q6_K)
+        return vec4(d * float(raw.scale.x), 0, d * float(raw.scale.y), 0);
+    return vec4(d, 0, d, 0);
 }
 
 /* Weights k .. k + 3 of a row; k is a multiple of four. */
 vec4 quant_weight4(quant_row r, uint k) {
     uvec2 at = quant_find(k / 16);
     quant_raw raw = quant_load(r, at.x);
-    vec2 scale = quant_scale(raw, at.x, at.y);
+    vec4 scales = quant_scales(raw, at.x);
+    vec2 scale = at.y == 0 ? scales.xy : scales.zw;
     return quant_four(raw, at.x, at.y, k / 4 % 4) * scale.x - scale.y;
 }
 

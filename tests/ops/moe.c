@@ -1,3 +1,4 @@
+#include "common/weights/quant_blocks.h"
 #include "tests/ops/check.h"
 
 #include <math.h>
@@ -175,23 +176,30 @@ static void test(struct check *c) {
     }
 }
 
+static void bench_one(struct check *c, const struct shape *s, enum tensor_dtype dtype) {
+    static struct job j;
+    double rows = (double)s->rows, plain = (double)(s->experts * s->width);
+    double weights = 3.0 * (double)((s->chosen * s->inner + s->shared) * s->width);
+    double size = (double)tensor_dtype_size(dtype) / (double)tensor_dtype_block(dtype);
+    double router = (double)tensor_dtype_size(check_plain(dtype));
+    j = (struct job){.normalise = s->normalise};
+    make(c, &j, s, dtype);
+    check_bench(c, work, &j, (size * weights + router * plain) * rows, 2 * (weights + plain) * rows,
+                "moe %zu rows, %zu of %zu experts, %s [%zu, %zu], shared %zu", s->rows, s->chosen,
+                s->experts, tensor_dtype_name(dtype), s->inner, s->width, s->shared);
+    check_free(c);
+}
+
 /* Thinker and talker. */
 static void bench(struct check *c) {
     const struct shape shapes[] = {{1, 2048, 768, 128, 8, 0, true},
                                    {1, 1024, 384, 128, 6, 768, true},
                                    {2, 1024, 384, 128, 6, 768, true}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const struct shape *s = &shapes[i];
-        static struct job j;
-        double each = 3.0 * (double)(s->inner * s->width), rows = (double)s->rows;
-        double weights = (double)s->chosen * each + 3.0 * (double)(s->shared * s->width) +
-                         (double)(s->experts * s->width);
-        j = (struct job){.normalise = s->normalise};
-        make(c, &j, s, TENSOR_BF16);
-        check_bench(c, work, &j, 2 * weights * rows, 2 * weights * rows,
-                    "moe %zu rows, %zu of %zu experts, bf16 [%zu, %zu], shared %zu", s->rows,
-                    s->chosen, s->experts, s->inner, s->width, s->shared);
-        check_free(c);
+        bench_one(c, &shapes[i], TENSOR_BF16);
+        bench_one(c, &shapes[i], TENSOR_Q8_0);
+        if (shapes[i].inner % QUANT_LARGE == 0)
+            bench_one(c, &shapes[i], TENSOR_Q4_K);
     }
 }
 

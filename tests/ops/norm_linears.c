@@ -75,31 +75,35 @@ static void work(struct check *c, void *ctx) {
     op_norm_linears(&c->run, p, j->n, check_on(c, &j->x), check_on(c, &j->norm), eps);
 }
 
-static void bench_one(struct check *c, size_t rows, size_t width, const size_t outs[MOST],
-                      size_t n) {
+static void bench_one(struct check *c, size_t rows, size_t width, const size_t outs[MOST], size_t n,
+                      enum tensor_dtype dtype) {
     static struct job j;
-    double all = 0;
+    double all = 0, bytes = 0;
     j = (struct job){
         .x = check_2d(c, TENSOR_F32, rows, width), .norm = check_1d(c, TENSOR_BF16, width), .n = n};
     for (size_t i = 0; i < n; i++) {
-        struct tensor w = check_2d(c, TENSOR_BF16, outs[i], width);
+        struct tensor w = check_2d(c, dtype, outs[i], width);
         j.dst[i] = check_2d(c, TENSOR_F32, rows, outs[i]);
         j.w[i] = check_copies(c, &w);
         all += (double)(outs[i] * width);
+        bytes += (double)tensor_bytes(&w);
     }
-    check_bench(c, work, &j, 2 * all, 2 * all * (double)rows,
-                "norm_linears %zu rows, %zu matrices bf16 [%zu.., %zu]", rows, n, outs[0], width);
+    check_bench(c, work, &j, bytes, 2 * all * (double)rows,
+                "norm_linears %zu rows, %zu matrices %s [%zu.., %zu]", rows, n,
+                tensor_dtype_name(dtype), outs[0], width);
     check_free(c);
 }
 
 /* q, k, v of thinker, talker and code predictor; the talker's router and shared gate; its head. */
 static void bench(struct check *c) {
     for (size_t rows = 1; rows <= 8; rows *= 2) {
-        bench_one(c, rows, 2048, (size_t[MOST]){4096, 512, 512}, 3);
-        bench_one(c, rows, 1024, (size_t[MOST]){2048, 256, 256}, 3);
-        bench_one(c, rows, 1024, (size_t[MOST]){2048, 1024, 1024}, 3);
-        bench_one(c, rows, 1024, (size_t[MOST]){128, 1}, 2);
-        bench_one(c, rows, 1024, (size_t[MOST]){3072}, 1);
+        bench_one(c, rows, 2048, (size_t[MOST]){4096, 512, 512}, 3, TENSOR_BF16);
+        bench_one(c, rows, 2048, (size_t[MOST]){4096, 512, 512}, 3, TENSOR_Q8_0);
+        bench_one(c, rows, 2048, (size_t[MOST]){4096, 512, 512}, 3, TENSOR_Q4_K);
+        bench_one(c, rows, 1024, (size_t[MOST]){2048, 256, 256}, 3, TENSOR_BF16);
+        bench_one(c, rows, 1024, (size_t[MOST]){2048, 1024, 1024}, 3, TENSOR_BF16);
+        bench_one(c, rows, 1024, (size_t[MOST]){128, 1}, 2, TENSOR_BF16);
+        bench_one(c, rows, 1024, (size_t[MOST]){3072}, 1, TENSOR_BF16);
     }
 }
 

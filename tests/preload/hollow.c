@@ -1,5 +1,6 @@
 /* hollow: pread() finds random bf16 numbers in the holes of a file, for models of random-model
- * --hollow, which are too large to write. LD_PRELOAD it. */
+ * --hollow, which are too large to write. LD_PRELOAD it. As blocks of quantised weights
+ * (tests/weights/sparse.py) these bytes are wild numbers, but finite ones. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>

@@ -8,7 +8,7 @@ import pathlib
 import struct
 import sys
 
-NUMBERS = {"f32": 0, "f16": 1, "q8_0": 8, "bf16": 30}
+NUMBERS = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 8, "q4_k": 12, "q5_k": 13, "q6_k": 14, "bf16": 30}
 
 
 def load(folder):

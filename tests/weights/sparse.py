@@ -1,8 +1,8 @@
 """sparse.py FOLDER CHANGES [COMPONENT...]: a checkpoint of the released names and shapes, in 15 shards
 with an index, whose files are holes: it takes no room on the disk, all weights are 0. CHANGES is JSON:
 {} is the released model, {"thinker": {KEY: VALUE}} changes its text_config, {"talker": false} leaves the
-speech half out (Thinking, Captioner). With COMPONENT "thinker gguf" it is a GGUF file of the thinker, its matrices
-in q8_0, or in f16 with {"half": true}. Components are those of tests/weights/expect; default: all.
+speech half out (Thinking, Captioner). Components are those of tests/weights/expect; default: all. `thinker gguf [TYPE]`
+makes a GGUF file of the thinker, in q8_0 or TYPE.
 
 The names and shapes come from build/tests/weights/expect -l, so they are as long as they are there."""
 
@@ -16,6 +16,8 @@ import sys
 import gguf
 
 SHARDS = 15
+BLOCKS = {"q8_0": (32, 34), "q4_0": (32, 18), "q4_k": (256, 144), "q5_k": (256, 176), "q6_k": (256, 210),
+          "f16": (1, 2), "f32": (1, 4)}
 
 
 def write(path, tensors):
@@ -34,7 +36,16 @@ def write(path, tensors):
     return at
 
 
-def write_gguf(folder, config, tensors, half):
+def mixed(name, layers):
+    """What q4_k_m is for a tensor, see tools/quantize_plan.c."""
+    words = name.split(".")
+    layer = int(words[1]) if words[0] == "blk" else 0
+    delicate = layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
+    matters = words[-2] in ("attn_v", "ffn_down_exps") and delicate
+    return "q6_k" if matters or name == "output.weight" else "q4_k"
+
+
+def write_gguf(folder, config, tensors, wanted):
     fused = {}
     for name, shape in tensors:
         to, expert = gguf.rename(name)
@@ -42,11 +53,14 @@ def write_gguf(folder, config, tensors, half):
     out = {}
     for name, shapes in fused.items():
         shape = shapes[0] if "_exps" not in name else [len(shapes), *shapes[0]]
-        kind = "f32" if len(shape) == 1 or "gate_inp" in name else "f16" if half else "q8_0"
+        kind = wanted if wanted != "q4_k_m" else mixed(name, config["thinker_config"]["text_config"]["num_hidden_layers"])
+        if len(shape) == 1 or "gate_inp" in name:
+            kind = "f32"
+        numbers, taken = BLOCKS[kind]
         n = 1
         for size in shape:
             n *= size
-        out[name] = (shape, kind, {"f32": n * 4, "f16": n * 2, "q8_0": n // 32 * 34}[kind])
+        out[name] = (shape, kind, n // numbers * taken)
     tiny = pathlib.Path(__file__).parent.parent / "golden/tiny"
     gguf.write(folder / "thinker.gguf", gguf.thinker(tiny, config), out)
     (folder / "config.json").unlink()
@@ -75,8 +89,8 @@ def main():
         component, name, *shape = line.split()
         if not wanted or component in wanted:
             tensors.append((name, [int(n) for n in shape]))
-    if wanted == ["thinker", "gguf"]:
-        write_gguf(folder, config, tensors, changes.get("half"))
+    if wanted[:2] == ["thinker", "gguf"]:
+        write_gguf(folder, config, tensors, *wanted[2:] or ["q8_0"])
         return
     part, total, where = -(-len(tensors) // SHARDS), 0, {}
     for i in range(SHARDS):
