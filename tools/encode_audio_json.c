@@ -17,8 +17,7 @@ static void add(struct audio_parts *parts, const char *path, int fd) {
     size_t n = parts->n + 1;
     parts->paths = arena_xrealloc(parts->paths, n, sizeof *parts->paths);
     parts->fds = arena_xrealloc(parts->fds, n, sizeof *parts->fds);
-    size_t length = strlen(path) + 1;
-    parts->paths[parts->n] = memcpy(arena_xrealloc(NULL, length, 1), path, length);
+    parts->paths[parts->n] = arena_xstrdup(path);
     parts->fds[parts->n] = fd;
     parts->n = n;
 }

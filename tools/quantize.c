@@ -32,13 +32,10 @@ static char *read_text(const char *dir, const char *name, struct err *e) {
 
 /* "chat_template" of the file, for the caller to free. */
 static char *read_template(const char *dir, const char *name, struct err *e) {
-    char *text = read_text(dir, name, e), *copy = NULL;
+    char *text = read_text(dir, name, e);
     json_t *json = text ? json_loads(text, 0, NULL) : NULL;
     const char *s = json_string_value(json_object_get(json, "chat_template"));
-    if (s) {
-        copy = arena_xrealloc(NULL, strlen(s) + 1, 1);
-        memcpy(copy, s, strlen(s) + 1);
-    }
+    char *copy = s ? arena_xstrdup(s) : NULL;
     json_decref(json);
     free(text);
     return copy;

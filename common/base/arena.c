@@ -118,3 +118,8 @@ void *arena_xrealloc(void *p, size_t n, size_t size) {
         die(ERR_MEMORY, "out of memory: %zu bytes", bytes);
     return q;
 }
+
+char *arena_xstrdup(const char *s) {
+    size_t n = strlen(s) + 1;
+    return memcpy(arena_xrealloc(NULL, n, 1), s, n);
+}

@@ -33,5 +33,7 @@ void arena_free(struct arena *a);
 
 /* malloc/realloc that die 71; for what grows. n * size is checked for overflow. */
 void *arena_xrealloc(void *p, size_t n, size_t size);
+/* A copy, for the caller to free. */
+char *arena_xstrdup(const char *s);
 
 #endif
