@@ -4,9 +4,14 @@
  * after row, of 32 or 256 weights (common/weights/quant_blocks.h). Blocks of q4_K and q5_K are as
  * in files: they are multiples of 16 bytes. Those of the other types are not, so their parts lie in
  * planes, part after part for the whole matrix, each in the order of blocks; together they are as
- * many bytes as in files: q8_0   q of all blocks (32 bytes each), then d (2) q4_0   q (16), then d
- * (2) q6_K   low (128), then high (64), then scales (16), then d (2) A matrix begins at a multiple
- * of 16 bytes. Then all 16 bytes of quants that make a unit do, too. */
+ * many bytes as in files:
+ *
+ *     q8_0   q of all blocks (32 bytes each), then d (2)
+ *     q4_0   q (16), then d (2)
+ *     q6_K   low (128), then high (64), then scales (16), then d (2)
+ *
+ * A matrix begins at a multiple of 16 bytes. Then all 16 bytes of quants that make a unit do, too.
+ */
 #ifndef SHADERS_QUANT_H
 #define SHADERS_QUANT_H
 
