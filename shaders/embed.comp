@@ -3,6 +3,7 @@
 #include "shaders/embed.h"
 
 layout(constant_id = 0) const uint W_TYPE = 0;
+layout(constant_id = 1) const bool ADD = false;
 #include "shaders/lib/quant.glsl"
 
 layout(local_size_x = 256) in;
@@ -18,6 +19,7 @@ void main() {
     for (uint t = gl_WorkGroupID.y; t < a.rows; t += gl_NumWorkGroups.y) {
         int id = ints(a.ids).at[t];
         floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
-        dst.at[d] = id < 0 ? 0 : matrix_weight(a.table, a.vocab, a.width, uint(id), d);
+        float w = id < 0 ? 0 : matrix_weight(a.table, a.vocab, a.width, uint(id), d);
+        dst.at[d] = ADD ? dst.at[d] + w : w;
     }
 }
