@@ -46,7 +46,8 @@ $(B)/%.o: %.c
 	@$(CC) $(cflags) -MMD -MP $(pkg_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # Shaders: GLSL to SPIR-V to a C array with the name shader_<file>, see common/gpu/gpu.h. Those for
-# matrix units (*_matrix) need a glslang that knows GL_EXT_bfloat16; without one they are empty.
+# matrix units (*_matrix) need a glslang that knows GL_EXT_bfloat16; without one they are empty. They
+# are made of subgroups of a known size.
 GLSLANG ?= glslangValidator
 matrix_probe := '\#version 460\n\#extension GL_EXT_bfloat16 : require\nvoid main() {}\n'
 has_matrix   := $(shell printf $(matrix_probe) | $(GLSLANG) --stdin -S comp >/dev/null 2>&1 && echo yes)
@@ -55,18 +56,19 @@ ifneq ($(has_matrix),yes)
 $(patsubst shaders/%.comp,$(B)/shaders/%.c,$(wildcard shaders/*_matrix.comp shaders/*_matrix2.comp)):
 	@mkdir -p $(@D)
 	@{ echo '#include "shaders/programs.h"'; \
-		echo 'const struct gpu_program shader_$(@F:.c=) = {"$(@F:.c=)", NULL, 0};'; } >$@
+		echo 'const struct gpu_program shader_$(@F:.c=) = {"$(@F:.c=)", NULL, 0, false};'; } >$@
 endif
 
 $(B)/%_matrix2.c: spirv := --target-env spirv1.6
-$(B)/%.c: %.comp
+$(B)/%.c: %.comp Makefile
 	@mkdir -p $(@D)
 	@$(GLSLANG) --quiet -V --target-env vulkan1.2 $(spirv) -I. --depfile $(@:.c=.d) -x -o $(@:.c=.hex) $<
 	@sed -i 's,^[^:]*:,$@:,' $(@:.c=.d)
 	@{ echo '#include "shaders/programs.h"'; echo 'static const uint32_t words[] = {'; cat $(@:.c=.hex); \
-		echo '};'; echo 'const struct gpu_program shader_$(*F) = {"$(*F)", words, sizeof words};'; } >$@
+		echo '};'; echo 'const struct gpu_program shader_$(*F) = {"$(*F)", words, sizeof words,' \
+		'$(if $(filter %_matrix,$(*F)),true,false)};'; } >$@
 
-$(shader_obj) $(B)/tests/bench/stream.o: %.o: %.c $(B)/shaders/programs.h
+$(shader_obj) $(B)/tests/bench/stream.o $(B)/tests/gpu/subgroups.o: %.o: %.c $(B)/shaders/programs.h common/gpu/gpu.h
 	@$(CC) $(cflags) $(CFLAGS) -c -o $@ $<
 
 # The declarations of all shaders; touched only when there is another shader.
@@ -82,6 +84,7 @@ $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 $(filter $(B)/tests/ops/%,$(test_bins)): $(B)/tests/ops/check.o $(B)/tests/bench/stream.o
 
 $(B)/tests/bench/gpu: $(B)/tests/bench/stream.o
+$(B)/tests/gpu/core: $(B)/tests/gpu/subgroups.o
 
 $(test_bins): $(B)/tests/%: $(B)/tests/%.o $(B)/libomni.a
 	@mkdir -p $(@D)

@@ -68,6 +68,21 @@ said() {
     OMNI_VULKAN_VALIDATE=1 with_fault discrete "$BUILD/tests/gpu/core"
 }
 
+@test "device: subgroups of a size that is asked for, where there are several" {
+    no_sanitizer
+    "$BUILD/tests/gpu/core" | grep 'subgroups of the device'
+    OMNI_VULKAN_VALIDATE=1 with_fault sizes "$BUILD/tests/gpu/core" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+    grep 'subgroups of a size that is asked for' "$BATS_TEST_TMPDIR/out"
+    [ "$(grep -c 'a kernel asks for a size' "$BATS_TEST_TMPDIR/err")" -eq 1 ]
+    with_fault unasked "$BUILD/tests/gpu/core" >"$BATS_TEST_TMPDIR/out"
+    [ "$(grep -c subgroups "$BATS_TEST_TMPDIR/out")" -eq 0 ]
+}
+
+@test "device: list says what there is of matrix units, or what is missing" {
+    omni-thinker -d list </dev/null | grep '^vulkan' |
+        grep -E ', (bf16 matrices of [0-9]|no bf16 matrix units \(lacks [A-Za-z])'
+}
+
 # The rehearsal of a hardware device, and weights through staging memory.
 @test "device: a stage on what says that it is hardware" {
     no_sanitizer

@@ -80,6 +80,8 @@ static int choose(struct gpu *g, int number, struct err *e) {
 static int open_device(struct gpu *g, struct err *e) {
     struct gpu_features features;
     struct gpu_matrix_features matrix;
+    VkPhysicalDeviceSubgroupSizeControlFeatures subgroup;
+    struct gpu_extensions extensions = {.n = 0};
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = g->family,
@@ -90,7 +92,11 @@ static int open_device(struct gpu *g, struct err *e) {
                                .queueCreateInfoCount = 1,
                                .pQueueCreateInfos = &queue};
     if (g->info.matrix.rows)
-        gpu_matrix_enable(&matrix, &features, &info, g->info.matrix.tensors);
+        gpu_matrix_enable(&matrix, &features, &extensions, g->info.matrix.tensors);
+    if (g->info.subgroup.asked)
+        gpu_subgroup_enable(&subgroup, &features, &extensions);
+    info.enabledExtensionCount = extensions.n;
+    info.ppEnabledExtensionNames = extensions.names;
     VkResult r = vkCreateDevice(g->physical, &info, NULL, &g->device);
     if (r) {
         char what[300];

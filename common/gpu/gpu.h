@@ -20,11 +20,18 @@ struct gpu;
 
 /* ---- devices ---- */
 
+/* The threads of a subgroup in kernels that need to know them; 0: they differ. */
+struct gpu_subgroup {
+    uint32_t size;
+    bool asked; /* the device chooses unless it is asked for that size */
+};
+
 /* Matrix units: a subgroup of so many threads multiplies bf16 matrices, [rows, sums] with [sums,
- * outs], and adds the result to f32. All 0: there are none that omni can use. */
+ * outs], and adds the result to f32. rows 0: there are none that omni can use. */
 struct gpu_matrix {
     uint32_t subgroup, rows, outs, sums;
-    bool tensors; /* also as large as a workgroup's tile, loaded and stored as such */
+    bool tensors;      /* also as large as a workgroup's tile, loaded and stored as such */
+    const char *lacks; /* what the device would need, if there are none */
 };
 
 struct gpu_info {
@@ -33,6 +40,7 @@ struct gpu_info {
     bool hardware;    /* false: a CPU plays the GPU */
     size_t memory;    /* bytes of the largest device-local heap */
     size_t shared;    /* bytes of memory that a workgroup's threads may share */
+    struct gpu_subgroup subgroup;
     struct gpu_matrix matrix;
     char lacks[128]; /* what omni needs and the device has not; empty: usable */
 };
@@ -121,6 +129,7 @@ struct gpu_program {
     const char *name;
     const uint32_t *words; /* NULL: the compiler does not know what it needs, see Makefile */
     size_t bytes;
+    bool subgroups; /* made of subgroups of gpu_info.subgroup.size threads, all of them full */
 };
 
 enum { GPU_CONSTANTS = 12, GPU_READS = 12, GPU_WRITES = 6, GPU_ARGS = 128 };

@@ -183,6 +183,21 @@ bool gpu_has_extension(VkPhysicalDevice p, const char *name);
 /* How many multiprocessors (compute units, ..) it has; 0: it does not say. */
 uint32_t gpu_multiprocessors(VkPhysicalDevice p);
 
+/* Extensions to open a device with. */
+struct gpu_extensions {
+    const char *names[8];
+    uint32_t n;
+};
+
+/* subgroup.c */
+struct gpu_subgroup gpu_subgroup_find(VkPhysicalDevice p);
+/* What a device that is to be asked for a size is to be opened with besides the features needed. */
+void gpu_subgroup_enable(VkPhysicalDeviceSubgroupSizeControlFeatures *f, struct gpu_features *core,
+                         struct gpu_extensions *list);
+/* The stage of a pipeline asks for the size. */
+void gpu_subgroup_ask(const struct gpu *g, VkPipelineShaderStageCreateInfo *stage,
+                      VkPipelineShaderStageRequiredSubgroupSizeCreateInfo *size);
+
 /* matrix.c */
 struct gpu_matrix_features {
     struct {
@@ -201,10 +216,10 @@ struct gpu_matrix_features {
         VkBool32 type, dot, matrix;
     } bfloat16; /* VkPhysicalDeviceShaderBfloat16FeaturesKHR */
 };
-struct gpu_matrix gpu_matrix_find(VkInstance instance, VkPhysicalDevice p);
+struct gpu_matrix gpu_matrix_find(VkInstance instance, VkPhysicalDevice p, uint32_t subgroup);
 /* What a device with matrix units is to be opened with besides the features needed. */
 void gpu_matrix_enable(struct gpu_matrix_features *m, struct gpu_features *core,
-                       VkDeviceCreateInfo *info, bool tensors);
+                       struct gpu_extensions *list, bool tensors);
 
 /* memory.c */
 enum gpu_place { GPU_DEVICE, GPU_UPLOAD, GPU_DOWNLOAD };

@@ -74,7 +74,8 @@ void gpu_describe(VkInstance instance, VkPhysicalDevice p, struct gpu_info *info
     *info = (struct gpu_info){.hardware = core->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU,
                               .memory = largest_heap(p),
                               .shared = core->limits.maxComputeSharedMemorySize,
-                              .matrix = gpu_matrix_find(instance, p)};
+                              .subgroup = gpu_subgroup_find(p)};
+    info->matrix = gpu_matrix_find(instance, p, info->subgroup.size);
     snprintf(info->name, sizeof info->name, "%s", core->deviceName);
     snprintf(info->driver, sizeof info->driver, "%.255s %.255s", driver.driverName,
              driver.driverInfo);

@@ -107,7 +107,11 @@ static void find_shape(PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get
             (uint32_t)s->scope != VK_SCOPE_SUBGROUP_KHR)
             continue;
         if (!m->rows || (s->MSize == 16 && s->NSize == 16 && s->KSize == 16))
-            *m = (struct gpu_matrix){m->subgroup, s->MSize, s->NSize, s->KSize, m->tensors};
+            *m = (struct gpu_matrix){.subgroup = m->subgroup,
+                                     .rows = s->MSize,
+                                     .outs = s->NSize,
+                                     .sums = s->KSize,
+                                     .tensors = m->tensors};
     }
 }
 
@@ -144,36 +148,33 @@ static bool has_tiles(VkInstance instance, VkPhysicalDevice p) {
            has_tile(tiles, n, 256, 64);
 }
 
-/* How many threads a subgroup has; 0 where that differs from kernel to kernel. */
-static uint32_t subgroup_size(VkPhysicalDevice p) {
-    VkPhysicalDeviceSubgroupSizeControlProperties range = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
-    VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
-                                       .pNext = &range};
-    vkGetPhysicalDeviceProperties2(p, &all);
-    return range.minSubgroupSize == range.maxSubgroupSize ? range.maxSubgroupSize : 0;
+static struct gpu_matrix without(const char *lacks) {
+    return (struct gpu_matrix){.lacks = lacks};
 }
 
-struct gpu_matrix gpu_matrix_find(VkInstance instance, VkPhysicalDevice p) {
-    struct gpu_matrix m = {.subgroup = subgroup_size(p)}, none = {.subgroup = 0};
+struct gpu_matrix gpu_matrix_find(VkInstance instance, VkPhysicalDevice p, uint32_t subgroup) {
+    struct gpu_matrix m = {.subgroup = subgroup};
     size_t n_extensions = count_extensions(p);
     PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
         (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vkGetInstanceProcAddr(
             instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
-    if (!get || !m.subgroup || n_extensions < N_EXTENSIONS || !has_features(p, false))
-        return none;
+    if (n_extensions < N_EXTENSIONS)
+        return without(extensions[n_extensions]);
+    if (!subgroup)
+        return without("subgroups of a known size");
     m.tensors = n_extensions == N_ALL && has_features(p, true) && has_tiles(instance, p);
-    find_shape(get, p, &m);
-    return m.rows ? m : none;
+    if (get && has_features(p, false))
+        find_shape(get, p, &m);
+    return m.rows ? m : without("matrices of bf16");
 }
 
 void gpu_matrix_enable(struct gpu_matrix_features *m, struct gpu_features *core,
-                       VkDeviceCreateInfo *info, bool tensors) {
+                       struct gpu_extensions *list, bool tensors) {
     chain(m, core, tensors);
     m->tensors.workgroup = m->tensors.flexible = m->tensors.reductions = VK_TRUE;
     m->tensors.conversions = m->tensors.per_element = m->tensors.addressing = VK_TRUE;
     m->matrix.matrix = m->bfloat16.type = m->bfloat16.matrix = VK_TRUE;
     core->v12.shaderFloat16 = core->v12.vulkanMemoryModel = VK_TRUE;
-    info->enabledExtensionCount = tensors ? N_ALL : N_EXTENSIONS;
-    info->ppEnabledExtensionNames = extensions;
+    for (size_t i = 0; i < (tensors ? N_ALL : N_EXTENSIONS); i++)
+        list->names[list->n++] = extensions[i];
 }

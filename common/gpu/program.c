@@ -49,7 +49,8 @@ static VkResult compile(struct gpu *g, struct gpu_pipeline *slot) {
     VkResult r = vkCreateShaderModule(g->device, &code, NULL, &module);
     if (r)
         return r;
-    const VkComputePipelineCreateInfo info = {
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size;
+    VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
@@ -57,6 +58,8 @@ static VkResult compile(struct gpu *g, struct gpu_pipeline *slot) {
                   .pName = "main",
                   .pSpecializationInfo = &special},
         .layout = g->layout};
+    if (p->subgroups && g->info.subgroup.asked)
+        gpu_subgroup_ask(g, &info.stage, &size);
     r = vkCreateComputePipelines(g->device, g->cache, 1, &info, NULL, &slot->pipeline);
     vkDestroyShaderModule(g->device, module, NULL);
     return r;

@@ -70,6 +70,15 @@ void run_free(struct run *run) {
     run->gpu = NULL;
 }
 
+/* What there is of matrix units, or what is missing. */
+static void print_matrices(const struct gpu_matrix *m) {
+    if (m->rows)
+        printf(", bf16 matrices of %u x %u x %u%s", m->rows, m->outs, m->sums,
+               m->tensors ? " and of whole tiles" : "");
+    else
+        printf(", no bf16 matrix units (lacks %s)", m->lacks);
+}
+
 void run_list_devices(void) {
     enum { ROOM = 16 };
     struct gpu_info list[ROOM];
@@ -79,11 +88,7 @@ void run_list_devices(void) {
         printf("vulkan:%zu  %s, %.1f GiB, %s%s", i, list[i].name,
                (double)list[i].memory / (1 << 30), list[i].driver,
                list[i].hardware ? "" : ", a software driver");
-        if (list[i].matrix.rows)
-            printf(", bf16 matrices of %u x %u x %u", list[i].matrix.rows, list[i].matrix.outs,
-                   list[i].matrix.sums);
-        if (list[i].matrix.tensors)
-            printf(" and of whole tiles");
+        print_matrices(&list[i].matrix);
         if (list[i].lacks[0])
             printf("; lacks %s", list[i].lacks);
         putchar('\n');

@@ -123,6 +123,36 @@ static void load_planes(struct gpu *g, struct gpu_arena *a) {
     free(want);
 }
 
+extern const struct gpu_program shader_subgroups;
+
+/* A kernel that asks for them has full subgroups of the size that the device is said to have. */
+static void subgroups(struct gpu *g, struct gpu_arena *a) {
+    enum { THREADS = 256 };
+    static struct gpu_program program; /* the table of kernels keeps its place */
+    uint32_t size = gpu_info(g)->subgroup.size, got[THREADS + 2];
+    uint64_t dst = gpu_alloc(g, a, sizeof got);
+    bool there[THREADS] = {false}, all = true;
+    program = shader_subgroups;
+    program.subgroups = true;
+    if (!size)
+        return;
+    gpu_dispatch(g, &(struct gpu_dispatch){.program = &program,
+                                           .args = &dst,
+                                           .args_size = sizeof dst,
+                                           .groups = {1, 1, 1},
+                                           .writes = {{dst, sizeof got}},
+                                           .n_writes = 1});
+    gpu_read(g, dst, got, sizeof got);
+    for (size_t i = 0; i < THREADS; i++)
+        if (got[i] < THREADS)
+            there[got[i]] = true;
+    for (size_t i = 0; i < THREADS; i++)
+        all &= there[i];
+    check(got[THREADS] == size && got[THREADS + 1] == THREADS / size && all,
+          gpu_info(g)->subgroup.asked ? "subgroups of a size that is asked for"
+                                      : "subgroups of the device's size");
+}
+
 /* Small and large pieces in turns: no two share memory, after a release they are where they were,
  * and between them hardly any room is lost. */
 static void arena(struct gpu *g, struct gpu_arena *a) {
@@ -246,6 +276,7 @@ int main(int argc, char **argv) {
     load(g, &a);
     load_planes(g, &a);
     arena(g, &a);
+    subgroups(g, &a);
     letters(g, &a);
     chain(g, &a);
     recordings(g, &a);

@@ -5,12 +5,15 @@
  *     OMNI_VULKAN_FAULT=none         there is no device
  *     OMNI_VULKAN_FAULT=feature      devices lack bufferDeviceAddress
  *     OMNI_VULKAN_FAULT=discrete     a software driver says that it is a graphics card
+ *     OMNI_VULKAN_FAULT=sizes        subgroups may be twice as large; kernels that ask for a size
+ * are named on stderr OMNI_VULKAN_FAULT=unasked      the same, and no kernel may ask
  *     OMNI_VULKAN_FAULT=order        barriers are forgotten
  *     OMNI_VULKAN_FAULT=memory:N     the N-th allocation of device memory fails
  *     OMNI_VULKAN_FAULT=lost:N       the device is lost at the N-th submission
  *     OMNI_VULKAN_FAULT=hang:N       the device is lost while the N-th wait lasts */
 #include <dlfcn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vulkan/vulkan.h>
@@ -69,17 +72,36 @@ void vkGetPhysicalDeviceProperties2(VkPhysicalDevice device, VkPhysicalDevicePro
     real(device, p);
     if (wanted("discrete"))
         p->properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+    for (VkBaseOutStructure *s = p->pNext; s && (wanted("sizes") || wanted("unasked"));
+         s = s->pNext)
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES)
+            ((VkPhysicalDeviceSubgroupSizeControlProperties *)s)->maxSubgroupSize *= 2;
 }
 
 void vkGetPhysicalDeviceFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *features) {
     PFN_vkGetPhysicalDeviceFeatures2 real;
     *(void **)&real = next("vkGetPhysicalDeviceFeatures2");
     real(device, features);
-    if (!wanted("feature"))
-        return;
-    for (VkBaseOutStructure *s = features->pNext; s; s = s->pNext)
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES)
+    for (VkBaseOutStructure *s = features->pNext; s; s = s->pNext) {
+        if (wanted("feature") && s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES)
             ((VkPhysicalDeviceVulkan12Features *)s)->bufferDeviceAddress = VK_FALSE;
+        if (wanted("unasked") &&
+            s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES)
+            ((VkPhysicalDeviceSubgroupSizeControlFeatures *)s)->subgroupSizeControl = VK_FALSE;
+    }
+}
+
+VkResult vkCreateComputePipelines(VkDevice device, VkPipelineCache cache, uint32_t n,
+                                  const VkComputePipelineCreateInfo *infos,
+                                  const VkAllocationCallbacks *allocator, VkPipeline *pipelines) {
+    PFN_vkCreateComputePipelines real;
+    *(void **)&real = next("vkCreateComputePipelines");
+    for (uint32_t i = 0; i < n && wanted("sizes"); i++)
+        for (const VkBaseInStructure *s = infos[i].stage.pNext; s; s = s->pNext)
+            if (s->sType ==
+                VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO)
+                fputs("a kernel asks for a size\n", stderr);
+    return real(device, cache, n, infos, allocator, pipelines);
 }
 
 void vkCmdPipelineBarrier(VkCommandBuffer buffer, VkPipelineStageFlags before,
