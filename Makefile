@@ -53,7 +53,7 @@ matrix_probe := '\#version 460\n\#extension GL_EXT_bfloat16 : require\nvoid main
 has_matrix   := $(shell printf $(matrix_probe) | $(GLSLANG) --stdin -S comp >/dev/null 2>&1 && echo yes)
 
 ifneq ($(has_matrix),yes)
-$(patsubst shaders/%.comp,$(B)/shaders/%.c,$(wildcard shaders/*_matrix.comp shaders/*_matrix2.comp)):
+$(patsubst shaders/%.comp,$(B)/shaders/%.c,$(wildcard shaders/*_matrix.comp shaders/*_matrix2.comp)): Makefile
 	@mkdir -p $(@D)
 	@{ echo '#include "shaders/programs.h"'; \
 		echo 'const struct gpu_program shader_$(@F:.c=) = {"$(@F:.c=)", NULL, 0, false};'; } >$@

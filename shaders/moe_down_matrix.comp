@@ -1,7 +1,9 @@
 /* results[p, d] = down_e[d] . hidden[p] for a tile of pairs, by matrix units. */
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/lib/eight.glsl"
+
+layout(constant_id = 7) const uint W_TYPE = 1;
+#include "shaders/lib/quant.glsl"
 const uint KEPT = 1;
 #include "shaders/lib/matrix_tile.glsl"
 #include "shaders/moe.h"
@@ -22,8 +24,7 @@ eight x8(uint line, uint k) {
 
 uvec4 w8(uint line, uint k) {
     uint d = min(out_0 + line, a.width - 1);
-    return k < a.inner ? quads(a.down + tile_expert + (uint64_t(d) * a.inner + k) * 2).at[0]
-                       : uvec4(0);
+    return matrix_bf16(a.down + tile_expert, a.width, a.inner, d, k);
 }
 
 void main() {

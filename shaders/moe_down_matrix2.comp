@@ -16,7 +16,10 @@ void main() {
         return;
     uint tile = 1 + gl_WorkGroupID.y * MOE_TILE_WORDS, first = plan.at[tile + 1];
     uint end = first + plan.at[tile + 2], out_0 = gl_WorkGroupID.x * BN;
-    bf16s w = bf16s(a.down + uint64_t(plan.at[tile]) * a.apart), hidden = bf16s(a.hidden);
+    uint expert = plan.at[tile] - a.first;
+    if (expert >= a.some)
+        return;
+    bf16s w = bf16s(a.down + uint64_t(expert) * a.apart), hidden = bf16s(a.hidden);
     clamped_layout hs = clamped_matrix(end, a.inner), ws = clamped_matrix(a.width, a.inner);
     tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
     coopmat<float, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseAccumulator> sum =

@@ -3,7 +3,9 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/lib/activate.glsl"
-#include "shaders/lib/eight.glsl"
+
+layout(constant_id = 7) const uint W_TYPE = 1;
+#include "shaders/lib/quant.glsl"
 const uint KEPT = 2;
 #include "shaders/lib/matrix_tile.glsl"
 #include "shaders/moe.h"
@@ -25,7 +27,7 @@ eight x8(uint line, uint k) {
 uvec4 w8(uint line, uint k) {
     uint n = min(out_0 + line / (2 * N) * N + line % N, a.inner - 1);
     uint64_t matrix = (line / N % 2 == 0 ? a.gate : a.up) + tile_expert;
-    return k < a.width ? quads(matrix + (uint64_t(n) * a.width + k) * 2).at[0] : uvec4(0);
+    return matrix_bf16(matrix, a.inner, a.width, n, k);
 }
 
 void main() {

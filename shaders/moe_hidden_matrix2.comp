@@ -21,8 +21,11 @@ void main() {
         return;
     uint tile = 1 + gl_WorkGroupID.y * MOE_TILE_WORDS, first = plan.at[tile + 1];
     uint end = first + plan.at[tile + 2], out_0 = gl_WorkGroupID.x * BN;
-    uint64_t expert = uint64_t(plan.at[tile]) * a.apart;
-    bf16s gate = bf16s(a.gate + expert), up = bf16s(a.up + expert), x = bf16s(a.sorted);
+    uint expert = plan.at[tile] - a.first;
+    if (expert >= a.some)
+        return;
+    uint64_t skip = uint64_t(expert) * a.apart;
+    bf16s gate = bf16s(a.gate + skip), up = bf16s(a.up + skip), x = bf16s(a.sorted);
     clamped_layout xs = clamped_matrix(end, a.width), ws = clamped_matrix(a.inner, a.width);
     tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
     coopmat<float, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseAccumulator> sum, other;

@@ -20,7 +20,7 @@ uint tiles_of(uint e) {
     return (count[e] + a.tile - 1) / a.tile;
 }
 
-/* Where the expert's pairs begin, and its tiles. */
+/* Where the expert's pairs begin, how many they are, and its tiles. */
 void list_tiles(uints plan, uint e) {
     uint tile = 0, first = 0;
     for (uint before = 0; before < e; before++) {
@@ -28,6 +28,7 @@ void list_tiles(uints plan, uint e) {
         tile += tiles_of(before);
     }
     place[e] = first;
+    plan.at[MOE_COUNTS(a.rows * a.chosen, a.n_experts, a.tile) + e] = count[e];
     if (e == a.n_experts - 1)
         plan.at[0] = tile + tiles_of(e);
     for (uint done = 0; done < count[e]; done += a.tile) {

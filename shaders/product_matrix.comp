@@ -1,7 +1,9 @@
 /* Many rows, on a device with matrix units. */
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/lib/eight.glsl"
+
+layout(constant_id = 7) const uint W_TYPE = 1;
+#include "shaders/lib/quant.glsl"
 const uint KEPT = 1;
 #include "shaders/lib/matrix_tile.glsl"
 #include "shaders/product.h"
@@ -23,8 +25,7 @@ eight x8(uint line, uint k) {
 }
 
 uvec4 w8(uint line, uint k) {
-    uint64_t row = a.w + uint64_t(min(out_0 + line, a.outs - 1)) * width * 2;
-    return k < width ? quads(row + uint64_t(k) * 2).at[0] : uvec4(0);
+    return matrix_bf16(a.w, a.outs, width, min(out_0 + line, a.outs - 1), k);
 }
 
 void store(uint row, uint n, float value) {

@@ -1,6 +1,8 @@
 #include "shaders/copy.h"
+#include "common/ops/dequantise.h"
 #include "common/ops/ops.h"
 #include "common/ops/row.h"
+#include "common/weights/quant.h"
 #include "shaders/programs.h"
 
 #include <string.h>
@@ -20,9 +22,31 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                                            .writes = {dst}});
 }
 
+/* A block at a time. */
+static void copy_quantised(const struct tensor *dst, const struct tensor *src) {
+    enum { MOST = 256 };
+    float numbers[MOST];
+    size_t block = tensor_dtype_block(src->dtype), size = tensor_dtype_size(src->dtype);
+    assert(block <= MOST);
+    for (size_t i = 0; i < tensor_count(src); i += block) {
+        quant_widen(numbers, (const char *)src->data + i / block * size, src->dtype, block);
+        for (size_t k = 0; k < block; k++)
+            ((uint16_t *)dst->data)[i + k] = bf16_from_f32(numbers[k]);
+    }
+}
+
 void op_copy(struct run *run, const struct tensor *dst, const struct tensor *src) {
     size_t n = tensor_count(dst);
-    assert(row_is_weight(src) && row_is_weight(dst) && n == tensor_count(src));
+    bool quantised = tensor_is_quantised(src->dtype);
+    assert(n == tensor_count(src) && row_is_weight(dst));
+    assert(quantised ? dst->dtype == TENSOR_BF16 : row_is_weight(src));
+    if (quantised) {
+        if (run->gpu)
+            dequantise(run, dst, src, 0, NULL, 0);
+        else
+            copy_quantised(dst, src);
+        return;
+    }
     if (run->gpu) {
         dispatch(run, dst, src);
         return;

@@ -1,4 +1,5 @@
 #include "common/ops/matrix.h"
+#include "common/ops/planes.h"
 #include "shaders/programs.h"
 
 bool matrix_usable(const struct run *run, const struct gpu_program *p) {
@@ -11,7 +12,7 @@ static uint32_t difference(uint32_t a, uint32_t b) {
 
 /* Subgroups stand in a grid over the tile; the squarer their parts are, the less they read. */
 bool matrix_constants(uint32_t constants[GPU_CONSTANTS], const struct gpu_matrix *m, uint32_t rows,
-                      uint32_t outs, uint32_t together) {
+                      uint32_t outs, uint32_t together, enum tensor_dtype weights) {
     uint32_t subgroups = MATRIX_THREADS / m->subgroup, best = 0, best_difference = UINT32_MAX;
     for (uint32_t across = 1; across <= subgroups; across *= 2) {
         uint32_t high = rows * across / subgroups, wide = outs / across;
@@ -21,7 +22,8 @@ bool matrix_constants(uint32_t constants[GPU_CONSTANTS], const struct gpu_matrix
         best = across;
         best_difference = difference(high, wide);
     }
-    const uint32_t all[] = {m->subgroup, m->rows, m->outs, m->sums, rows, outs, best};
+    const uint32_t all[] = {m->subgroup, m->rows, m->outs, m->sums,
+                            rows,        outs,    best,    planes_weights(weights)};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         constants[i] = all[i];
     return best && MATRIX_SLICE % m->sums == 0;

@@ -9,10 +9,11 @@ enum { MATRIX_THREADS = 256, MATRIX_SLICE = 32 };
 /* Whether the program is there and the run's device has what it needs. */
 bool matrix_usable(const struct run *run, const struct gpu_program *p);
 
-/* The program's constants for tiles of rows x outs; together: how many of the device's matrices
- * side by side have to be one subgroup's. False: the device's cannot make such tiles. */
+/* The program's constants for tiles of rows x outs and weights of that type; together: how many of
+ * the device's matrices side by side have to be one subgroup's. False: the device's cannot make
+ * such tiles. */
 bool matrix_constants(uint32_t constants[GPU_CONSTANTS], const struct gpu_matrix *m, uint32_t rows,
-                      uint32_t outs, uint32_t together);
+                      uint32_t outs, uint32_t together, enum tensor_dtype weights);
 
 /* The same of programs with matrices as large as a workgroup's tile
  * (shaders/lib/tensor_tile.glsl), and their constants. */

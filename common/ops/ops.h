@@ -20,7 +20,7 @@ enum op_act { OP_NONE, OP_GELU, OP_SILU }; /* GELU: 0.5 x (1 + erf(x / sqrt 2)),
 
 /* ---- rows ---- */
 
-/* dst[t] = src[t]: [T, D], each f32 or bf16. No overlap. */
+/* dst[t] = src[t]: [T, D], each f32 or bf16; or src quantised, dst bf16. No overlap. */
 void op_copy(struct run *run, const struct tensor *dst, const struct tensor *src);
 /* dst[t] += x[t]. */
 void op_add(struct run *run, const struct tensor *dst, const struct tensor *x);

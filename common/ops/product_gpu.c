@@ -1,4 +1,5 @@
 /* Which kernel makes a product on a GPU, and how it is cut into workgroups. */
+#include "common/ops/dequantise.h"
 #include "common/ops/few.h"
 #include "common/ops/few_quant.h"
 #include "common/ops/matrix.h"
@@ -112,20 +113,28 @@ static struct plan plan_plain(const struct product *p) {
 /* With matrix units, if they can do it. */
 static bool plan_matrix(const struct run *run, const struct product *p, struct plan *plan) {
     const struct tile list[] = {{128, 128}, {64, 128}, {64, 64}, {32, 64}};
-    if (!matrix_usable(run, &shader_product_matrix) || p->w->dtype != TENSOR_BF16 || !eights(p))
+    if (!matrix_usable(run, &shader_product_matrix) || !dequantise_can(p->w) || !eights(p))
         return false;
     plan->program = &shader_product_matrix;
     plan->tile = choose_tile(p, list, p->rows <= 32 ? 4 : 3);
     return matrix_constants(plan->constants, &gpu_info(run->gpu)->matrix, plan->tile.rows,
-                            plan->tile.outs, 1);
+                            plan->tile.outs, 1, p->w->dtype);
 }
 
-/* With matrices as large as a tile, if the device has them; x is bf16 then. */
+/* Whether matrices as large as a tile are the device's way for so many rows and w. */
+static bool takes_tensors(const struct run *run, size_t rows, const struct tensor *w) {
+    return tensors_usable(run, &shader_product_matrix2) && dequantise_can(w) &&
+           (w->dtype == TENSOR_BF16 || rows >= DEQUANTISE_ROWS);
+}
+
+/* With them, if it is; x and w are bf16 then. */
 static bool plan_tensors(const struct run *run, const struct product *p, struct plan *plan) {
     const struct tile list[] = {{128, 256}, {128, 128}, {64, 64}, {32, 64}};
     size_t width = p->dilation == 1 ? p->taps * p->width : p->width;
     bool dst_eights = p->outs % 8 == 0 && run_address(p->dst) % 16 == 0;
-    if (!tensors_usable(run, &shader_product_matrix2) || p->w->dtype != TENSOR_BF16 || !eights(p))
+    /* What was made for this way goes it, even if those were a few rows more. */
+    bool made = p->x->dtype == TENSOR_BF16 || p->dst->dtype == TENSOR_BF16;
+    if (!takes_tensors(run, made ? SIZE_MAX : p->rows, p->w) || !eights(p))
         return false;
     plan->program = &shader_product_matrix2;
     plan->tile = choose_tile(p, list, p->rows <= 32 ? 4 : 3);
@@ -136,13 +145,13 @@ static bool plan_tensors(const struct run *run, const struct product *p, struct 
     return true;
 }
 
-/* x rounded to bf16, if it is not yet. */
-static struct tensor round_x(struct run *run, const struct tensor *x) {
-    struct tensor rounded = *x;
-    if (x->dtype == TENSOR_BF16)
+/* x or w as bf16, if it is not yet. */
+static struct tensor as_bf16(struct run *run, const struct tensor *t) {
+    struct tensor rounded = *t;
+    if (t->dtype == TENSOR_BF16)
         return rounded;
-    rounded = run_new_1d(run, RUN_STEP, TENSOR_BF16, tensor_count(x));
-    op_copy(run, &rounded, x);
+    rounded = run_new_1d(run, RUN_STEP, TENSOR_BF16, tensor_count(t));
+    op_copy(run, &rounded, t);
     return rounded;
 }
 
@@ -176,11 +185,13 @@ static void join_taps(struct product_args *a) {
 static void many(struct run *run, const struct product *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct product_args a = arguments(p);
-    struct tensor parts = {.rank = 0}, x = *p->x;
+    struct tensor parts = {.rank = 0}, x = *p->x, w = *p->w;
     struct plan plan = {.program = NULL}; /* a constant more would be another kernel */
     if (plan_tensors(run, p, &plan)) {
-        x = round_x(run, p->x);
+        x = as_bf16(run, p->x);
+        w = as_bf16(run, p->w);
         a.x = run_address(&x);
+        a.w = run_address(&w);
         join_taps(&a);
     } else {
         assert(x.dtype == TENSOR_F32 && p->dst->dtype == TENSOR_F32);
@@ -196,7 +207,7 @@ static void many(struct run *run, const struct product *p) {
                            .args_size = sizeof a,
                            .groups = {divide_up(p->outs, plan.tile.outs),
                                       divide_up(p->rows, plan.tile.rows), a.n_parts},
-                           .reads = {&x, p->dst},
+                           .reads = {&x, p->dst, &w},
                            .writes = {a.n_parts > 1 ? &parts : p->dst}};
     memcpy(k.constants, plan.constants, sizeof k.constants);
     run_dispatch(run, &k);
@@ -206,8 +217,7 @@ static void many(struct run *run, const struct product *p) {
 }
 
 enum tensor_dtype op_matrix_dtype(const struct run *run, size_t rows, const struct tensor *w) {
-    bool rounds = rows > FEW_ROWS && w->shape[0] >= FEW_OUTS &&
-                  tensors_usable(run, &shader_product_matrix2) && w->dtype == TENSOR_BF16 &&
+    bool rounds = rows > FEW_ROWS && w->shape[0] >= FEW_OUTS && takes_tensors(run, rows, w) &&
                   few_eights(w->shape[w->rank - 1], run_address(w));
     return rounds ? TENSOR_BF16 : TENSOR_F32;
 }

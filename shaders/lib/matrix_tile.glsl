@@ -1,5 +1,5 @@
 /* matrix_tile: what tile.glsl does, by the matrix units (VK_KHR_cooperative_matrix) of devices that
- * have them: weights are bf16, activations are rounded to it, sums are f32.
+ * have them: weights and activations are rounded to bf16, sums are f32.
  *
  * Who includes it declares its local size of THREADS, `const uint KEPT`, how many matrices a
  * subgroup looks at together at the end, and the functions
@@ -25,6 +25,7 @@ layout(constant_id = 3) const uint K = 16;
 layout(constant_id = 4) const uint BM = 128; /* rows and outs of the tile */
 layout(constant_id = 5) const uint BN = 128;
 layout(constant_id = 6) const uint ACROSS = 4; /* subgroups side by side along the outs */
+/* 7 is left to who includes it: the type of the weights. */
 
 eight x8(uint line, uint k);
 uvec4 w8(uint line, uint k);

@@ -181,6 +181,22 @@ vec4 matrix_weight4(uint64_t matrix, uint outs, uint width, uint n, uint k, bool
     return k < width ? quant_weight4(quant_row_of(matrix, outs, width, n), k) : vec4(0);
 }
 
+/* Weights k .. k + 7 of row n as bf16, zeros past the end. k is a multiple of eight; the matrix is
+ * not f32, and where it is bf16 all its rows begin at multiples of 16 bytes. */
+uvec4 matrix_bf16(uint64_t matrix, uint outs, uint width, uint n, uint k) {
+    if (k >= width)
+        return uvec4(0);
+    if (!QUANTISED)
+        return quads(matrix + (uint64_t(n) * width + k) * 2).at[0];
+    uvec2 at = quant_find(k / 16);
+    quant_raw raw = quant_load(quant_row_of(matrix, outs, width, n), at.x);
+    vec4 scales = quant_scales(raw, at.x);
+    vec2 scale = at.y == 0 ? scales.xy : scales.zw;
+    uint four = k / 8 % 2 * 2;
+    return narrow_eight(eight(quant_four(raw, at.x, at.y, four) * scale.x - scale.y,
+                              quant_four(raw, at.x, at.y, four + 1) * scale.x - scale.y));
+}
+
 /* Weight k of row n. */
 float matrix_weight(uint64_t matrix, uint outs, uint width, uint n, uint k) {
     if (!QUANTISED)

@@ -34,6 +34,23 @@ static void widened(struct check *c) {
     check_free(c);
 }
 
+/* What tensors of weights become for matrix units. */
+static void dequantised(struct check *c, enum tensor_dtype dtype, size_t rows, size_t blocks) {
+    size_t width = blocks * tensor_dtype_block(dtype);
+    struct tensor src = check_2d(c, dtype, rows, width);
+    struct tensor dst = check_2d(c, TENSOR_BF16, rows, width);
+    double *want = check_doubles(c, rows * width);
+    for (size_t i = 0; i < rows * width; i++) {
+        double x = check_at(&src, i);
+        want[i] = x == 0 ? 0 : nearest_bf16(x);
+    }
+    op_copy(&c->run, check_on(c, &dst), check_on(c, &src));
+    /* A multiply-add that rounds once may be on the other side of what lies half way. */
+    check_near(c, &dst, want, 1e-4, "copy from %s [%zu, %zu]", tensor_dtype_name(dtype), rows,
+               width);
+    check_free(c);
+}
+
 static void test(struct check *c) {
     for (enum tensor_dtype dtype = TENSOR_F32; dtype <= TENSOR_BF16; dtype++) {
         one(c, dtype, 1, 1);
@@ -42,6 +59,11 @@ static void test(struct check *c) {
         one(c, dtype, 130, 513);
     }
     widened(c);
+    for (size_t i = 0; i < CHECK_QUANTISED; i++) {
+        dequantised(c, check_quantised[i], 1, 1);
+        dequantised(c, check_quantised[i], 37, 3);
+        dequantised(c, check_quantised[i], 300, 9);
+    }
 }
 
 int main(int argc, char **argv) {

@@ -77,8 +77,9 @@ static void test_quantised(struct check *c, enum tensor_dtype dtype, const size_
 }
 
 /* x and dst as bf16, where products of so many rows take them. */
-static void rounded(struct check *c, size_t rows, size_t width, size_t outs) {
-    struct tensor w = check_2d(c, TENSOR_BF16, outs, width), b = check_1d(c, TENSOR_BF16, outs);
+static void rounded(struct check *c, enum tensor_dtype dtype, size_t rows, size_t width,
+                    size_t outs) {
+    struct tensor w = check_2d(c, dtype, outs, width), b = check_1d(c, check_plain(dtype), outs);
     struct tensor x = check_2d(c, TENSOR_BF16, rows, width);
     struct tensor wide = check_2d(c, TENSOR_F32, rows, width);
     struct tensor full = check_2d(c, TENSOR_F32, rows, outs);
@@ -89,11 +90,13 @@ static void rounded(struct check *c, size_t rows, size_t width, size_t outs) {
         op_linear(&c->run, check_on(c, &half), check_on(c, &x), check_on(c, &w), check_on(c, &b),
                   OP_GELU);
         check_close(c, &half, reference(c, &wide, &w, &b, OP_GELU), 5e-3,
-                    "linear [%zu, %zu] bf16 [%zu, %zu] to bf16", rows, width, outs, width);
+                    "linear bf16 [%zu, %zu] %s [%zu, %zu] to bf16", rows, width,
+                    tensor_dtype_name(dtype), outs, width);
         op_linear(&c->run, check_on(c, &full), check_on(c, &x), check_on(c, &w), check_on(c, &b),
                   OP_GELU);
         check_close(c, &full, reference(c, &wide, &w, &b, OP_GELU), 1e-5,
-                    "linear [%zu, %zu] bf16 [%zu, %zu] to f32", rows, width, outs, width);
+                    "linear bf16 [%zu, %zu] %s [%zu, %zu] to f32", rows, width,
+                    tensor_dtype_name(dtype), outs, width);
     }
     check_free(c);
     run_step(&c->run);
@@ -111,9 +114,11 @@ static void test(struct check *c) {
     }
     for (size_t i = 0; i < CHECK_QUANTISED && c->run.gpu; i++)
         test_quantised(c, check_quantised[i], cut, sizeof cut / sizeof *cut);
-    rounded(c, 9, 64, 24);
-    rounded(c, 130, 320, 264);
-    rounded(c, 70, 96, 41);
+    rounded(c, TENSOR_BF16, 9, 64, 24);
+    rounded(c, TENSOR_BF16, 130, 320, 264);
+    rounded(c, TENSOR_BF16, 70, 96, 41);
+    for (size_t i = 0; i < CHECK_QUANTISED && c->run.gpu; i++)
+        rounded(c, check_quantised[i], 130, 512, 264);
 }
 
 struct job {
@@ -147,10 +152,10 @@ static void bench(struct check *c) {
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             if (rows[r] == 1 || matrices[i][0] < 100000)
                 bench_one(c, rows[r], TENSOR_BF16, matrices[i][0], matrices[i][1]);
-    const size_t some[] = {1, 2, 4, 8, 512};
+    const size_t some[] = {1, 2, 4, 8, 512, 32, 64, 128, 2048}, n = c->run.gpu ? 9 : 5;
     for (size_t q = 0; q < CHECK_QUANTISED; q++)
         for (size_t i = 0; i < 3; i++)
-            for (size_t r = 0; r < sizeof some / sizeof *some; r++)
+            for (size_t r = 0; r < n; r++)
                 if (some[r] == 1 || matrices[i][0] < 100000)
                     bench_one(c, some[r], check_quantised[q], matrices[i][0], matrices[i][1]);
 }

@@ -34,8 +34,10 @@ static void test(struct check *c) {
         one(c, s[0], s[1], s[2], TENSOR_BF16, false, true);
     }
     /* On the CPU through other ops, whose own tests have the rounded products. */
-    for (size_t i = 0; c->run.precise && i < CHECK_QUANTISED; i++)
+    for (size_t i = 0; (c->run.gpu || c->run.precise) && i < CHECK_QUANTISED; i++) {
         one(c, 3, 512, 40, check_quantised[i], i % 2, i % 2 == 0);
+        one(c, 129, 256, 33, check_quantised[i], i % 2, i % 2 == 0);
+    }
 }
 
 int main(int argc, char **argv) {

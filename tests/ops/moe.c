@@ -170,9 +170,10 @@ static void test(struct check *c) {
         one(c, &shapes[i], TENSOR_BF16);
     }
     /* On the CPU through other ops, whose own tests have the rounded products. */
-    for (size_t i = 0; c->run.precise && i < CHECK_QUANTISED; i++) {
+    for (size_t i = 0; (c->run.gpu || c->run.precise) && i < CHECK_QUANTISED; i++) {
         one(c, &(struct shape){2, 256, 256, 5, 2, 512, true}, check_quantised[i]);
         one(c, &(struct shape){1, 2048, 256, 9, 3, 0, false}, check_quantised[i]);
+        one(c, &(struct shape){20, 256, 256, 5, 2, 512, true}, check_quantised[i]);
     }
 }
 

@@ -123,12 +123,18 @@ static void test(struct check *c) {
         one(c, &shapes[i], TENSOR_F32);
         one(c, &shapes[i], TENSOR_BF16);
     }
-    const struct shape blocks[] = {
-        {1, 256, 256, 4, 2}, {1, 768, 256, 8, 3}, {5, 512, 256, 8, 4}, {130, 256, 256, 2, 1}};
+    const struct shape blocks[] = {{1, 256, 256, 4, 2},
+                                   {1, 768, 256, 8, 3},
+                                   {5, 512, 256, 8, 4},
+                                   {11, 256, 512, 7, 3},
+                                   {130, 256, 256, 2, 1}};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         for (size_t q = 0; q < CHECK_QUANTISED; q++)
-            if (blocks[i].rows < 100 || q % 2 == 0)
+            if (blocks[i].rows < 100 || q % 2 == 0 || c->run.gpu)
                 one(c, &blocks[i], check_quantised[q]);
+    /* More experts than are dequantised at once. */
+    if (c->run.gpu && !c->run.precise)
+        one(c, &(struct shape){1500, 256, 256, 41, 2}, TENSOR_Q4_K);
 }
 
 static void bench_one(struct check *c, const struct shape *s, enum tensor_dtype dtype) {
@@ -153,12 +159,12 @@ static void bench_one(struct check *c, const struct shape *s, enum tensor_dtype 
 
 /* Thinker and talker: decode and prefill. */
 static void bench(struct check *c) {
-    const size_t rows[] = {1, 2, 20, 128, 512};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const size_t rows[] = {1, 2, 20, 128, 512, 2048}, n = c->run.gpu ? 6 : 5;
+    for (size_t i = 0; i < n; i++) {
         bench_one(c, &(struct shape){rows[i], 2048, 768, 128, 8}, TENSOR_BF16);
         bench_one(c, &(struct shape){rows[i], 1024, 384, 128, 6}, TENSOR_BF16);
     }
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < n; i++)
         for (size_t q = 0; q < CHECK_QUANTISED; q++)
             bench_one(c, &(struct shape){rows[i], 2048, 768, 128, 8}, check_quantised[q]);
 }

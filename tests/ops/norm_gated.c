@@ -51,10 +51,11 @@ static void test(struct check *c) {
         one(c, s[0], s[1], s[2], TENSOR_BF16, TENSOR_F32);
     }
     /* On the CPU through other ops, whose own tests have the rounded products. */
-    for (size_t i = 0; c->run.precise && i < CHECK_QUANTISED; i++) {
+    for (size_t i = 0; (c->run.gpu || c->run.precise) && i < CHECK_QUANTISED; i++) {
         one(c, 2, 512, 40, check_quantised[i], TENSOR_Q8_0);
         one(c, 1, 512, 77, check_quantised[i], check_quantised[i]);
         one(c, 5, 1536, 33, check_quantised[i], check_quantised[i]);
+        one(c, 129, 256, 33, check_quantised[i], TENSOR_Q8_0);
     }
 }
 

@@ -54,10 +54,11 @@ static void test(struct check *c) {
         one(c, shapes[i][0], shapes[i][1], (size_t[MOST]){5, 1, 16, 3}, 4, TENSOR_BF16, true);
     }
     /* On the CPU through other ops, whose own tests have the rounded products. */
-    for (size_t i = 0; c->run.precise && i < CHECK_QUANTISED; i++) {
+    for (size_t i = 0; (c->run.gpu || c->run.precise) && i < CHECK_QUANTISED; i++) {
         one(c, 2, 512, (size_t[MOST]){40, 8, 9}, 3, check_quantised[i], true);
         one(c, 1, 256, (size_t[MOST]){4095, 2, 9}, 3, check_quantised[i], false);
         one(c, 7, 1536, (size_t[MOST]){17}, 1, check_quantised[i], false);
+        one(c, 129, 256, (size_t[MOST]){24, 8, 9}, 3, check_quantised[i], false);
     }
 }
 
