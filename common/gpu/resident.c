@@ -150,8 +150,10 @@ static bool meet(struct gpu *g, const struct gpu_resident *k) {
 }
 
 /* One for each multiprocessor, where their number is known; as many as there is room for
- * elsewhere. */
+ * elsewhere. Of a software driver's nobody knows when they run: one by itself always meets. */
 static uint32_t choose_groups(struct gpu *g, const struct gpu_resident *k) {
+    if (!g->info.hardware)
+        return 1;
     uint32_t room = census(g, k), processors = gpu_multiprocessors(g->physical);
     return processors && processors < room ? processors : room;
 }
