@@ -4,9 +4,11 @@
 # columns are). Where there is a GPU the same on it, kept as GPU.tsv. Everything runs alone; on a
 # busy machine the numbers say little.
 # usage: run.sh [cpu|vulkan[:N]]...     (default: cpu, and vulkan if there is a hardware device)
+# OMNI_BENCH_SECONDS: for how long each case of an op is repeated (default: 0.35).
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(realpath "${OMNI_BUILD:-build}")
+seconds=${OMNI_BENCH_SECONDS:-0.35}
 model=$(mktemp -d)
 trap 'exit 130' INT TERM
 
@@ -49,8 +51,8 @@ bench() {
 
     for op in linear conv dwconv snakebeta attention moe_add; do
         title "op $op"
-        "$build/tests/ops/$op" -b -p -d "$1"
-        "$build/tests/ops/$op" -b -d "$1"
+        "$build/tests/ops/$op" -b -s "$seconds" -p -d "$1"
+        "$build/tests/ops/$op" -b -s "$seconds" -d "$1"
     done
 
     if [ "$1" = cpu ]; then

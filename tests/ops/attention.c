@@ -51,7 +51,8 @@ static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype,
         tensor_f32(&q)[i] *= scale;
     op_attention(&c->run, check_on(c, &dst), check_on(c, &q), check_on(c, &k), check_on(c, &v),
                  check_on(c, &at), s->window);
-    check_close(c, &dst, reference(c, s, &q, &k, &v), 1e-5,
+    /* On matrix units q is rounded before the scores are made, whose error grows by exp. */
+    check_close(c, &dst, reference(c, s, &q, &k, &v), c->run.gpu && !c->run.precise ? 1e-2 : 1e-5,
                 "attention %zu rows, %zu/%zu heads of %zu, %s, at %zu, window %zu", s->rows,
                 s->heads, s->kv_heads, s->head_dim, tensor_dtype_name(dtype), s->at, s->window);
     struct tensor again = check_copy(c, &dst);

@@ -47,12 +47,21 @@ static void run_tests(struct check *c, const char *device, void (*test)(struct c
     printf("1..%zu\n", c->n);
 }
 
+/* Of a second's work: a GPU that has had nothing to do takes its time to reach its clocks. */
+static double gpu_bandwidth(struct gpu *g) {
+    double best = 0, start = clock_now();
+    do
+        best = fmax(best, bench_gpu_read(g));
+    while (clock_now() - start < 1);
+    return best;
+}
+
 static void run_bench(struct check *c, const char *device, int threads, bool precise,
                       void (*bench)(struct check *c)) {
     c->seed = 1;
     run_init(&c->run, device, threads, precise);
     if (c->run.gpu) {
-        c->bandwidth = bench_gpu_read(c->run.gpu);
+        c->bandwidth = gpu_bandwidth(c->run.gpu);
     } else {
         c->bandwidth = bench_read_bandwidth(c->run.cpu);
         c->peak = bench_fma_peak(c->run.cpu);
