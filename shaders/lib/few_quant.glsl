@@ -21,7 +21,8 @@
 #extension GL_EXT_control_flow_attributes : require
 
 const uint NORM_F32 = 1, NORM_BF16 = 2;
-const uint SUMS = ROWS * MATRICES;
+const uint PRODUCTS = ROWS * MATRICES;
+const uint SUMS = PRODUCTS + (NORM != 0 ? ROWS : 0);
 #include "shaders/lib/quant.glsl"
 #include "shaders/lib/team.glsl"
 
@@ -35,11 +36,11 @@ void store(uint task, uint t, float product[MATRICES]);
 
 shared vec4 few_x[ROWS * 4 * RUNS];                       /* [t, 4 numbers of a run, run] */
 shared float few_run_sum[QUANT_HAS_MIN ? ROWS * RUNS : 1]; /* of x; [t, run] */
-shared float few_scale[ROWS]; /* of the norm */
 
 quant_raw few_raw[BATCH * MATRICES];
-float few_sum[SUMS], few_square[ROWS];
-uint few_units; /* of a row of weights */
+float few_sum[PRODUCTS], few_square[ROWS];
+float few_scale; /* the norm's, of the row whose results this thread stores */
+uint few_units;  /* of a row of weights */
 
 /* Where a run is kept: neighbouring threads want neighbours of these, or every second or fourth one,
  * and find them in different banks. */
@@ -85,28 +86,11 @@ void few_stage(uint first, bool counts) {
     barrier();
 }
 
-/* few_scale from the threads' squares of all of x, by way of memory that team_give() wants later. */
-void few_norm(float eps) {
-    uint thread = gl_LocalInvocationIndex;
-    float width = float(few_units * QUANT_UNIT);
-    [[unroll]] for (uint t = 0; t < ROWS; t++)
-        team_part[t * FEW_THREADS + thread] = few_square[t];
-    for (uint n = FEW_THREADS / 2; n > 0; n /= 2) {
-        barrier();
-        for (uint i = thread; i < ROWS * n; i += FEW_THREADS)
-            team_part[i / n * FEW_THREADS + i % n] += team_part[i / n * FEW_THREADS + i % n + n];
-    }
-    barrier();
-    if (thread < ROWS)
-        few_scale[thread] = 1 / sqrt(team_part[thread * FEW_THREADS] / width + eps);
-    barrier();
-}
-
 /* Adds what run `run` of units of all rows of weights gives. */
 void few_multiply_run(uint j, uint unit, uint run, uint first, vec4 scales[MATRICES]) {
     uint at = quant_run(unit, run) - first, place = few_place(at);
-    float part[SUMS];
-    [[unroll]] for (uint i = 0; i < SUMS; i++)
+    float part[PRODUCTS];
+    [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
         part[i] = 0;
     [[unroll]] for (uint c = 0; c < 4; c++) {
         vec4 w[MATRICES];
@@ -143,13 +127,24 @@ void few_multiply(uint part, uint first) {
     }
 }
 
-void few_results(uint first, uint tasks) {
+/* 1 / sqrt(mean(x[t]^2) + eps), from what all teams gave of the squares. */
+float few_norm(uint t, float eps) {
+    float square = 0;
+    [[unroll]] for (uint team = 0; team < TEAMS; team++)
+        square += team_total[team * SUMS + PRODUCTS + t];
+    return 1 / sqrt(square / float(few_units * QUANT_UNIT) + eps);
+}
+
+/* begins: these are the workgroup's first tasks. */
+void few_results(uint first, uint tasks, bool begins, float eps) {
     uint thread = gl_LocalInvocationIndex, team = thread / ROWS, t = thread % ROWS;
     float product[MATRICES];
     if (thread >= TEAMS * ROWS || first + team >= tasks)
         return;
+    if (begins)
+        few_scale = NORM != 0 ? few_norm(t, eps) : 1;
     [[unroll]] for (uint m = 0; m < MATRICES; m++)
-        product[m] = team_total[team * SUMS + t * MATRICES + m] * (NORM != 0 ? few_scale[t] : 1);
+        product[m] = team_total[team * SUMS + t * MATRICES + m] * few_scale;
     store(first + team, t, product);
 }
 
@@ -166,7 +161,7 @@ void few_run(uint group, uint groups, uint tasks, uint width, float eps) {
         few_stage(0, true);
     for (uint first = group * TEAMS; first < tasks; first += step) {
         bool begins = first == group * TEAMS;
-        [[unroll]] for (uint i = 0; i < SUMS; i++)
+        [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
             few_sum[i] = 0;
         for (uint part = 0; part < parts; part++) {
             if (!whole) {
@@ -179,12 +174,13 @@ void few_run(uint group, uint groups, uint tasks, uint width, float eps) {
                 few_load(min((last ? first + step : first) + team_number(), tasks - 1),
                          last ? 0 : part + 1);
         }
-        if (NORM != 0 && begins)
-            few_norm(eps);
-        [[unroll]] for (uint i = 0; i < SUMS; i++)
+        [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
             team_give(i, few_sum[i]);
+        if (NORM != 0)
+            [[unroll]] for (uint t = 0; t < ROWS; t++)
+                team_give(PRODUCTS + t, few_square[t]);
         team_add();
-        few_results(first, tasks);
+        few_results(first, tasks, begins, eps);
     }
 }
 
