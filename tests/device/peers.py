@@ -43,10 +43,10 @@ class Clock:
             torch.cuda.synchronize()
 
     def best(self, work):
-        """Seconds of the fastest call; the first two do not count."""
+        """Seconds of the fastest call of five or more; the first two do not count."""
         work(), work(), self.wait()
         times, end = [], time.monotonic() + self.seconds
-        while not times or time.monotonic() < end and len(times) < 50:
+        while len(times) < 5 or time.monotonic() < end and len(times) < 50:
             start = time.monotonic()
             work()
             self.wait()
