@@ -21,7 +21,7 @@ int nn_weight_stored(struct weights *w, struct tensor *t, struct err *e, const c
                      const size_t shape[4]);
 
 /* ... and dst, a tensor of a GPU run, gets them: read from their file meanwhile, see gpu_load(), or
- * or from memory; as bf16, if it is that and they are not. */
+ * from memory; as bf16, if it is that and they are not. */
 void nn_weight_move(struct run *run, struct weights *w, const struct tensor *dst,
                     const struct tensor *stored);
 
