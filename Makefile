@@ -7,7 +7,7 @@
 #   make fuzz       fuzzers for every parser
 #   make bench      measured speeds beside measured ceilings
 #   make demo       a WAV from a sentence, all set-up included
-#   make install    prefix=/usr/local
+#   make install    prefix=/usr/local; make uninstall takes it away again
 
 VERSION := 0.1.0
 prefix  ?= /usr/local
@@ -135,13 +135,26 @@ demo:
 
 # ---- install ----
 
+bindir  = $(DESTDIR)$(prefix)/bin
+datadir = $(DESTDIR)$(prefix)/share
+scripts := $(wildcard pipelines/omni-*)
+pages   := $(wildcard man/*.[157])
+# The default model as it is loaded, and under which terms; not the recipe.
+parrot  := $(wildcard $(addprefix pipelines/parrot/,*.json merges.txt model.safetensors LICENSES))
+
 install: all
-	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/share/omni $(addprefix $(DESTDIR)$(prefix)/share/man/man,1 5 7)
-	install $(tools) $(wildcard pipelines/omni-*) $(DESTDIR)$(prefix)/bin
-	install -m 644 pipelines/pipeline.sh $(DESTDIR)$(prefix)/share/omni
-	for s in 1 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(prefix)/share/man/man$$s; done
+	install -d $(bindir) $(datadir)/omni/parrot $(addprefix $(datadir)/man/man,1 5 7)
+	install $(tools) $(scripts) $(bindir)
+	install -m 644 pipelines/pipeline.sh $(datadir)/omni
+	install -m 644 $(parrot) $(datadir)/omni/parrot
+	for s in 1 5 7; do install -m 644 man/*.$$s $(datadir)/man/man$$s; done
 
+uninstall:
+	rm -f $(addprefix $(bindir)/,$(notdir $(tools) $(scripts)))
+	rm -f $(datadir)/omni/pipeline.sh $(addprefix $(datadir)/omni/parrot/,$(notdir $(parrot)))
+	rm -f $(foreach p,$(pages),$(datadir)/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
+	-rmdir $(datadir)/omni/parrot $(datadir)/omni
 
-.PHONY: all test-programs clean check asan fuzz lint bench demo install
+.PHONY: all test-programs clean check asan fuzz lint bench demo install uninstall
 .SECONDARY:
 -include $(library_obj:.o=.d) $(shader_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d) $(B)/tests/ops/check.d
