@@ -4,12 +4,17 @@
 #include "common/ops/planes.h"
 
 enum {
-    ROWS_MOST = 4,
     SHARED_MOST = 48 << 10, /* more costs other memory on the chip */
     SHARED_REST = 1 << 10,
     PAIR_OUTS = 4096, /* so many outs are enough for all of the GPU two by two */
-    GROUPS_MOST = 2048,
+    /* About two for each core of a large GPU, all there at once: each begins with x, which takes as
+     * long as many tasks, and has the next task's weights under way while it ends one. */
+    GROUPS_MOST = 264,
 };
+
+/* Constants of the kernels. BATCH: units of each row of weights that a thread has under way; ROOM:
+ * numbers of a row of x in shared memory at once. */
+enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM };
 
 static size_t divide_up(size_t n, size_t by) {
     return (n + by - 1) / by;
@@ -40,26 +45,32 @@ static uint32_t batch(enum tensor_dtype dtype, size_t units, size_t rows, size_t
     return (uint32_t)divide_up(each, divide_up(each, most ? most : 1));
 }
 
-struct few_quant few_quant(const struct run *run, enum tensor_dtype dtype, size_t width,
-                           size_t rows, uint32_t matrices, size_t spare) {
+/* Workgroups for so many tasks, with equally many steps each. */
+static size_t groups(size_t tasks) {
+    size_t steps = divide_up(tasks, FEW_TEAMS);
+    return divide_up(steps, divide_up(steps, GROUPS_MOST));
+}
+
+void few_quant(const struct run *run, struct run_kernel *k, const struct few_quant *f) {
     enum { STEP = 1024 }; /* few different kernels */
-    struct few_quant f = {.weights = planes_weights(dtype), .matrices = matrices};
-    size_t unit = unit_numbers(dtype), whole = divide_up(width, STEP) * STEP;
-    f.rows = few_rows(rows < ROWS_MOST ? rows : ROWS_MOST);
-    size_t most = most_numbers(run, f.rows, matrices, spare);
-    f.batch = batch(dtype, width / unit, f.rows, matrices,
-                    whole <= most ? width / unit + FEW_TEAM : most / unit);
-    f.room = (uint32_t)(whole <= most ? whole : FEW_TEAM * f.batch * unit);
-    return f;
+    size_t unit = unit_numbers(f->dtype), whole = divide_up(f->width, STEP) * STEP;
+    size_t units = f->width / unit, matrices = f->matrices;
+    size_t rows = few_rows(f->rows < f->share ? f->rows : f->share);
+    size_t most = most_numbers(run, rows, matrices, f->spare);
+    size_t most_units = whole <= most ? units + FEW_TEAM : most / unit;
+    uint32_t at_once = batch(f->dtype, units, rows, matrices, most_units);
+    k->program = f->program;
+    k->constants[WEIGHTS] = planes_weights(f->dtype);
+    k->constants[MATRICES] = (uint32_t)matrices;
+    k->constants[ROWS] = (uint32_t)rows;
+    k->constants[BATCH] = at_once;
+    k->constants[ROOM] = (uint32_t)(whole <= most ? whole : FEW_TEAM * at_once * unit);
+    k->groups[0] = groups(f->tasks);
+    k->groups[1] = divide_up(f->rows, rows);
 }
 
 uint32_t few_quant_matrices(size_t outs) {
     return outs >= PAIR_OUTS ? 2 : 1;
-}
-
-size_t few_quant_groups(size_t tasks) {
-    size_t groups = divide_up(tasks, FEW_TEAMS);
-    return groups < GROUPS_MOST ? groups : GROUPS_MOST;
 }
 
 bool few_quant_aligned(uint64_t ored) {

@@ -5,24 +5,24 @@
 
 #include "common/ops/ops.h"
 
-/* Constants 0 .. 4 of all these kernels. */
+enum { FEW_QUANT_SHARE = 4 };
+
+/* What a kernel does, and how it may be cut. */
 struct few_quant {
-    uint32_t weights;  /* shaders/quant.h */
-    uint32_t matrices; /* rows of weights that a team works on at once */
-    uint32_t rows;     /* of x that share a read of the weights; at most 4 */
-    uint32_t batch;    /* units of each row of weights that a thread has under way */
-    uint32_t room;     /* numbers of a row of x in shared memory at once */
+    const struct gpu_program *program;
+    enum tensor_dtype dtype; /* of the weights */
+    size_t width;            /* of their rows */
+    size_t tasks;            /* what a team of threads works on at once */
+    uint32_t matrices;       /* rows of weights that a task has */
+    size_t rows, share;      /* of x; so many share a read of the weights: 1 or FEW_QUANT_SHARE */
+    size_t spare;            /* bytes of shared memory that the kernel has beside */
 };
 
-/* For `rows` rows of `width` numbers. spare: bytes of shared memory that the kernel has beside. */
-struct few_quant few_quant(const struct run *run, enum tensor_dtype dtype, size_t width,
-                           size_t rows, uint32_t matrices, size_t spare);
+/* Sets the program, its constants 0 .. 4 and its workgroups, [some of the tasks, some rows]. */
+void few_quant(const struct run *run, struct run_kernel *k, const struct few_quant *f);
 
-/* Rows of weights that go together, where a kernel has so many outs. */
+/* Rows of weights of a task where each is an output, of so many. */
 uint32_t few_quant_matrices(size_t outs);
-
-/* Workgroups for so many tasks: each puts x into shared memory, which is worth several tasks. */
-size_t few_quant_groups(size_t tasks);
 
 /* True if kernels can read it: where all begins at a multiple of 16 bytes; ored: all addresses. */
 bool few_quant_aligned(uint64_t ored);

@@ -58,9 +58,16 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
                            .reads = {f->x, f->chosen, choose ? f->logits : NULL},
                            .writes = {h, choose ? f->chosen : NULL, f->weights}};
     if (tensor_is_quantised(w->gate[0].dtype)) {
-        struct few_quant q = few_quant(run, w->gate[0].dtype, a.width, 1, 2, CHOICE_BYTES);
-        k.program = &shader_moe_hidden_quant;
-        memcpy(k.constants, &q, sizeof q);
+        few_quant(run, &k,
+                  &(struct few_quant){.program = &shader_moe_hidden_quant,
+                                      .dtype = w->gate[0].dtype,
+                                      .width = a.width,
+                                      .tasks = tensor_count(h) / rows,
+                                      .matrices = 2,
+                                      .rows = rows,
+                                      .share = 1,
+                                      .spare = CHOICE_BYTES});
+        k.groups[0] += choose;
         k.constants[5] = few_norm(f->norm);
         k.constants[6] = choose;
     }
@@ -93,11 +100,16 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
                            .writes = {f->dst}};
     if (tensor_is_quantised(w->down[0].dtype)) {
         uint32_t matrices = a.width >= DOWN_PAIRS ? 2 : 1;
-        struct few_quant q = few_quant(run, w->down[0].dtype, all, 1, matrices, PAIRS_BYTES);
-        k.program = &shader_moe_down_quant;
-        memcpy(k.constants, &q, sizeof q);
+        few_quant(run, &k,
+                  &(struct few_quant){.program = &shader_moe_down_quant,
+                                      .dtype = w->down[0].dtype,
+                                      .width = all,
+                                      .tasks = (a.width + matrices - 1) / matrices,
+                                      .matrices = matrices,
+                                      .rows = rows,
+                                      .share = 1,
+                                      .spare = PAIRS_BYTES});
         memcpy(k.constants + 5, (uint32_t[3]){chosen, inner, shared_inner}, 3 * sizeof chosen);
-        k.groups[0] = few_quant_groups((a.width + matrices - 1) / matrices);
     }
     run_dispatch(run, &k);
 }

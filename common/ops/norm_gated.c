@@ -4,18 +4,21 @@
 #include "common/ops/row.h"
 #include "shaders/programs.h"
 
-#include <string.h>
+#include <assert.h>
 
 /* The kernel for quantised weights instead. */
 static void quantise(const struct run *run, struct run_kernel *k, enum tensor_dtype dtype,
                      uint32_t norm, size_t width, size_t rows, size_t outs, uint64_t addresses) {
-    struct few_quant f = few_quant(run, dtype, width, rows, 2, 0);
     assert(few_quant_aligned(addresses));
-    k->program = &shader_norm_gated_quant;
-    memcpy(k->constants, &f, sizeof f);
+    few_quant(run, k,
+              &(struct few_quant){.program = &shader_norm_gated_quant,
+                                  .dtype = dtype,
+                                  .width = width,
+                                  .tasks = outs,
+                                  .matrices = 2,
+                                  .rows = rows,
+                                  .share = FEW_QUANT_SHARE});
     k->constants[5] = norm;
-    k->groups[0] = few_quant_groups(outs);
-    k->groups[1] = (rows + f.rows - 1) / f.rows;
 }
 
 static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x,

@@ -19,11 +19,14 @@ static void few_constants(struct run_kernel *k, size_t width, size_t rows, size_
 static void quantised_constants(const struct run *run, struct run_kernel *k, size_t width,
                                 size_t rows, size_t outs, enum tensor_dtype dtype) {
     uint32_t matrices = few_quant_matrices(outs);
-    struct few_quant f = few_quant(run, dtype, width, rows, matrices, 0);
-    k->program = &shader_norm_linears_quant;
-    memcpy(k->constants, &f, sizeof f);
-    k->groups[0] = few_quant_groups((outs + matrices - 1) / matrices);
-    k->groups[1] = (rows + f.rows - 1) / f.rows;
+    few_quant(run, k,
+              &(struct few_quant){.program = &shader_norm_linears_quant,
+                                  .dtype = dtype,
+                                  .width = width,
+                                  .tasks = (outs + matrices - 1) / matrices,
+                                  .matrices = matrices,
+                                  .rows = rows,
+                                  .share = FEW_QUANT_SHARE});
 }
 
 /* Matrices of one type. */

@@ -62,16 +62,17 @@ static void few(struct run *run, const struct product *p) {
 static void few_quantised(struct run *run, const struct product *p) {
     struct product_args a = arguments(p);
     uint32_t matrices = few_quant_matrices(p->outs);
-    struct few_quant f = few_quant(run, p->w->dtype, p->taps * p->width, p->rows, matrices, 0);
-    run_dispatch(run,
-                 &(struct run_kernel){.program = &shader_product_quant,
-                                      .constants = {f.weights, f.matrices, f.rows, f.batch, f.room},
-                                      .args = &a,
-                                      .args_size = sizeof a,
-                                      .groups = {few_quant_groups(divide_up(p->outs, matrices)),
-                                                 divide_up(p->rows, f.rows)},
-                                      .reads = {p->x, p->dst},
-                                      .writes = {p->dst}});
+    struct run_kernel k = {
+        .args = &a, .args_size = sizeof a, .reads = {p->x, p->dst}, .writes = {p->dst}};
+    few_quant(run, &k,
+              &(struct few_quant){.program = &shader_product_quant,
+                                  .dtype = p->w->dtype,
+                                  .width = p->taps * p->width,
+                                  .tasks = divide_up(p->outs, matrices),
+                                  .matrices = matrices,
+                                  .rows = p->rows,
+                                  .share = FEW_QUANT_SHARE});
+    run_dispatch(run, &k);
 }
 
 /* ---- many rows ---- */
