@@ -8,6 +8,7 @@ layout(constant_id = 1) const bool EIGHTS = false;
 layout(constant_id = 2) const bool CHOOSE = false;
 layout(constant_id = 3) const uint BATCH = 4;
 layout(constant_id = 4) const uint NORM = 0;
+layout(constant_id = 5) const uint WIDTH = 0;
 const uint MATRICES = 2, ROWS = 1;
 #include "shaders/lib/few.glsl"
 

@@ -8,6 +8,7 @@ layout(constant_id = 1) const bool EIGHTS = false;
 layout(constant_id = 2) const uint ROWS = 1;
 layout(constant_id = 3) const uint BATCH = 4;
 layout(constant_id = 4) const uint NORM = 1;
+layout(constant_id = 5) const uint WIDTH = 0;
 const uint MATRICES = 2;
 #include "shaders/lib/few.glsl"
 
@@ -32,7 +33,8 @@ void main() {
     uint thread = gl_LocalInvocationIndex;
     for (uint first = gl_WorkGroupID.x * TEAMS; first < a.outs;
          first += gl_NumWorkGroups.x * TEAMS) {
-        few_give(task_rows(min(first + team_number(), a.outs - 1)));
+        few_give(task_rows(min(first + team_number(), a.outs - 1)),
+                 first == gl_WorkGroupID.x * TEAMS);
         team_add();
         uint team = thread / ROWS, row = thread % ROWS;
         if (thread < TEAMS * ROWS && first + team < a.outs && row < a.rows)

@@ -7,6 +7,7 @@ layout(constant_id = 1) const bool EIGHTS = false;
 layout(constant_id = 2) const uint ROWS = 1;
 layout(constant_id = 3) const uint BATCH = 4;
 layout(constant_id = 4) const uint NORM = 1;
+layout(constant_id = 5) const uint WIDTH = 0;
 const uint MATRICES = 1;
 #include "shaders/lib/few.glsl"
 
@@ -42,7 +43,8 @@ void main() {
     uint thread = gl_LocalInvocationIndex;
     uint tasks = a.outs[0] + a.outs[1] + a.outs[2] + a.outs[3];
     for (uint first = gl_WorkGroupID.x * TEAMS; first < tasks; first += gl_NumWorkGroups.x * TEAMS) {
-        few_give(task_rows(min(first + team_number(), tasks - 1)));
+        few_give(task_rows(min(first + team_number(), tasks - 1)),
+                 first == gl_WorkGroupID.x * TEAMS);
         team_add();
         uint team = thread / ROWS, row = thread % ROWS;
         if (thread < TEAMS * ROWS && first + team < tasks && row < a.rows) {

@@ -7,7 +7,7 @@
 
 /* Constants. 0: the matrices are bf16; 1: eight weights of a row always lie together at a multiple
  * of 16 bytes, as do their activations; 2: rows, or more; 3: loads at once; 4: norm is 1: f32, 2:
- * bf16. */
+ * bf16; 5: the width, or 0, see lib/few.glsl. */
 struct norm_linears_args {
     uint64_t w[4];   /* f32|bf16 [outs, width] */
     uint64_t dst[4]; /* f32 [rows, outs] */

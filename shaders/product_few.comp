@@ -8,6 +8,7 @@ layout(constant_id = 0) const bool W_BF16 = false;
 layout(constant_id = 1) const bool EIGHTS = false;
 layout(constant_id = 2) const uint ROWS = 1;
 layout(constant_id = 3) const uint BATCH = 4;
+layout(constant_id = 4) const uint WIDTH = 0;
 const uint NORM = 0, MATRICES = 1;
 #include "shaders/lib/few.glsl"
 
@@ -30,10 +31,15 @@ few_rows task_rows(uint task) {
 void main() {
     uint thread = gl_LocalInvocationIndex, tasks = (a.rows + ROWS - 1) / ROWS * a.outs;
     for (uint first = gl_WorkGroupID.x * TEAMS; first < tasks; first += gl_NumWorkGroups.x * TEAMS) {
-        few_give(task_rows(min(first + team_number(), tasks - 1)));
-        team_add();
         uint task = first + thread / ROWS, row = task / a.outs * ROWS + thread % ROWS;
-        if (thread < TEAMS * ROWS && task < tasks && row < a.rows)
-            finish(row, task % a.outs, few_product(thread / ROWS, thread % ROWS, 0, 1, 0));
+        bool stores = thread < TEAMS * ROWS && task < tasks && row < a.rows;
+        finish_with f;
+        if (stores)
+            f = finish_load(row, task % a.outs);
+        few_give(task_rows(min(first + team_number(), tasks - 1)),
+                 first == gl_WorkGroupID.x * TEAMS);
+        team_add();
+        if (stores)
+            finish_store(row, task % a.outs, few_product(thread / ROWS, thread % ROWS, 0, 1, 0), f);
     }
 }

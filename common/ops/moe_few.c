@@ -49,9 +49,11 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
                                 .normalise = f->normalise,
                                 .eps = f->eps};
     size_t groups = run_groups(tensor_count(h) / rows, choose ? ROWS_EACH : FEW_TEAMS);
+    uint32_t staged = few_width(run, a.width, 1, 2, f->norm != NULL, CHOICE_BYTES);
     struct run_kernel k = {.program = &shader_moe_hidden,
                            .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
-                                         few_batch(a.width, 2, 1), few_norm(f->norm)},
+                                         few_batch(a.width, 2, 1), few_norm(f->norm),
+                                         eights ? staged : 0},
                            .args = &a,
                            .args_size = sizeof a,
                            .groups = {groups + choose, rows},

@@ -35,9 +35,11 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                                 .width = (uint32_t)width,
                                 .eps = eps};
     uint64_t addresses = a.x | a.norm | a.gate | a.up;
+    bool eights = few_eights(width, addresses);
     struct run_kernel k = {.program = &shader_norm_gated,
-                           .constants = {gate->dtype == TENSOR_BF16, few_eights(width, addresses),
-                                         few_rows(rows), few_batch(width, 2, rows), few_norm(norm)},
+                           .constants = {gate->dtype == TENSOR_BF16, eights, few_rows(rows),
+                                         few_batch(width, 2, rows), few_norm(norm),
+                                         eights ? few_width(run, width, rows, 2, true, 0) : 0},
                            .args = &a,
                            .args_size = sizeof a,
                            .groups = {run_groups(a.outs, FEW_TEAMS)},

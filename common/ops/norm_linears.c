@@ -6,13 +6,14 @@
 
 #include <string.h>
 
-static void few_constants(struct run_kernel *k, size_t width, size_t rows, size_t outs,
-                          enum tensor_dtype dtype, uint64_t addresses) {
+static void few_constants(const struct run *run, struct run_kernel *k, size_t width, size_t rows,
+                          size_t outs, enum tensor_dtype dtype, uint64_t addresses) {
     k->program = &shader_norm_linears;
     k->constants[0] = dtype == TENSOR_BF16;
     k->constants[1] = few_eights(width, addresses);
     k->constants[2] = few_rows(rows);
     k->constants[3] = few_batch(width, 1, rows);
+    k->constants[5] = k->constants[1] ? few_width(run, width, rows, 1, true, 0) : 0;
     k->groups[0] = run_groups(outs, FEW_TEAMS);
 }
 
@@ -53,7 +54,7 @@ static void dispatch(struct run *run, const struct op_projection *p, size_t n,
     if (tensor_is_quantised(dtype))
         quantised_constants(run, &k, width, rows, outs, dtype);
     else
-        few_constants(&k, width, rows, outs, dtype, addresses);
+        few_constants(run, &k, width, rows, outs, dtype, addresses);
     k.constants[tensor_is_quantised(dtype) ? 5 : 4] = few_norm(norm);
     run_dispatch(run, &k);
 }

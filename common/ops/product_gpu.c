@@ -48,10 +48,13 @@ static struct product_args arguments(const struct product *p) {
 static void few(struct run *run, const struct product *p) {
     struct product_args a = arguments(p);
     uint32_t rows = few_rows(p->rows);
+    size_t width = p->taps * p->width;
+    bool stages = eights(p) && p->rows <= rows; /* all teams have the same */
     run_dispatch(run, &(struct run_kernel){
                           .program = &shader_product_few,
                           .constants = {p->w->dtype == TENSOR_BF16, eights(p), rows,
-                                        few_batch(p->taps * p->width, 1, rows)},
+                                        few_batch(width, 1, rows),
+                                        stages ? few_width(run, width, rows, 1, false, 0) : 0},
                           .args = &a,
                           .args_size = sizeof a,
                           .groups = {run_groups(divide_up(p->rows, rows) * p->outs, FEW_TEAMS)},

@@ -5,16 +5,33 @@
 #include "shaders/lib/activate.glsl"
 #include "shaders/lib/memory.glsl"
 
-void finish(uint row, uint n, float sum) {
-    floats dst = floats(a.dst + (uint64_t(row) * a.outs + n) * 4);
-    if (a.b != 0)
-        sum += weight(a.b, n, a.b_bf16 != 0);
-    if (a.scale != 0)
-        sum *= weight(a.scale, n, a.scale_bf16 != 0);
+/* What the sum is to meet: who waits for the sum anyway asks for it before. */
+struct finish_with {
+    float before, bias, scale;
+};
+
+floats finish_at(uint row, uint n) {
+    return floats(a.dst + (uint64_t(row) * a.outs + n) * 4);
+}
+
+finish_with finish_load(uint row, uint n) {
+    finish_with f = finish_with(0, 0, 1);
     if (a.add != 0)
-        dst.at[0] += sum;
-    else
-        dst.at[0] = activate(a.act, sum);
+        f.before = finish_at(row, n).at[0];
+    if (a.b != 0)
+        f.bias = weight(a.b, n, a.b_bf16 != 0);
+    if (a.scale != 0)
+        f.scale = weight(a.scale, n, a.scale_bf16 != 0);
+    return f;
+}
+
+void finish_store(uint row, uint n, float sum, finish_with f) {
+    float y = (sum + f.bias) * f.scale;
+    finish_at(row, n).at[0] = a.add != 0 ? f.before + y : activate(a.act, y);
+}
+
+void finish(uint row, uint n, float sum) {
+    finish_store(row, n, sum, finish_load(row, n));
 }
 
 #endif

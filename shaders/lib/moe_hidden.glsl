@@ -2,9 +2,18 @@
  * included: few.glsl, the arguments `a` and the constants CHOOSE and THREADS. */
 #include "shaders/lib/choose.glsl"
 
+/* All but the weights. */
+few_rows row_of_x(uint t) {
+    few_rows r;
+    r.x[0] = a.x + uint64_t(t) * a.width * 4;
+    r.norm = a.norm;
+    r.width = a.width;
+    return r;
+}
+
 /* A task is a number of the row's part of hidden. */
 few_rows task_rows(uint t, uint task) {
-    few_rows r;
+    few_rows r = row_of_x(t);
     uint pair = task / a.inner, n = task % a.inner;
     uint64_t row = uint64_t(a.width) * (W_BF16 ? 2 : 4);
     if (pair < a.chosen) {
@@ -16,15 +25,14 @@ few_rows task_rows(uint t, uint task) {
         r.w[0] = a.shared_gate + n * row;
         r.w[1] = a.shared_up + n * row;
     }
-    r.x[0] = a.x + uint64_t(t) * a.width * 4;
-    r.norm = a.norm;
-    r.width = a.width;
     return r;
 }
 
 void moe_hidden() {
     uint t = GROUP.y, thread = gl_LocalInvocationIndex;
     uint tasks = a.chosen * a.inner + a.shared_inner;
+    if (WIDTH > 0)
+        few_stage(row_of_x(t)); /* while the choice is made */
     if (CHOOSE)
         choose_experts(t);
     else
@@ -36,7 +44,7 @@ void moe_hidden() {
         return;
     }
     for (uint first = group * TEAMS; first < tasks; first += (groups - uint(CHOOSE)) * TEAMS) {
-        few_give(task_rows(t, min(first + team_number(), tasks - 1)));
+        few_give(task_rows(t, min(first + team_number(), tasks - 1)), false);
         team_add();
         if (thread < TEAMS && first + thread < tasks)
             floats(a.hidden).at[t * tasks + first + thread] =
