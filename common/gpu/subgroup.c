@@ -1,5 +1,5 @@
-/* Subgroups whose size is known beforehand, which kernels for matrix units are made of. Devices
- * that choose a size for each kernel (AMD's: 32 or 64; Intel's) can be told which one to take. */
+/* Subgroups whose size is known beforehand, which some kernels are made of. Devices that
+ * choose a size for each kernel (AMD's: 32 or 64; Intel's) can be told which one to take. */
 #include "common/gpu/impl.h"
 
 static bool has_features(VkPhysicalDevice p) {
@@ -13,6 +13,16 @@ static bool has_features(VkPhysicalDevice p) {
     return f.subgroupSizeControl && f.computeFullSubgroups;
 }
 
+static bool can_shuffle(VkPhysicalDevice p) {
+    VkPhysicalDeviceSubgroupProperties s = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
+    VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                       .pNext = &s};
+    vkGetPhysicalDeviceProperties2(p, &all);
+    return (s.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+           (s.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
+}
+
 /* The smallest is what matrix units are made for, on AMD's devices as on Intel's. */
 struct gpu_subgroup gpu_subgroup_find(VkPhysicalDevice p) {
     enum { THREADS = 256 }; /* of a workgroup */
@@ -23,12 +33,12 @@ struct gpu_subgroup gpu_subgroup_find(VkPhysicalDevice p) {
     vkGetPhysicalDeviceProperties2(p, &all);
     uint32_t size = range.minSubgroupSize;
     if (size == range.maxSubgroupSize)
-        return (struct gpu_subgroup){.size = size};
+        return (struct gpu_subgroup){.size = size, .shuffles = can_shuffle(p)};
     if (!has_features(p) || !(range.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
         return (struct gpu_subgroup){.size = 0};
     while (size < range.maxSubgroupSize && THREADS / size > range.maxComputeWorkgroupSubgroups)
         size *= 2;
-    return (struct gpu_subgroup){.size = size, .asked = true};
+    return (struct gpu_subgroup){.size = size, .asked = true, .shuffles = can_shuffle(p)};
 }
 
 void gpu_subgroup_enable(VkPhysicalDeviceSubgroupSizeControlFeatures *f, struct gpu_features *core,

@@ -2,17 +2,23 @@
 #include "common/ops/matrix.h"
 #include "common/ops/row.h"
 #include "shaders/attention.h"
-#include "shaders/attention_split.h"
+#include "shaders/attention_lanes.h"
 #include "shaders/programs.h"
 
 enum {
     MANY = 256,   /* queries of a kv head from which tiles of them fill a GPU without splits */
     GROUPS = 256, /* workgroups that are enough to fill it */
-    ENOUGH_ROWS = 1024, /* that tiles of 128 of them fill a GPU */
+    ENOUGH_ROWS = 1024,  /* that tiles of 128 of them fill a GPU */
+    LANES_THREADS = 256, /* of a workgroup of attention_lanes, or fewer */
+    LANES_FOURS = 8,     /* fours of numbers that a lane has of a row, at most */
 };
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
+}
+
+static size_t most(size_t a, size_t b) {
+    return a > b ? a : b;
 }
 
 static size_t divide_up(size_t n, size_t by) {
@@ -25,24 +31,52 @@ bool attention_takes_fresh(const struct op_self_attention *s) {
     return s->q->shape[0] == 1;
 }
 
-/* How a workgroup of attention_split is made up, and how many there are. */
+/* How a workgroup of attention_split or attention_lanes is made up, and how many there are. */
 struct plan {
     size_t queries, keys, threads;
     size_t tiles, splits; /* of the queries of a kv head; of the keys */
+    size_t lanes;         /* of a team of attention_lanes; 0: it is attention_split */
 };
+
+/* The lanes that share a head of the newest row; 0: attention_lanes is not for this. */
+static size_t choose_lanes(const struct run *run, const struct attention_job *j) {
+    const struct op_self_attention *s = j->fresh;
+    const struct gpu_subgroup *g = &gpu_info(run->gpu)->subgroup;
+    size_t head_dim = j->q->shape[2], lanes = 16;
+    if (!s || j->window || !g->shuffles || g->size > LANES_THREADS)
+        return 0;
+    uint64_t all = run_address(j->dst) | run_address(s->q) | run_address(s->k) | run_address(s->v) |
+                   run_address(j->k) | run_address(j->v) | run_address(s->rope) |
+                   run_address(s->q_norm) | run_address(s->k_norm);
+    while (lanes > 0 && (lanes > g->size || head_dim % (8 * lanes)))
+        lanes /= 2;
+    return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
+}
+
+/* With as many keys at once as there may be, if those are few. */
+static struct plan plan_lanes(const struct run *run, const struct attention_job *j, size_t lanes) {
+    size_t size = gpu_info(run->gpu)->subgroup.size, capacity = j->k->shape[0];
+    struct plan p = {.lanes = lanes, .threads = size * least(8, LANES_THREADS / size)};
+    size_t teams = p.threads / lanes, each = most(least(divide_up(capacity, teams), 4), 1);
+    p.queries = j->q->shape[1] / j->k->shape[1] > 2 ? 4 : 2;
+    p.keys = teams * (each == 3 ? 4 : each);
+    return p;
+}
 
 /* How many keys there are is known to the device only; the splits are as many as are of use when
  * the cache is full. */
-static struct plan choose_plan(const struct attention_job *j) {
+static struct plan choose_plan(const struct run *run, const struct attention_job *j) {
     size_t rows = j->q->shape[0], kv_heads = j->k->shape[1], capacity = j->k->shape[0];
-    size_t queries = rows * j->q->shape[1] / kv_heads;
-    size_t most = j->window ? least(j->window + rows, capacity) : capacity;
+    size_t queries = rows * j->q->shape[1] / kv_heads, lanes = choose_lanes(run, j);
+    size_t seen = j->window ? least(j->window + rows, capacity) : capacity;
     struct plan p = {.queries = 8, .keys = 32, .threads = 256};
-    if (j->fresh)
-        p = most <= 32 ? (struct plan){.queries = 2, .keys = 16, .threads = 128}
+    if (lanes)
+        p = plan_lanes(run, j, lanes);
+    else if (j->fresh)
+        p = seen <= 32 ? (struct plan){.queries = 2, .keys = 16, .threads = 128}
                        : (struct plan){.queries = 4, .keys = 64, .threads = 256};
     p.tiles = divide_up(queries, p.queries);
-    p.splits = least(least(divide_up(most, p.keys) + (j->window > 0), ATTENTION_SPLIT_MAX),
+    p.splits = least(least(divide_up(seen, p.keys) + (j->window > 0), ATTENTION_SPLIT_MAX),
                      GROUPS / (p.tiles * kv_heads));
     p.splits += p.splits == 0;
     return p;
@@ -73,7 +107,7 @@ static void add_fresh(struct attention_split_args *a, const struct op_self_atten
 
 static void few(struct run *run, const struct attention_job *j) {
     const struct op_self_attention *s = j->fresh;
-    struct plan p = choose_plan(j);
+    struct plan p = choose_plan(run, j);
     size_t kv_heads = j->k->shape[1], head_dim = j->q->shape[2], tiles = p.tiles * kv_heads;
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct tensor found =
@@ -89,6 +123,12 @@ static void few(struct run *run, const struct attention_job *j) {
         .groups = {p.tiles, kv_heads, p.splits},
         .reads = {j->q, j->k, j->v, j->at},
         .writes = {j->dst, &found, &run->counters}};
+    if (p.lanes) {
+        kernel.program = &shader_attention_lanes;
+        kernel.constants[2] = (uint32_t)p.lanes;
+        kernel.constants[6] = gpu_info(run->gpu)->subgroup.size;
+        kernel.constants[8] = j->k->shape[0] <= p.keys;
+    }
     assert(tiles <= RUN_COUNTERS);
     a.found = run_address(&found);
     if (s) {

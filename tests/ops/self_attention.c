@@ -146,7 +146,9 @@ static void test(struct check *c) {
         {1, 6, 3, 36, 90, 63, 20, true},    {1, 16, 16, 64, 200, 150, 72, false},
         {1, 9, 1, 10, 40, 32, 0, true},     {2, 16, 8, 128, 16, 0, 0, true},
         {33, 4, 2, 16, 40, 7, 0, true},     {70, 8, 1, 36, 300, 200, 50, false},
-        {130, 2, 1, 64, 131, 0, 0, true},   {1, 4, 4, 66, 70, 31, 0, true}};
+        {130, 2, 1, 64, 131, 0, 0, true},   {1, 4, 4, 66, 70, 31, 0, true},
+        {1, 4, 2, 16, 100, 70, 0, true},    {1, 64, 64, 32, 700, 650, 0, true},
+        {1, 12, 4, 32, 40, 39, 0, false}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         one(c, &shapes[i], TENSOR_F32, TENSOR_F32);
         one(c, &shapes[i], TENSOR_BF16, TENSOR_BF16);
