@@ -23,11 +23,16 @@ layout(push_constant, scalar) uniform push {
 
 #include "shaders/lib/moe_pairs.glsl"
 
-quant_row weights_row(uint task, uint m, inout uint unit) {
-    uint each = INNER / QUANT_UNIT, pair = min(unit / each, CHOSEN);
-    unit -= pair * each;
-    return quant_row_of(pair_matrix[pair], a.width, pair < CHOSEN ? INNER : SHARED_INNER,
-                        min(task * MATRICES + m, a.width - 1));
+/* Row number n of the pairs' matrices, to begin with. */
+quant_row weights_row(uint task, uint m) {
+    return quant_row(0, 0, min(task * MATRICES + m, a.width - 1));
+}
+
+quant_row weights_at(quant_row r, inout uint unit) {
+    const uint EACH = INNER / QUANT_UNIT;
+    uint pair = min(unit / EACH, CHOSEN);
+    unit -= pair * EACH;
+    return quant_row_of(pair_matrix[pair], a.width, pair < CHOSEN ? INNER : SHARED_INNER, r.first);
 }
 
 vec4 x4(uint t, uint k) {

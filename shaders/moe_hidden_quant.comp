@@ -19,13 +19,17 @@ layout(push_constant, scalar) uniform push {
 };
 #include "shaders/lib/choose.glsl"
 
-quant_row weights_row(uint task, uint m, inout uint unit) {
+quant_row weights_row(uint task, uint m) {
     uint pair = task / a.inner, n = task % a.inner;
     if (pair < a.chosen)
         return quant_row_of((m == 0 ? a.gate : a.up) + uint64_t(choose_expert[pair]) * a.apart,
                             a.inner, a.width, n);
     return quant_row_of(m == 0 ? a.shared_gate : a.shared_up, a.shared_inner, a.width,
                         task - a.chosen * a.inner);
+}
+
+quant_row weights_at(quant_row r, inout uint unit) {
+    return r;
 }
 
 vec4 x4(uint t, uint k) {

@@ -22,8 +22,12 @@ uint row_of(uint t) {
     return gl_WorkGroupID.y * ROWS + t;
 }
 
-quant_row weights_row(uint n, uint m, inout uint unit) {
+quant_row weights_row(uint n, uint m) {
     return quant_row_of(m == 0 ? a.gate : a.up, a.outs, a.width, n);
+}
+
+quant_row weights_at(quant_row r, inout uint unit) {
+    return r;
 }
 
 vec4 x4(uint t, uint k) {

@@ -27,8 +27,9 @@ struct place {
 
 place find(uint n) {
     place p = place(0, n);
-    while (p.matrix < 3 && p.n >= a.outs[p.matrix])
-        p.n -= a.outs[p.matrix++];
+    [[unroll]] for (uint i = 0; i < 3; i++)
+        if (p.matrix == i && p.n >= a.outs[i])
+            p = place(i + 1, p.n - a.outs[i]);
     return p;
 }
 
@@ -37,9 +38,13 @@ uint row_of(uint t) {
     return gl_WorkGroupID.y * ROWS + t;
 }
 
-quant_row weights_row(uint task, uint m, inout uint unit) {
+quant_row weights_row(uint task, uint m) {
     place p = find(min(task * MATRICES + m, all_outs() - 1));
     return quant_row_of(a.w[p.matrix], a.outs[p.matrix], a.width, p.n);
+}
+
+quant_row weights_at(quant_row r, inout uint unit) {
+    return r;
 }
 
 vec4 x4(uint t, uint k) {

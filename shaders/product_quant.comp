@@ -26,8 +26,12 @@ uint row_of(uint t) {
     return gl_WorkGroupID.y * ROWS + t;
 }
 
-quant_row weights_row(uint task, uint m, inout uint unit) {
+quant_row weights_row(uint task, uint m) {
     return quant_row_of(a.w, a.outs, width(), min(task * MATRICES + m, a.outs - 1));
+}
+
+quant_row weights_at(quant_row r, inout uint unit) {
+    return r;
 }
 
 vec4 x4(uint t, uint k) {

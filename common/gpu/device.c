@@ -91,6 +91,7 @@ static int open_device(struct gpu *g, struct err *e) {
                                .pNext = gpu_features_needed(&features),
                                .queueCreateInfoCount = 1,
                                .pQueueCreateInfos = &queue};
+    gpu_features_enable(g->physical, &extensions);
     if (g->info.matrix.rows)
         gpu_matrix_enable(&matrix, &features, &extensions, g->info.matrix.tensors);
     if (g->info.subgroup.asked)

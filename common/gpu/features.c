@@ -16,6 +16,7 @@ static const struct {
     {"bufferDeviceAddress", offsetof(struct gpu_features, v12.bufferDeviceAddress)},
     {"scalarBlockLayout", offsetof(struct gpu_features, v12.scalarBlockLayout)},
     {"timelineSemaphore", offsetof(struct gpu_features, v12.timelineSemaphore)},
+    {"shaderIntegerDotProduct", offsetof(struct gpu_features, dot.shaderIntegerDotProduct)},
 };
 
 enum { N_NEEDED = sizeof needed / sizeof *needed };
@@ -28,7 +29,8 @@ VkPhysicalDeviceFeatures2 *gpu_features_chain(struct gpu_features *f) {
     *f = (struct gpu_features){
         .core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f->v11},
         .v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &f->v12},
-        .v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES}};
+        .v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &f->dot},
+        .dot = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES}};
     return &f->core;
 }
 
@@ -55,6 +57,11 @@ bool gpu_has_extension(VkPhysicalDevice p, const char *name) {
         if (strcmp(have[i].extensionName, name) == 0)
             return true;
     return false;
+}
+
+void gpu_features_enable(VkPhysicalDevice p, struct gpu_extensions *list) {
+    if (gpu_has_extension(p, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
+        list->names[list->n++] = VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
 }
 
 uint32_t gpu_multiprocessors(VkPhysicalDevice p) {

@@ -167,11 +167,18 @@ bool gpu_validates(void);
 VkResult gpu_validate_open(struct gpu_instance *i, const VkApplicationInfo *app);
 void gpu_validate_close(struct gpu_instance *i);
 
+/* Extensions to open a device with. */
+struct gpu_extensions {
+    const char *names[8];
+    uint32_t n;
+};
+
 /* features.c */
 struct gpu_features {
     VkPhysicalDeviceFeatures2 core;
     VkPhysicalDeviceVulkan11Features v11;
     VkPhysicalDeviceVulkan12Features v12;
+    VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
 };
 /* Chains the structures; what they say is up to the caller. */
 VkPhysicalDeviceFeatures2 *gpu_features_chain(struct gpu_features *f);
@@ -179,15 +186,11 @@ VkPhysicalDeviceFeatures2 *gpu_features_chain(struct gpu_features *f);
 const char *gpu_features_lacking(const struct gpu_features *f);
 /* All that are needed and no others, to open a device with. */
 VkPhysicalDeviceFeatures2 *gpu_features_needed(struct gpu_features *f);
+/* The extensions that they come from, where Vulkan 1.2 has not taken them in. */
+void gpu_features_enable(VkPhysicalDevice p, struct gpu_extensions *list);
 bool gpu_has_extension(VkPhysicalDevice p, const char *name);
 /* How many multiprocessors (compute units, ..) it has; 0: it does not say. */
 uint32_t gpu_multiprocessors(VkPhysicalDevice p);
-
-/* Extensions to open a device with. */
-struct gpu_extensions {
-    const char *names[8];
-    uint32_t n;
-};
 
 /* subgroup.c */
 struct gpu_subgroup gpu_subgroup_find(VkPhysicalDevice p);

@@ -12,9 +12,8 @@ enum {
     GROUPS_MOST = 264,
 };
 
-/* Constants of the kernels. BATCH: units of each row of weights that a thread has under way; ROOM:
- * numbers of a row of x in shared memory at once. */
-enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM };
+/* Constants of the kernels, see shaders/lib/few_quant.glsl; those between are the kernels' own. */
+enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM, PLANES = 8, EVEN };
 
 static size_t divide_up(size_t n, size_t by) {
     return (n + by - 1) / by;
@@ -29,11 +28,16 @@ static size_t unit_numbers(enum tensor_dtype dtype) {
     return dtype == TENSOR_Q8_0 ? 16 : 32;
 }
 
-/* Numbers of one of `rows` rows that there is shared memory for: x, and the sums of its runs. */
+/* Bytes that numbers of x are rounded to. */
+static size_t planes(const struct run *run) {
+    return run->precise ? 3 : 2;
+}
+
+/* Numbers of one of `rows` rows that there is shared memory for: x, two floats for each 16. */
 static size_t most_numbers(const struct run *run, size_t rows, size_t matrices, size_t spare) {
     size_t all = gpu_info(run->gpu)->shared, most = all < SHARED_MOST ? all : SHARED_MOST;
     size_t sums = FEW_TEAMS * rows * (matrices + 1) * (FEW_TEAM + 2) * sizeof(float);
-    return (most - sums - spare - SHARED_REST) / (rows * (sizeof(float) + sizeof(float) / 4));
+    return (most - sums - spare - SHARED_REST) * 2 / (rows * (2 * planes(run) + 1));
 }
 
 /* All units that a thread has of a row, or a half, a third, .. of them, as far as registers go. */
@@ -65,6 +69,8 @@ void few_quant(const struct run *run, struct run_kernel *k, const struct few_qua
     k->constants[ROWS] = (uint32_t)rows;
     k->constants[BATCH] = at_once;
     k->constants[ROOM] = (uint32_t)(whole <= most ? whole : FEW_TEAM * at_once * unit);
+    k->constants[PLANES] = (uint32_t)planes(run);
+    k->constants[EVEN] = units % (FEW_TEAM * at_once) == 0;
     k->groups[0] = groups(f->tasks);
     k->groups[1] = divide_up(f->rows, rows);
 }

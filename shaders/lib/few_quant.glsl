@@ -1,17 +1,30 @@
 /* few_quant: few.glsl for quantised weights: a team's products of MATRICES rows of weights with ROWS
  * rows of x, which may first be normalised. A task is what a team works on at once.
  *
+ * Reading the weights should be all that takes time. At 4.4 TB/s a multiprocessor (of 132, at 1.7
+ * GHz) gets 19 bytes a cycle: 18 weights of q8_0, 34 of q4_K. It starts 128 operations of threads a
+ * cycle, 64 if they are on integers. So a weight of q4_K may cost two of the latter at most: no room
+ * to make it a float, which takes four and a multiplication. Hence products are those of integers,
+ * four a time (dot.glsl), and a weight costs, with two planes of x,
+ *     q8_0   1/2 dot                          + 1/4 for each 16 weights' sum and scale
+ *     q4_K   1/2 dot + 3/8 to unpack its half byte + about 1/2 of what scales take to unpack
+ * x is rounded to 16 bits (PLANES 2: steps of 1/32639 of the largest of 16 numbers) or to 23 (PLANES
+ * 3, as exact as f32): n = 256 (256 n[0] + n[1]) + n[2], n[i] signed bytes. Sums of 16 products
+ * are exact.
+ *
  * x is kept in shared memory, where all teams of the workgroup read it: each 16 bytes of weights want
- * 64 or 128 bytes of it. Loads of weights go on while x is put there, and for the next task while
- * this one's sums are added up. Sums are made in an order that depends on nothing but constants.
+ * 16 or 32 bytes of each plane. Loads of weights go on while x is put there, and for the next task
+ * while this one's sums are added up. Sums are made in an order that depends on nothing but
+ * constants.
  *
  * Needs, before it is included,
  *   uint constants W_TYPE, MATRICES, ROWS, NORM (as in few.glsl), BATCH (units of each row of weights
  *   that a thread has under way at once) and ROOM (numbers of a row of x that are in shared memory at
  *   once: all of them, or those of TEAM * BATCH units)
  * and who includes it declares its local size of TEAM * TEAMS and the functions
- *   quant_row weights_row(uint task, uint m, inout uint unit);   the row of weights that unit number
- *                              `unit` of row m of a task is in, and its number there
+ *   quant_row weights_row(uint task, uint m);   row m of the weights of a task
+ *   quant_row weights_at(quant_row r, inout uint unit);   where unit number `unit` of it is: for rows
+ *                              that are made of several; else r itself
  *   vec4 x4(uint t, uint k);   numbers k .. k + 3 of row t of x
  *   vec4 norm4(uint k);        the same of the norm's weights, if there is a norm
  *   void store(uint task, uint t, float product[MATRICES]);   what a task makes of row t */
@@ -20,22 +33,27 @@
 
 #extension GL_EXT_control_flow_attributes : require
 
+layout(constant_id = 8) const uint PLANES = 3;
+layout(constant_id = 9) const bool EVEN = false; /* units are a multiple of TEAM * BATCH */
+
 const uint NORM_F32 = 1, NORM_BF16 = 2;
 const uint PRODUCTS = ROWS * MATRICES;
 const uint SUMS = PRODUCTS + (NORM != 0 ? ROWS : 0);
+#include "shaders/lib/dot.glsl"
 #include "shaders/lib/quant.glsl"
 #include "shaders/lib/team.glsl"
 
 const uint FEW_THREADS = TEAM * TEAMS;
 const uint RUNS = ROOM / 16; /* in shared memory, of each row */
 
-quant_row weights_row(uint task, uint m, inout uint unit);
+quant_row weights_row(uint task, uint m);
+quant_row weights_at(quant_row r, inout uint unit);
 vec4 x4(uint t, uint k);
 vec4 norm4(uint k);
 void store(uint task, uint t, float product[MATRICES]);
 
-shared vec4 few_x[ROWS * 4 * RUNS];                       /* [t, 4 numbers of a run, run] */
-shared float few_run_sum[QUANT_HAS_MIN ? ROWS * RUNS : 1]; /* of x; [t, run] */
+shared uvec4 few_x[ROWS * PLANES * RUNS]; /* [t, plane, run]: 16 bytes */
+shared vec2 few_step[ROWS * RUNS];        /* [t, run]: what 1 stands for; the run's sum */
 
 quant_raw few_raw[BATCH * MATRICES];
 float few_sum[PRODUCTS], few_square[ROWS];
@@ -48,32 +66,73 @@ uint few_place(uint run) {
     return run ^ (run >> 3 & 1) * 7;
 }
 
+/* A number from its planes, or a sum of such. It is no larger than 2^31 without the last of three. */
+float few_whole(int n[PLANES]) {
+    float whole = float(256 * n[0] + n[1]);
+    return PLANES == 2 ? whole : fma(whole, 256, float(n[PLANES - 1]));
+}
+
 /* Asks for a part of a task: BATCH units of each thread. Those past the end are the last one. */
 void few_load(uint task, uint part) {
-    [[unroll]] for (uint j = 0; j < BATCH; j++)
-        [[unroll]] for (uint m = 0; m < MATRICES; m++) {
-            uint unit = min((part * BATCH + j) * TEAM + team_lane(), few_units - 1);
-            quant_row r = weights_row(task, m, unit);
+    [[unroll]] for (uint m = 0; m < MATRICES; m++) {
+        quant_row row = weights_row(task, m);
+        [[unroll]] for (uint j = 0; j < BATCH; j++) {
+            uint unit = (part * BATCH + j) * TEAM + team_lane();
+            if (!EVEN)
+                unit = min(unit, few_units - 1);
+            quant_row r = weights_at(row, unit);
             few_raw[j * MATRICES + m] = quant_load(r, unit);
         }
+    }
+}
+
+/* ---- x ---- */
+
+/* The bytes of four numbers, `shift` bits up. */
+uint few_bytes(uvec4 n, uint shift) {
+    n = n >> shift & 0xff;
+    return n.x | n.y << 8 | (n.z | n.w << 8) << 16;
+}
+
+/* Run `at` of row t, as integers of which the largest is LARGEST. They are made in the low bits of a
+ * float, see quant_numbers(); bytes below the first are 128 more than they shall be, lest they
+ * change the ones above, and become signed. */
+void few_round(uint t, uint at, vec4 x[4]) {
+    const float LARGEST = PLANES == 2 ? 32639.0 : 4161407.0, ZERO = 12582912.0; /* 1.5 * 2^23 */
+    const uint MORE = PLANES == 2 ? 0x80 : 0x8080;
+    vec4 most = max(max(abs(x[0]), abs(x[1])), max(abs(x[2]), abs(x[3])));
+    float largest = max(max(most.x, most.y), max(most.z, most.w));
+    float up = largest > 1e-30 ? LARGEST / largest : 0;
+    uvec4 plane[PLANES];
+    int sum[PLANES];
+    [[unroll]] for (uint p = 0; p < PLANES; p++)
+        sum[p] = 0;
+    [[unroll]] for (uint c = 0; c < 4; c++) {
+        uvec4 n = floatBitsToUint(fma(x[c], vec4(up), vec4(ZERO))) - (floatBitsToUint(ZERO) - MORE);
+        [[unroll]] for (uint p = 0; p < PLANES; p++) {
+            plane[p][c] = few_bytes(n, 8 * (PLANES - 1 - p)) ^ (p > 0 ? 0x80808080 : 0);
+            sum[p] += dot4(plane[p][c], 0x01010101);
+        }
+    }
+    [[unroll]] for (uint p = 0; p < PLANES; p++)
+        few_x[(t * PLANES + p) * RUNS + at] = plane[p];
+    float step = largest * (1 / LARGEST);
+    few_step[t * RUNS + at] = vec2(step, step * few_whole(sum));
 }
 
 /* Run i of those that are in shared memory, k being its first number in the row. */
 void few_put(uint t, uint i, uint k, bool counts) {
-    vec4 x[4];
-    float sum = 0;
-    [[unroll]] for (uint c = 0; c < 4; c++)
-        x[c] = x4(t, k + 4 * c);
+    vec4 x[4], g[4];
     [[unroll]] for (uint c = 0; c < 4; c++) {
-        if (NORM != 0) {
-            few_square[t] += counts ? dot(x[c], x[c]) : 0;
-            x[c] *= norm4(k + 4 * c);
-        }
-        few_x[(t * 4 + c) * RUNS + few_place(i)] = x[c];
-        sum += x[c].x + x[c].y + (x[c].z + x[c].w);
+        x[c] = x4(t, k + 4 * c);
+        if (NORM != 0)
+            g[c] = norm4(k + 4 * c);
     }
-    if (QUANT_HAS_MIN)
-        few_run_sum[t * RUNS + i] = sum;
+    [[unroll]] for (uint c = 0; c < 4 && NORM != 0; c++) {
+        few_square[t] += counts ? dot(x[c], x[c]) : 0;
+        x[c] *= g[c];
+    }
+    few_round(t, few_place(i), x);
 }
 
 /* x from run `first` on, as many as there is room for, to shared memory. counts: its squares belong
@@ -86,30 +145,24 @@ void few_stage(uint first, bool counts) {
     barrier();
 }
 
-/* Adds what run `run` of units of all rows of weights gives. */
-void few_multiply_run(uint j, uint unit, uint run, uint first, vec4 scales[MATRICES]) {
-    uint at = quant_run(unit, run) - first, place = few_place(at);
-    float part[PRODUCTS];
-    [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
-        part[i] = 0;
-    [[unroll]] for (uint c = 0; c < 4; c++) {
-        vec4 w[MATRICES];
-        [[unroll]] for (uint m = 0; m < MATRICES; m++)
-            w[m] = quant_four(few_raw[j * MATRICES + m], unit, run, c);
-        [[unroll]] for (uint t = 0; t < ROWS; t++) {
-            vec4 x = few_x[(t * 4 + c) * RUNS + place];
-            [[unroll]] for (uint m = 0; m < MATRICES; m++)
-                part[t * MATRICES + m] = fma4(x, w[m], part[t * MATRICES + m]);
+/* ---- products ---- */
+
+/* Adds what run `run` of a unit of row m of the weights gives; scale: see quant_scales(). */
+void few_multiply_run(quant_raw raw, uint unit, uint run, uint at, uint m, vec2 scale) {
+    uvec4 w;
+    [[unroll]] for (uint c = 0; c < 4; c++)
+        w[c] = quant_word(raw, unit, run, c);
+    [[unroll]] for (uint t = 0; t < ROWS; t++) {
+        int part[PLANES];
+        [[unroll]] for (uint p = 0; p < PLANES; p++) {
+            uvec4 x = few_x[(t * PLANES + p) * RUNS + at];
+            part[p] = dot4(x.x, w.x) + dot4(x.y, w.y) + dot4(x.z, w.z) + dot4(x.w, w.w);
         }
-    }
-    [[unroll]] for (uint m = 0; m < MATRICES; m++) {
-        vec2 scale = run == 0 ? scales[m].xy : scales[m].zw;
-        [[unroll]] for (uint t = 0; t < ROWS; t++) {
-            uint i = t * MATRICES + m;
-            few_sum[i] = fma(scale.x, part[i], few_sum[i]);
-            if (QUANT_HAS_MIN)
-                few_sum[i] = fma(-scale.y, few_run_sum[t * RUNS + at], few_sum[i]);
-        }
+        vec2 step = few_step[t * RUNS + at];
+        uint i = t * MATRICES + m;
+        few_sum[i] = fma(scale.x * step.x, few_whole(part), few_sum[i]);
+        if (QUANT_HAS_MIN || QUANT_OFFSET != 0)
+            few_sum[i] = fma(-scale.y - float(QUANT_OFFSET) * scale.x, step.y, few_sum[i]);
     }
 }
 
@@ -117,15 +170,19 @@ void few_multiply_run(uint j, uint unit, uint run, uint first, vec4 scales[MATRI
 void few_multiply(uint part, uint first) {
     [[unroll]] for (uint j = 0; j < BATCH; j++) {
         uint unit = (part * BATCH + j) * TEAM + team_lane();
-        if (unit >= few_units)
+        if (!EVEN && unit >= few_units)
             continue;
-        vec4 scales[MATRICES];
-        [[unroll]] for (uint m = 0; m < MATRICES; m++)
-            scales[m] = quant_scales(few_raw[j * MATRICES + m], unit);
-        [[unroll]] for (uint run = 0; run < QUANT_RUNS; run++)
-            few_multiply_run(j, unit, run, first, scales);
+        [[unroll]] for (uint m = 0; m < MATRICES; m++) {
+            quant_raw raw = few_raw[j * MATRICES + m];
+            vec4 scales = quant_scales(raw, unit);
+            [[unroll]] for (uint run = 0; run < QUANT_RUNS; run++)
+                few_multiply_run(raw, unit, run, few_place(quant_run(unit, run) - first), m,
+                                 run == 0 ? scales.xy : scales.zw);
+        }
     }
 }
+
+/* ---- tasks ---- */
 
 /* 1 / sqrt(mean(x[t]^2) + eps), from what all teams gave of the squares. */
 float few_norm(uint t, float eps) {

@@ -12,6 +12,7 @@
 const bool W_BF16 = W_TYPE == WEIGHTS_BF16;
 const bool QUANTISED = W_TYPE > WEIGHTS_BF16;
 const bool QUANT_HAS_MIN = W_TYPE == WEIGHTS_Q4_K || W_TYPE == WEIGHTS_Q5_K;
+const int QUANT_OFFSET = W_TYPE == WEIGHTS_Q4_0 ? 8 : W_TYPE == WEIGHTS_Q6_K ? 32 : 0;
 const uint QUANT_RUNS = W_TYPE == WEIGHTS_Q8_0 ? 1 : 2, QUANT_UNIT = 16 * QUANT_RUNS;
 const uint QUANT_BLOCK = W_TYPE == WEIGHTS_Q8_0 || W_TYPE == WEIGHTS_Q4_0 ? 32 : 256;
 
@@ -96,15 +97,15 @@ uvec2 quant_find(uint run) {
     return uvec2(8 * block + part / 4 * 2 + part % 2, part / 2 % 2);
 }
 
-/* The bytes of a word as numbers, less `minus`; the upper bits of each byte must be zeros, or be
- * masked by `keep`. An int may stand in the low bits of a float that is large enough to have it as
- * its last bits: no conversion is needed, which takes several times as long as an addition. */
-vec4 quant_numbers(uint word, uint keep, float minus) {
+/* The bytes of a word as numbers, less `minus`. An int may stand in the low bits of a float that is
+ * large enough to have it as its last bits: no conversion is needed, which takes several times as
+ * long as an addition. */
+vec4 quant_numbers(uint word, float minus) {
     const float one = 8388608.0, byte = 32768.0, two = 128.0; /* 2^23, 2^15, 2^7 */
-    return vec4(uintBitsToFloat(word & keep | 0x4b000000) - (one + minus),
-                uintBitsToFloat(word & keep << 8 | 0x47000000) - (byte + minus),
-                uintBitsToFloat(word & keep << 16 | 0x43000000) - (two + minus),
-                uintBitsToFloat(word >> 24 & keep | 0x4b000000) - (one + minus));
+    return vec4(uintBitsToFloat(word & 0xff | 0x4b000000) - (one + minus),
+                uintBitsToFloat(word & 0xff00 | 0x47000000) - (byte + minus),
+                uintBitsToFloat(word & 0x7f0000 | 0x43000000) - (two + minus),
+                uintBitsToFloat(word >> 24 | 0x4b000000) - (one + minus));
 }
 
 /* The same of signed bytes. */
@@ -117,21 +118,25 @@ vec4 quant_signed(uint word) {
                 uintBitsToFloat(upper & 0xff00 ^ 0x47008000) - byte);
 }
 
-/* Weights 4 i .. 4 i + 3 of a run, without scale and minimum. */
-vec4 quant_four(quant_raw raw, uint unit, uint run, uint i) {
-    uint part = unit % 8, word = raw.q[i] >> 4 * run;
+/* Weights 4 i .. 4 i + 3 of a run, without scale and minimum: four signed bytes, QUANT_OFFSET more
+ * than they stand for. */
+uint quant_word(quant_raw raw, uint unit, uint run, uint i) {
+    uint part = unit % 8, word = raw.q[i] >> 4 * run & 0x0f0f0f0f;
     if (W_TYPE == WEIGHTS_Q8_0)
-        return quant_signed(raw.q[i]);
-    if (W_TYPE == WEIGHTS_Q4_0)
-        return quant_numbers(word, 0xf, 8);
-    if (W_TYPE == WEIGHTS_Q4_K)
-        return quant_numbers(word, 0xf, 0);
-    if (W_TYPE == WEIGHTS_Q5_K) {
-        uint high = raw.high[i] >> (part / 2 * 2 + run);
-        return quant_numbers(word & 0x0f0f0f0f | (high & 0x01010101) << 4, 0x1f, 0);
-    }
-    uint high = raw.high[i] >> (part / 2 % 2 * 2 + 4 * run);
-    return quant_numbers(word & 0x0f0f0f0f | (high & 0x03030303) << 4, 0x3f, 32);
+        return raw.q[i];
+    if (W_TYPE == WEIGHTS_Q5_K)
+        return word | (raw.high[i] >> (part / 2 * 2 + run) & 0x01010101) << 4;
+    if (W_TYPE == WEIGHTS_Q6_K)
+        return word | (raw.high[i] >> (part / 2 % 2 * 2 + 4 * run) & 0x03030303) << 4;
+    return word;
+}
+
+/* The same as numbers. */
+vec4 quant_four(quant_raw raw, uint unit, uint run, uint i) {
+    uint word = quant_word(raw, unit, run, i);
+    if (W_TYPE == WEIGHTS_Q8_0)
+        return quant_signed(word);
+    return quant_numbers(word, QUANT_OFFSET);
 }
 
 /* Bytes 0 and 1 of a word, at most 63 each, as numbers. */

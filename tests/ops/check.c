@@ -24,6 +24,11 @@ const enum tensor_dtype check_quantised[CHECK_QUANTISED] = {TENSOR_Q8_0, TENSOR_
 /* What rounding activations to bf16 may cost where a run is not precise. */
 static const double CHECK_ROUNDED = 5e-3;
 
+/* Whether products of bf16 round their x where a run is not precise. */
+static bool rounds_bf16(const struct check *c) {
+    return c->run.gpu ? gpu_info(c->run.gpu)->matrix.rows > 0 : c->run.cpu->gemm_pairs != NULL;
+}
+
 /* Runs `test` once, on a GPU or with the CPU's kernels number i. False: these round numbers where a
  * precise run does not. */
 static bool run_test(struct check *c, const char *device, size_t i, bool precise,
@@ -33,8 +38,7 @@ static bool run_test(struct check *c, const char *device, size_t i, bool precise
     c->run.cpu = cpu_kernels_nth(i);
     c->quantised = false;
     test(c);
-    bool rounds =
-        c->run.gpu ? gpu_info(c->run.gpu)->matrix.rows > 0 : c->run.cpu->gemm_pairs || c->quantised;
+    bool rounds = rounds_bf16(c) || c->quantised;
     run_free(&c->run);
     return !rounds;
 }
@@ -290,7 +294,7 @@ double check_at(const struct tensor *t, size_t i) {
 }
 
 bool check_only_quantised(const struct check *c) {
-    return !c->run.gpu && !c->run.precise && !c->run.cpu->gemm_pairs;
+    return !c->run.precise && !rounds_bf16(c);
 }
 
 bool check_rounds(const struct check *c, enum tensor_dtype dtype, size_t rows) {

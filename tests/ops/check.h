@@ -8,8 +8,8 @@
  * It runs `test` once for every instruction set this machine has and prints a TAP line a check;
  * with -b it runs `bench` instead, with the best instruction set or the one $OMNI_ISA names, on
  * all cores or -j THREADS, for -s SECONDS a case. With -d vulkan[:N] it runs either on that device:
- * tests as in a precise run, and again with matrix units if it has them; benchmarks with them, or
- * with -p precise.
+ * tests as in a precise run, and again as in one that is not; benchmarks in such a one, or with -p
+ * precise.
  *
  * Tests keep their tensors in host memory and hand them to ops through check_on():
  *     op_add(&c->run, check_on(c, &dst), check_on(c, &x));
@@ -34,7 +34,7 @@ struct check {
     size_t n, failed;
     double bandwidth, peak; /* for benchmarks: bytes/s; FLOP/s of multiply-adds of the CPU, */
     double least;           /* and seconds that a case is repeated for */
-    bool quantised;         /* `test` has had quantised tensors: on the CPU their products round */
+    bool quantised;         /* `test` has had quantised tensors, whose products round */
     struct check_pair pairs[CHECK_PAIRS];
     size_t n_pairs;
     struct run_mark before_pairs;
