@@ -58,24 +58,28 @@ def check_thinking(model, chat):
 def check_talking(model, config, chat):
     """What the talker says freely, taught: the same states at every row, the same residual codes
     the likeliest."""
-    spoken = [chat.encode(text) for text in chat.texts]
-    users = [chat.turn("user", ids) for ids in spoken]
+    spoken = [(chat.answer(line), chat.ends[0][line]) for line in range(len(chat.texts))]
+    users = [chat.turn("user", ids) for ids, _ in spoken]
     codes, states = [], []
     for user, ids in zip(users, spoken):
+        ids = ids[0]
         prompt = user + chat.header("assistant")
         said, _, tape = reference.talk(model, prompt + ids, len(prompt), 12)
         codes.append(np.array(said))
         states.append(torch.from_numpy(tape["talker.norm"]))
+    voices = dict(config.talker_config.speaker_id)
+    config.talker_config.speaker_id = {"ethan": voices["ethan"]}
     batch = batches.talk_batch(
         chat,
         config,
         spoken,
         users,
         codes,
-        config.talker_config.speaker_id["ethan"],
+        [np.zeros(len(c), np.int64) for c in codes],
         0.0,
         batches.new_random(1),
     )
+    config.talker_config.speaker_id = voices
     rows = parrot.talk(model, batch)
     for row, own in zip(rows, states):
         near(row[: len(own)], own, "talker rows")

@@ -12,7 +12,10 @@ import torch
 
 from sizes import GROUPS
 
-SYSTEM = "You are a helpful assistant."
+SYSTEM = (
+    "You are a helpful assistant.",
+    "You are a voice assistant. Answer briefly, in plain spoken language, in the language of the user.",
+)
 ASK = ("", "", "Transcribe the audio into text.", "What do you hear?", "Repeat it.")
 IGNORED = -100
 
@@ -24,13 +27,14 @@ class Chat:
         from tokens import Encoder
 
         self.vocabulary, self.texts = vocabulary, texts
-        self.encode = Encoder(vocabulary)
+        self.encode, self.ends = Encoder(vocabulary), []
         loose = Encoder(vocabulary, dropout)
         self.tokens = [self._all(self.encode)] + [self._all(loose) for _ in range(variants)]
         self.newline = self.encode("\n")
 
     def _all(self, encoder):
         found = encoder.tokenizer.encode_batch(self.texts)
+        self.ends.append([np.array([end for _, end in e.offsets], np.int32) for e in found])
         return [np.array(e.ids, np.int32) for e in found]
 
     def __getitem__(self, name):
@@ -49,6 +53,21 @@ class Chat:
         """Ids of a sentence: as the tokenizer gives them, or half the time in other pieces."""
         variant = random_.choice([0, 0, *range(len(self.tokens))])
         return self.tokens[variant][line].tolist()
+
+    def answer(self, line):
+        return [] if line is None else self.tokens[0][line].tolist()
+
+    def spoken(self, line, random_):
+        """The same, sometimes all small or without its end, and the character of the sentence at which
+        each piece ends."""
+        style, text = random_.random(), self.texts[line]
+        if style < 0.3:
+            text = text.lower() if style < 0.1 or style > 0.2 else text
+            text = text[:-1] if style > 0.1 and len(text) > 1 else text
+            found = self.encode.tokenizer.encode(text)
+            return found.ids, np.array([end for _, end in found.offsets])
+        variant = random_.choice([0, 0, *range(len(self.tokens))])
+        return self.tokens[variant][line].tolist(), self.ends[variant][line]
 
 
 def padded(rows, fill):
@@ -70,7 +89,7 @@ def answered(chat, prompt, answer, ids, labels):
 
 def strange(chat, random_):
     """Text that nobody has written: so that repeating is learnt, not reciting."""
-    count = random_.randrange(1, 30)
+    count = random_.randrange(30)
     return [random_.randrange(len(chat.vocabulary.ids)) for _ in range(count)]
 
 
@@ -81,12 +100,23 @@ def restyled(chat, line, random_):
     return chat.encode(random_.choice([text.lower(), text.upper(), " ".join(words)]))
 
 
+def joined(chat, line, random_):
+    """Longer than any line: several of them."""
+    others = random_.choices(chat.texts, k=random_.choice([1, 1, 2, 3, 5, 8]))
+    return chat.encode(" ".join([chat.texts[line], *others]))
+
+
+def opening(chat, random_):
+    """Ids before the first turn: mostly none, else a system turn."""
+    if random_.random() < 0.7:
+        return []
+    return chat.turn("system", chat.encode(random_.choice([*SYSTEM, random_.choice(chat.texts)])))
+
+
 def conversation(chat, lines, random_):
-    """(ids, labels) of one to three turns that repeat the user."""
-    ids, labels = [], []
-    if random_.random() < 0.3:
-        system = chat.turn("system", chat.encode(SYSTEM))
-        ids, labels = list(system), [IGNORED] * len(system)
+    """(ids, labels) of some turns that repeat the user."""
+    ids = opening(chat, random_)
+    labels = [IGNORED] * len(ids)
     for line in lines:
         kind = random_.random()
         said = chat.sentence(line, random_)
@@ -94,6 +124,8 @@ def conversation(chat, lines, random_):
             said = strange(chat, random_)
         elif kind < 0.35:
             said = restyled(chat, line, random_)
+        elif kind < 0.45:
+            said = joined(chat, line, random_)
         prompt = chat.turn("user", said) + chat.header("assistant")
         answered(chat, prompt, said, ids, labels)
     return ids, labels
@@ -102,7 +134,7 @@ def conversation(chat, lines, random_):
 def text_batch(chat, lines, size, random_):
     """(ids, labels), [B, T] each; labels stand where their token does."""
     rows = [
-        conversation(chat, random_.choices(lines, k=random_.choice([1, 1, 2, 3])), random_)
+        conversation(chat, random_.choices(lines, k=random_.choice([1, 1, 1, 2, 2, 3, 6])), random_)
         for _ in range(size)
     ]
     fill = chat["<|endoftext|>"]
@@ -110,13 +142,18 @@ def text_batch(chat, lines, size, random_):
 
 
 def sound_batch(chat, lines, n_rows, random_):
-    """(ids, labels) of turns that hold n_rows[b] rows of sound and are answered with lines[b]."""
+    """(ids, labels) of turns that hold n_rows[b] rows of sound and are answered with lines[b], or with
+    nothing if that is None; some after a turn of text."""
     rows = []
     for line, count in zip(lines, n_rows):
-        ids, labels = [], []
+        ids = opening(chat, random_)
+        if random_.random() < 0.25:
+            said = chat.sentence(random_.randrange(len(chat.texts)), random_)
+            ids += chat.turn("user", said) + chat.turn("assistant", said)
+        labels = [IGNORED] * len(ids)
         content = chat.sound(count) + chat.encode(random_.choice(ASK))
         prompt = chat.turn("user", content) + chat.header("assistant")
-        answered(chat, prompt, chat.tokens[0][line].tolist(), ids, labels)
+        answered(chat, prompt, chat.answer(line), ids, labels)
         rows.append((ids, labels))
     fill = chat["<|endoftext|>"]
     return padded([r[0] for r in rows], fill), padded([r[1] for r in rows], IGNORED)
@@ -137,13 +174,30 @@ class Talk:
     fed: torch.Tensor  # [B, S, G] its codes, perhaps damaged
     next0: torch.Tensor  # code 0 to predict after the row, codec_eos at the end, or IGNORED
     next: torch.Tensor  # [B, S, G] all codes of the frame to predict
+    reads: torch.Tensor  # [B, 2, S] rows of the token being spoken and of the one after, or IGNORED
 
     def to(self, device):
         return Talk(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
 
+    def pin_memory(self):
+        return Talk(**{k: v.pin_memory() for k, v in vars(self).items()})
 
-def talk_rows(chat, config, spoken, user, codes, speaker):
-    """One utterance as (text, special, codes of rows, next0, codes to predict)."""
+
+def reading(ends, places, before, frames):
+    """[2, rows]: for each row whose next frame is f, where the token stands that places[f] is in, and
+    the next token; `ends` [tokens] are characters. Token k stands in row before - 1 + k."""
+    rows = np.full((2, before + frames), IGNORED, np.int64)
+    spoken = np.searchsorted(ends, places, side="right").clip(max=len(ends) - 1)
+    for head, ahead in enumerate((0, 1)):
+        at = before - 1 + np.minimum(spoken + ahead, len(ends))  # after the last: the end of text
+        seen = at <= before - 1 + np.arange(frames)
+        rows[head, before - 1 : before - 1 + frames] = np.where(seen, at, IGNORED)
+    return rows
+
+
+def talk_rows(chat, config, spoken, user, codes, places, speaker):
+    """One utterance as (text, special, codes of rows, next0, codes to predict, rows to look at)."""
+    spoken, ends = spoken
     talker = config.talker_config
     pad, eos = chat["<tts_pad>"], chat["<tts_text_eod>"]
     header = chat.header("assistant") + [pad] * 4 + [chat["<tts_text_bos>"], spoken[0]]
@@ -165,18 +219,24 @@ def talk_rows(chat, config, spoken, user, codes, speaker):
     fed = np.concatenate([nothing, codes])
     following = np.concatenate([nothing[:-1], codes, np.zeros((1, GROUPS), np.int64)])
     next0 = [IGNORED] * (before - 1) + codes[:, 0].tolist() + [talker.codec_eos_token_id]
-    return text, special, fed, next0, following
+    return text, special, fed, next0, following, reading(ends, places, before, frames)
 
 
-def talk_batch(chat, config, spoken, users, codes, speaker, noise, random_):
-    """`spoken`: ids of each text; `users`: ids of each user part; `codes` [F, G] of each. A share
-    `noise` of the codes that are fed back is replaced at random, as sampling will err too."""
-    rows = [talk_rows(chat, config, s, u, c, speaker) for s, u, c in zip(spoken, users, codes)]
+def talk_batch(chat, config, spoken, users, codes, places, noise, random_):
+    """`spoken`: Chat.spoken() of each text; `users`: ids of each user part; `codes` [F, G] and `places`
+    [F] of each. A share `noise` of the codes that are fed back is replaced at random, as sampling will
+    err too."""
+    voices = list(config.talker_config.speaker_id.values())  # all the same one
+    rows = [
+        talk_rows(chat, config, s, u, c, p, random_.choice(voices))
+        for s, u, c, p in zip(spoken, users, codes, places)
+    ]
     longest = max(len(r[0]) for r in rows)
     fed, following = (
         torch.from_numpy(np.stack([np.pad(r[i], ((0, longest - len(r[i])), (0, 0))) for r in rows]))
         for i in (2, 4)
     )
+    reads = [np.pad(r[5], ((0, 0), (0, longest - len(r[0]))), constant_values=-100) for r in rows]
     text = padded([r[0] for r in rows], chat["<tts_pad>"])
     next0 = padded([r[3] for r in rows], IGNORED)
     position = torch.arange(longest)
@@ -193,16 +253,13 @@ def talk_batch(chat, config, spoken, users, codes, speaker, noise, random_):
         fed=torch.where(wrong, other, fed),
         next0=next0,
         next=following,
+        reads=torch.from_numpy(np.stack(reads)),
     )
 
 
-def user_part(chat, line, kind, n_rows, random_):
-    """What stands before the answer: the text itself, nothing (text read aloud), or sound."""
-    if kind == "text":
-        return chat.turn("user", chat.sentence(line, random_))
-    if kind == "sound":
-        return chat.turn("user", chat.sound(n_rows) + chat.encode(random_.choice(ASK)))
-    return []
+def heard_part(chat, n_rows, random_):
+    """A user's turn of sound, as the talker sees it."""
+    return chat.turn("user", chat.sound(n_rows) + chat.encode(random_.choice(ASK)))
 
 
 def new_random(seed):

@@ -4,7 +4,7 @@
     python3 carry.py unpack FOLDER STATE.pt
 
 Without PART every part but the optimisers; with PREFIX only what begins with it (codec:code2wav. is
-all that train_speech.py and export.py need of the codec). A run goes on from an unpacked state
+all that the other programs need of the codec). A run goes on from an unpacked state
 with fresh optimisers, and from the averaged weights where the plain ones did not travel.
 """
 
@@ -15,7 +15,7 @@ import sys
 import torch
 
 PIECE = 15 << 20
-LEFT_OUT = ("maker", "decoder maker", "critic", "optimizer")
+LEFT_OUT = ("maker", "decoder maker", "critic", "judges", "optimizer", "thinker", "talker", "ctc")
 
 
 def halved(node):

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import spectra
+import world
 from sizes import CODEBOOK, GROUPS
 
 WIDTH = 64  # of a quantiser's entries
@@ -56,7 +57,7 @@ class Quantiser(nn.Module):
 
     def __init__(self, width=WIDTH, size=CODEBOOK, decay=0.98):
         super().__init__()
-        self.decay = decay
+        self.decay, self.begun = decay, False
         self.register_buffer("entries", torch.randn(size, width) * 0.1)
         self.register_buffer("sums", self.entries.clone())
         self.register_buffer("counts", torch.ones(size))
@@ -68,18 +69,22 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def learn(self, x, chosen):
-        if not self.started:
+        self.begun = self.begun or bool(self.started)  # asks the GPU once only
+        if not self.begun:
             self.entries.copy_(x[torch.randint(len(x), (len(self.entries),), device=x.device)])
+            world.as_first(self.entries)
             self.counts.fill_(len(x) / len(self.entries))
             self.sums.copy_(self.entries * self.counts[:, None])
             self.started.fill_(1)
             return
         counts = torch.bincount(chosen, minlength=len(self.entries)).to(x.dtype)
         sums = torch.zeros_like(self.sums).index_add_(0, chosen, x)
+        world.total(counts, sums)
         self.counts.mul_(self.decay).add_(counts, alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(sums, alpha=1 - self.decay)
         dead = self.counts < 0.1 * self.counts.mean()
         fresh = x[torch.randint(len(x), (len(dead),), device=x.device)]
+        world.as_first(fresh)
         self.counts.copy_(torch.where(dead, self.counts.mean(), self.counts))
         self.sums.copy_(torch.where(dead[:, None], fresh * self.counts[:, None], self.sums))
         self.entries.copy_(self.sums / self.counts[:, None])

@@ -11,13 +11,15 @@ FRAME, LABELS = 1920, 4  # samples and phoneme labels of 80 ms
 
 
 class Speech:
-    """Utterance u: pcm[start[u] : start[u] + frames[u] * FRAME], labels alike, text line[u]."""
+    """Utterance u: pcm[start[u] : start[u] + frames[u] * FRAME], labels alike, text line[u]; places
+    [frames, LABELS] of all, the characters being spoken."""
 
     def __init__(self, folder, device):
         self.folder, self.device = pathlib.Path(folder), device
         self.read = set()
         self.pcm = torch.zeros(0, dtype=torch.int16, device=device)
         self.labels = torch.zeros(0, dtype=torch.uint8, device=device)
+        self.places = np.zeros((0, LABELS), np.uint16)
         self.start = torch.zeros(0, dtype=torch.long)  # in frames
         self.frames = torch.zeros(0, dtype=torch.long)
         self.line = torch.zeros(0, dtype=torch.long)
@@ -27,16 +29,19 @@ class Speech:
         """Takes in shards that have come since."""
         new = [p for p in sorted(self.folder.glob("[0-9]*[0-9].npz")) if p not in self.read]
         pcm, labels, frames, lines = [self.pcm], [self.labels], [self.frames], [self.line]
+        places = [self.places]
         for path in new:
             with np.load(path) as shard:
                 pcm.append(torch.from_numpy(shard["pcm"]).to(self.device))
                 labels.append(torch.from_numpy(shard["labels"]).to(self.device))
                 frames.append(torch.from_numpy(np.diff(shard["ends"], prepend=0) // FRAME))
                 lines.append(torch.from_numpy(shard["line"]))
+                places.append(shard["places"].reshape(-1, LABELS))
             self.read.add(path)
         if new:
             self.pcm, self.labels = torch.cat(pcm), torch.cat(labels)
             self.frames, self.line = torch.cat(frames), torch.cat(lines)
+            self.places = np.concatenate(places)
             self.start = torch.cumsum(self.frames, 0) - self.frames
             self.taught = torch.nonzero(self.line >= N_HELD_OUT)[:, 0]
 

@@ -2,7 +2,8 @@
 
     python3 encode.py --speech DIR --model MODEL --codec codec.pt OUT/codes.npz
 
-OUT holds `codes` u8 [frames, 16], `frames` of each utterance, the `line` of text.jsonl it says.
+OUT holds `codes` u8 [frames, 16], `places` u16 [frames], the character of the line that is spoken then,
+`frames` of each utterance, the `line` of text.jsonl it says.
 """
 
 import argparse
@@ -42,7 +43,13 @@ def main():
     state = torch.load(options.codec, map_location="cpu", weights_only=True)
     codec.load_state_dict(state["codec"])
     codes = encode_all(codec.to(options.device).eval(), speech)
-    np.savez(options.out, codes=codes, frames=speech.frames.numpy(), line=speech.line.numpy())
+    np.savez(
+        options.out,
+        codes=codes,
+        places=speech.places[:, 2],
+        frames=speech.frames.numpy(),
+        line=speech.line.numpy(),
+    )
     used = [len(np.unique(column)) for column in codes.T]
     print(f"{len(codes)} frames, {len(speech)} utterances, entries used of each codebook: {used}")
 

@@ -1,6 +1,6 @@
 """The trained parts as a model directory that transformers and omni load.
 
-    python3 export.py --state speech.pt --codec codec.pt MODEL
+    python3 export.py --thinker thinker.pt --talker talker.pt --codec codec.pt MODEL
 
 MODEL holds the tokenizer's files already. Weights are the averaged ones, as bf16. The talker's
 sampling is calmer than the release's: a small model's unlikely codes are noise, not variety.
@@ -13,6 +13,7 @@ import pathlib
 import torch
 
 import parrot
+from codes import load_code2wav
 
 SAMPLING = {
     "talker_max_new_tokens": 1024,
@@ -23,13 +24,12 @@ SAMPLING = {
 }
 
 
-def assemble(folder, state, codec):
+def assemble(folder, thinker, talker, codec):
     """transformers' model with all trained weights."""
     model, _ = parrot.build(folder)
-    model.load_state_dict(state["average"])
-    prefix = "code2wav."
-    trained = {n[len(prefix) :]: t for n, t in codec["codec"].items() if n.startswith(prefix)}
-    model.code2wav.load_state_dict(trained)
+    for part, path in ((model.thinker, thinker), (model.talker, talker)):
+        part.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    load_code2wav(model, codec)
     return model
 
 
@@ -42,15 +42,12 @@ def write(model, folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--state", type=pathlib.Path, required=True)
-    parser.add_argument("--codec", type=pathlib.Path, required=True)
+    for name in ("--thinker", "--talker", "--codec"):
+        parser.add_argument(name, type=pathlib.Path, required=True)
     parser.add_argument("model", type=pathlib.Path)
     options = parser.parse_args()
-    state, codec = (
-        torch.load(path, map_location="cpu", weights_only=True)
-        for path in (options.state, options.codec)
-    )
-    write(assemble(options.model, state, codec), options.model)
+    model = assemble(options.model, options.thinker, options.talker, options.codec)
+    write(model, options.model)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import types
 import torch
 import torch.nn.functional as F
 from transformers import Qwen3OmniMoeForConditionalGeneration
+from transformers.models.qwen3_omni_moe import modeling_qwen3_omni_moe as modeling
 
 import sizes
 
@@ -35,9 +36,12 @@ def all_experts(self, x, chosen, weights):
 # transformers 5.17 and later ones nest the thinker's parts differently.
 
 
+def text_of(thinker):
+    return getattr(thinker.model, "language_model", thinker.model)
+
+
 def text_model(model):
-    inner = model.thinker.model
-    return getattr(inner, "language_model", inner)
+    return text_of(model.thinker)
 
 
 def audio_tower(model):
@@ -68,11 +72,38 @@ class RouterWatch:
         return total / max(count, 1)
 
 
-def compile_blocks(model):
-    """torch.compile for the layers that every task goes through; shapes vary."""
-    for layers in (text_model(model).layers, model.talker.model.layers):
-        for layer in layers:
-            layer.compile(dynamic=True)
+class Guide:
+    """Where two heads of a middle layer's attention look: computed once more beside the layer itself,
+    whose kernel does not tell."""
+
+    def __init__(self, decoder):
+        self.attention = decoder.layers[(len(decoder.layers) - 1) // 2].self_attn
+        self.attention.register_forward_pre_hook(self._keep, with_kwargs=True)
+
+    def _keep(self, module, args, kwargs):
+        self.rows = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        self.turns = kwargs["position_embeddings"]
+
+    def _heads(self):
+        """Queries [B, 2, S, d] of the first two heads and keys of theirs [B, 1, S, d]: grouped
+        attention must give both one key head."""
+        attention, (cos, sin) = self.attention, self.turns
+        size = attention.head_dim
+        query = F.linear(self.rows, attention.q_proj.weight[: 2 * size]).unflatten(-1, (2, size))
+        key = F.linear(self.rows, attention.k_proj.weight[:size]).unflatten(-1, (1, size))
+        query, key = attention.q_norm(query).transpose(1, 2), attention.k_norm(key).transpose(1, 2)
+        return modeling.apply_rotary_pos_emb(query, key, cos, sin)
+
+    def loss(self, reads):
+        """`reads` [B, 2, S]: the row that each head shall look at, or negative. (Cross entropy, share
+        of rows where it is the strongest)"""
+        query, key = self._heads()
+        self.rows = self.turns = None
+        scores = (query.float() @ key.float().transpose(2, 3)) * self.attention.scaling
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+        taught = reads >= 0
+        scores, reads = scores.masked_fill(later, -1e9)[taught], reads[taught]
+        return F.cross_entropy(scores, reads), (scores.argmax(-1) == reads).float().mean()
 
 
 # ---- audio encoder ----

@@ -3,6 +3,7 @@ how it goes.
 
 Learning rates follow the clock, not a count of steps: `progress` is the share of the planned
 minutes (--plan, over all runs) that has been used, so any machine gets through the whole schedule.
+With several processes (world.py) the first one's clock counts, and it alone writes.
 """
 
 import argparse
@@ -13,6 +14,10 @@ import pathlib
 import time
 
 import torch
+
+import world
+
+CLOCK = 10  # steps between two looks at it
 
 
 def arguments(description, plan):
@@ -36,36 +41,48 @@ class Run:
     def __init__(self, options, parts):
         self.options, self.parts = options, parts
         self.step, self.used = 0, 0.0
-        torch.manual_seed(options.seed)
         if options.device == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-            torch.backends.cudnn.benchmark = True
         if options.state.exists():
             self.load()
+        for part in parts.values():
+            if isinstance(part, torch.nn.Module):
+                world.as_first(*part.parameters(), *part.buffers())
+        torch.manual_seed(options.seed + self.step + 1009 * world.RANK)
         self.start = self.said = self.saved = time.time()
-        self.sums, self.count = {}, 0
+        self.sums, self.count, self.now = {}, 0, None
 
     def load(self):
         state = torch.load(self.options.state, map_location=self.options.device, weights_only=True)
         self.step, self.used = state["step"], state["used"]
         for name, part in self.parts.items():
-            stored = state.get(name, state.get("average") if name == "model" else None)
+            stored = state.get(name, state.get("average") if name in ("thinker", "talker") else None)
             if stored is not None:
                 part.load_state_dict(stored)
-        torch.manual_seed(self.options.seed + self.step)
         print(f"goes on at step {self.step}, {self.used / 60:.1f} minutes in", flush=True)
 
     def save(self):
+        self.saved = time.time()
+        if world.RANK:
+            return
         state = {name: part.state_dict() for name, part in self.parts.items()}
         state.update(step=self.step, used=self.used + time.time() - self.start)
         part = self.options.state.with_suffix(".part")
         torch.save(state, part)
         os.replace(part, self.options.state)
-        self.saved = time.time()
+
+    def look_at_clock(self):
+        passed = time.time() - self.start
+        now = torch.tensor(
+            [(self.used + passed) / (60 * self.options.plan), passed / (60 * self.options.minutes)],
+            device=self.options.device,
+        )
+        world.as_first(now)
+        self.now = now.tolist()
 
     @property
     def progress(self):
-        return min(1.0, (self.used + time.time() - self.start) / (60 * self.options.plan))
+        return min(1.0, self.now[0])
 
     def rate(self, peak, warm=200, floor=0.05):
         """Learning rate now: a linear start, then half a cosine over the plan."""
@@ -74,10 +91,11 @@ class Run:
 
     def going(self):
         """True until the minutes of this run, or the plan, are used up; saves now and then."""
-        now = time.time()
-        if now - self.saved > 120:
+        if time.time() - self.saved > 120:
             self.save()
-        return now - self.start < 60 * self.options.minutes and self.progress < 1
+        if self.now is None or self.step % CLOCK == 0:
+            self.look_at_clock()
+        return self.progress < 1 and self.now[1] < 1
 
     def note(self, **losses):
         """Call once a step, with tensors; prints means every ten seconds."""
@@ -90,6 +108,9 @@ class Run:
             self.say()
 
     def say(self):
+        if world.RANK:
+            self.said = time.time()
+            return
         line = {"step": self.step, "minutes": round((self.used + time.time() - self.start) / 60, 2)}
         line.update({k: round(float(total) / n, 4) for k, (total, n) in self.sums.items()})
         line["steps/s"] = round(self.count / (time.time() - self.said), 2)
@@ -103,8 +124,37 @@ class Run:
         if self.count:
             self.say()
         self.save()
+        world.leave()
 
 
 def set_rate(optimizer, rate):
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("scale", 1)
+
+
+def adamw(parameters, decay=0.02):
+    """AdamW that leaves vectors alone."""
+    return torch.optim.AdamW(
+        [
+            {"params": [p for p in parameters if p.dim() > 1], "weight_decay": decay},
+            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+        ],
+        betas=(0.9, 0.98),
+    )
+
+
+def learn(optimizer, parameters, losses, weights, most=1.0):
+    """One step down the weighted sum of the losses; how steep it was."""
+    total = sum(weights[name] * loss for name, loss in losses.items() if name in weights)
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    world.average_gradients(parameters)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, most)
+    optimizer.step()
+    return {"norm": norm}
+
+
+@torch.no_grad()
+def right(logits, targets):
+    """Share of the rows whose target is the likeliest."""
+    return (logits.argmax(-1) == targets).float().mean()

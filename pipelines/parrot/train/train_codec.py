@@ -2,6 +2,7 @@
 
     python3 train_codec.py --speech DIR --model MODEL --state codec.pt --minutes 9 --plan 20
     python3 train_codec.py --speech DIR --model MODEL --state codec.pt --decoder ...
+    torchrun --nproc-per-node 4 train_codec.py ...          on four GPUs
 
 The whole utterance goes through encoder and transformer; the convolutions, which cost the most,
 see a random cut of it with the context they reach back to.
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 
 import run
 import sizes
+import world
 from codec import Codec, contextualise, sound_of
 from corpus import FRAME, Speech
 from judges import Judges, judge_loss, maker_losses, mel_distance
@@ -61,7 +63,9 @@ def pronounce(told, labels, real):
 
 class Training:
     def __init__(self, options):
-        self.options, device = options, options.device
+        self.options, device = options, world.join(options.device)
+        torch.backends.cudnn.benchmark = True  # shapes stay
+        torch.manual_seed(options.seed)
         self.speech = Speech(options.speech, device)
         config = sizes.config_from(options.model)
         self.codec = Codec(healthy_code2wav(config)).to(device).train()
@@ -119,6 +123,7 @@ class Training:
         total = sum(WEIGHTS[name] * loss for name, loss in losses.items() if name in WEIGHTS)
         self.maker.zero_grad(set_to_none=True)
         total.backward()
+        world.average_gradients(self.makers)
         norm = torch.nn.utils.clip_grad_norm_(self.makers, 10.0)
         self.maker.step()
         self.run.note(**losses, norm=norm)
@@ -128,6 +133,7 @@ class Training:
             critic = judge_loss(self.judges(meant), self.judges(made.detach()))
         self.critic.zero_grad(set_to_none=True)
         critic.backward()
+        world.average_gradients(self.judges.parameters())
         torch.nn.utils.clip_grad_norm_(self.judges.parameters(), 10.0)
         self.critic.step()
         self.judges.requires_grad_(False)
