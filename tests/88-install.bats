@@ -2,16 +2,11 @@
 # make install, make uninstall, and the default model: which is found where.
 
 load lib
-
-# Installs into the file system $T, as a packager does.
-installed() {
-    env -u MAKEFLAGS make -s -C "$ROOT" "$1" B="$(realpath --relative-to="$ROOT" "$BUILD")" \
-        DESTDIR="$T" prefix=/usr >/dev/null
-}
+load install
 
 setup_file() {
     export T=$BATS_FILE_TMPDIR/root
-    installed install
+    installed install "$T"
     # Whatever is shipped, the tests' own model is what is looked for here.
     rm -rf "$T/usr/share/omni/parrot"
     cp -r "$GOLDEN/tiny" "$T/usr/share/omni/parrot"
@@ -82,7 +77,7 @@ pipelines_speak() {
 
 @test "make install puts every program, pipeline and page, and make uninstall takes them away" {
     T=$PWD/other
-    installed install
+    installed install "$T"
     for file in "$ROOT"/tools/omni-*.c; do
         [ -x "$T/usr/bin/$(basename "$file" .c)" ]
     done
@@ -95,7 +90,7 @@ pipelines_speak() {
     [ -s "$T/usr/share/omni/parrot/LICENSES" ]
     [ ! -e "$T/usr/share/omni/parrot/train" ]
     touch "$T/usr/bin/omni-own" # somebody else's
-    installed uninstall
+    installed uninstall "$T"
     [ "$(find "$T" -type f)" = "$T/usr/bin/omni-own" ]
     [ ! -e "$T/usr/share/omni" ]
 }
