@@ -15,6 +15,7 @@ layout(constant_id = 2) const uint BATCH = 8;
 layout(constant_id = 3) const uint CHOSEN = 1;
 layout(constant_id = 4) const uint INNER = 8;
 layout(constant_id = 5) const uint SHARED_INNER = 0;
+layout(constant_id = 6) const bool STAGES = false;
 layout(push_constant, scalar) uniform push {
     moe_down_args a;
 };

@@ -31,10 +31,17 @@ few_rows task_rows(uint n) {
 
 void main() {
     uint thread = gl_LocalInvocationIndex;
-    for (uint first = gl_WorkGroupID.x * TEAMS; first < a.outs;
-         first += gl_NumWorkGroups.x * TEAMS) {
-        few_give(task_rows(min(first + team_number(), a.outs - 1)),
-                 first == gl_WorkGroupID.x * TEAMS);
+    uint step = gl_NumWorkGroups.x * TEAMS;
+    few_rows r = task_rows(min(gl_WorkGroupID.x * TEAMS + team_number(), a.outs - 1));
+    few_ask(r);
+    if (WIDTH > 0)
+        few_stage(r);
+    for (uint first = gl_WorkGroupID.x * TEAMS; first < a.outs; first += step) {
+        few_give(r);
+        if (first + step < a.outs) {
+            r = task_rows(min(first + step + team_number(), a.outs - 1));
+            few_ask(r);
+        }
         team_add();
         uint team = thread / ROWS, row = thread % ROWS;
         if (thread < TEAMS * ROWS && first + team < a.outs && row < a.rows)

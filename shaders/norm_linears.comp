@@ -42,9 +42,17 @@ few_rows task_rows(uint task) {
 void main() {
     uint thread = gl_LocalInvocationIndex;
     uint tasks = a.outs[0] + a.outs[1] + a.outs[2] + a.outs[3];
-    for (uint first = gl_WorkGroupID.x * TEAMS; first < tasks; first += gl_NumWorkGroups.x * TEAMS) {
-        few_give(task_rows(min(first + team_number(), tasks - 1)),
-                 first == gl_WorkGroupID.x * TEAMS);
+    uint step = gl_NumWorkGroups.x * TEAMS;
+    few_rows r = task_rows(min(gl_WorkGroupID.x * TEAMS + team_number(), tasks - 1));
+    few_ask(r);
+    if (WIDTH > 0)
+        few_stage(r);
+    for (uint first = gl_WorkGroupID.x * TEAMS; first < tasks; first += step) {
+        few_give(r);
+        if (first + step < tasks) {
+            r = task_rows(min(first + step + team_number(), tasks - 1));
+            few_ask(r);
+        }
         team_add();
         uint team = thread / ROWS, row = thread % ROWS;
         if (thread < TEAMS * ROWS && first + team < tasks && row < a.rows) {

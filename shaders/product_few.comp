@@ -30,14 +30,22 @@ few_rows task_rows(uint task) {
 
 void main() {
     uint thread = gl_LocalInvocationIndex, tasks = (a.rows + ROWS - 1) / ROWS * a.outs;
-    for (uint first = gl_WorkGroupID.x * TEAMS; first < tasks; first += gl_NumWorkGroups.x * TEAMS) {
+    uint step = gl_NumWorkGroups.x * TEAMS;
+    few_rows r = task_rows(min(gl_WorkGroupID.x * TEAMS + team_number(), tasks - 1));
+    few_ask(r);
+    if (WIDTH > 0)
+        few_stage(r);
+    for (uint first = gl_WorkGroupID.x * TEAMS; first < tasks; first += step) {
         uint task = first + thread / ROWS, row = task / a.outs * ROWS + thread % ROWS;
         bool stores = thread < TEAMS * ROWS && task < tasks && row < a.rows;
         finish_with f;
         if (stores)
             f = finish_load(row, task % a.outs);
-        few_give(task_rows(min(first + team_number(), tasks - 1)),
-                 first == gl_WorkGroupID.x * TEAMS);
+        few_give(r);
+        if (first + step < tasks) {
+            r = task_rows(min(first + step + team_number(), tasks - 1));
+            few_ask(r);
+        }
         team_add();
         if (stores)
             finish_store(row, task % a.outs, few_product(thread / ROWS, thread % ROWS, 0, 1, 0), f);

@@ -61,6 +61,7 @@ sample_args sample_a;
 
 const bool EIGHTS = true, CHOOSE = true, FRESH = true, AHEAD = true;
 const uint MATRICES = 2, ROWS = 1, BATCH = 4, DOWN_BATCH = 6, WIDTH = 0;
+const bool STAGES = false;
 const uint QUERIES = RESIDENT_QUERIES;
 #define team_part stream_part
 shared float stream_part[8 * 8 * 33];

@@ -94,7 +94,8 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
     size_t all = tensor_count(h) / rows;
     struct run_kernel k = {.program = &shader_moe_down,
                            .constants = {w->down[0].dtype == TENSOR_BF16, eights,
-                                         few_batch(all, 1, 1), chosen, inner, shared_inner},
+                                         few_batch(all, 1, 1), chosen, inner, shared_inner,
+                                         eights && few_width(run, all, 1, 1, false, PAIRS_BYTES)},
                            .args = &a,
                            .args_size = sizeof a,
                            .groups = {run_groups(a.width, FEW_TEAMS), rows},

@@ -19,8 +19,9 @@ const uint SUMS = ROWS * (MATRICES + uint(NORM != 0));
 #include "shaders/lib/eight.glsl"
 #include "shaders/lib/team.glsl"
 
+/* Arrays as large as they can get: those of a size that is a constant cannot be assigned. */
 struct few_rows {
-    uint64_t x[ROWS], w[MATRICES]; /* this team's; of all teams' rows the length is */
+    uint64_t x[8], w[2]; /* of ROWS, of MATRICES; this team's; of all teams' rows the length is */
     uint64_t norm;
     uint width;
 };
@@ -96,11 +97,18 @@ void few_multiply(few_rows r, uint first, uint n) {
     }
 }
 
-void few_eights(few_rows r, bool stages) {
-    uint n = (WIDTH > 0 ? WIDTH : r.width) / 8;
-    few_load(r, 0, n);
-    if (WIDTH > 0 && stages)
-        few_stage(r);
+uint few_count(few_rows r) {
+    return (WIDTH > 0 ? WIDTH : r.width) / 8;
+}
+
+/* Asks for what few_give() begins with. */
+void few_ask(few_rows r) {
+    if (EIGHTS)
+        few_load(r, 0, few_count(r));
+}
+
+void few_eights(few_rows r) {
+    uint n = few_count(r);
     few_multiply(r, 0, n);
     [[unroll]] for (uint first = BATCH * TEAM; first < n; first += BATCH * TEAM) {
         few_load(r, first, n);
@@ -121,15 +129,16 @@ void few_ones(few_rows r) {
     }
 }
 
-/* This thread's share; then team_add(). stages: x is not in shared memory yet. */
-void few_give(few_rows r, bool stages) {
+/* This thread's share, after few_ask(), and few_stage() if WIDTH > 0; then the next rows' few_ask(),
+ * team_add(). */
+void few_give(few_rows r) {
     [[unroll]] for (uint i = 0; i < ROWS * MATRICES; i++)
         few_sum[i] = 0;
     if (WIDTH == 0)
         [[unroll]] for (uint t = 0; t < ROWS; t++)
             few_square[t] = 0;
     if (EIGHTS)
-        few_eights(r, stages);
+        few_eights(r);
     else
         few_ones(r);
     [[unroll]] for (uint i = 0; i < ROWS * MATRICES; i++)

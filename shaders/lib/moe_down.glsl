@@ -1,7 +1,19 @@
 /* moe_down: what moe_down.comp does, for its workgroup GROUP of GROUPS_ALL. Before it is included:
- * team.glsl, the arguments `a` and the constants W_BF16, EIGHTS, BATCH, CHOSEN, INNER and
- * SHARED_INNER, see moe_few.h. */
+ * team.glsl, the arguments `a` and the constants W_BF16, EIGHTS, BATCH, CHOSEN, INNER, SHARED_INNER
+ * and STAGES, see moe_few.h. */
 #include "shaders/lib/moe_pairs.glsl"
+
+shared vec4 down_staged[STAGES ? ALL / 4 : 1]; /* hidden: [half of an eight, eight] */
+
+/* Before a barrier. */
+void stage_hidden(uint64_t hidden) {
+    for (uint i = gl_LocalInvocationIndex; i < ALL / 4; i += TEAM * TEAMS)
+        down_staged[i % 2 * (ALL / 8) + i / 2] = vectors(hidden).at[i];
+}
+
+eight hidden_eight(uint64_t hidden, uint i) {
+    return STAGES ? eight(down_staged[i], down_staged[ALL / 8 + i]) : load_x(hidden, i);
+}
 
 /* Row d of the pairs' matrices is summed as if it were one long row; it begins with the experts'.
  * Number i of it, counted in `each` at a time: */
@@ -32,7 +44,7 @@ float eights(uint64_t hidden, uint d) {
         [[unroll]] for (uint j = 0; j < BATCH; j++) {
             uint at = first + j * TEAM + team_lane();
             if (first + j * TEAM + TEAM <= n || at < n) {
-                float part = fma8(load_x(hidden, at), widen_eight(w[j], W_BF16), 0);
+                float part = fma8(hidden_eight(hidden, at), widen_eight(w[j], W_BF16), 0);
                 sum = fma(pair_factor[find(at, d, 8).pair], part, sum);
             }
         }
@@ -53,6 +65,8 @@ void moe_down() {
     uint thread = gl_LocalInvocationIndex, t = GROUP.y;
     uint64_t hidden = a.hidden + uint64_t(t) * ALL * 4;
     floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
+    if (STAGES)
+        stage_hidden(hidden);
     list_pairs(t);
     for (uint first = GROUP.x * TEAMS; first < a.width;
          first += GROUPS_ALL.x * TEAMS) {

@@ -43,8 +43,15 @@ void moe_hidden() {
         write_choice(t);
         return;
     }
-    for (uint first = group * TEAMS; first < tasks; first += (groups - uint(CHOOSE)) * TEAMS) {
-        few_give(task_rows(t, min(first + team_number(), tasks - 1)), false);
+    uint step = (groups - uint(CHOOSE)) * TEAMS;
+    few_rows r = task_rows(t, min(group * TEAMS + team_number(), tasks - 1));
+    few_ask(r);
+    for (uint first = group * TEAMS; first < tasks; first += step) {
+        few_give(r);
+        if (first + step < tasks) {
+            r = task_rows(t, min(first + step + team_number(), tasks - 1));
+            few_ask(r);
+        }
         team_add();
         if (thread < TEAMS && first + thread < tasks)
             floats(a.hidden).at[t * tasks + first + thread] =
