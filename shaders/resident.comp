@@ -96,6 +96,7 @@ const bool HAS_SAMPLE = (KINDS >> RESIDENT_SAMPLE & 1) != 0;
 #define keep       sample_keep
 #define largest    sample_largest
 #define LISTS      false
+const uint OWN = 0;
 #define EMBED      (a.dst != 0)
 #define QUICK_ROOM (HAS_SAMPLE ? QUICK : 1)
 #define bins       pool

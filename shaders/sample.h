@@ -9,7 +9,7 @@
 #endif
 
 /* Constants: 0: draw from lists; 1: then dst = the token's row of table; 2: the table's type, see
- * quant.h. */
+ * quant.h; 3: of logits, items of a thread, or 0. sample_narrow, 0: items of a thread. */
 struct sample_args {
     uint64_t token;  /* i32 [1] */
     uint64_t logits; /* f32 [n] */

@@ -4,6 +4,7 @@
 #include "shaders/lib/sampler.glsl"
 
 layout(local_size_x = SELECT_THREADS) in;
+layout(constant_id = 0) const uint OWN = 0;
 layout(push_constant, scalar) uniform push {
     sample_narrow_args a;
 };
@@ -23,12 +24,12 @@ void keep(uint to, uint item) {
 
 void keep_from(uint list, uint cut) {
     uint64_t mine = 0, all;
-    for (uint item = own_first; item < own_end; item++)
-        mine += key_at(item) >= cut ? 1ul : 0ul;
+    [[unroll]] for (uint i = 0; i < own_count(); i++)
+        mine += own_exists(i) && own_key_at(i) >= cut ? 1ul : 0ul;
     uint to = list * a.width + uint(scan(mine, all));
-    for (uint item = own_first; item < own_end; item++)
-        if (key_at(item) >= cut)
-            keep(to++, item);
+    [[unroll]] for (uint i = 0; i < own_count(); i++)
+        if (own_exists(i) && own_key_at(i) >= cut)
+            keep(to++, own_first + i);
     if (gl_LocalInvocationIndex == 0)
         ints(a.counts).at[list] = int(all);
 }
@@ -47,6 +48,7 @@ void main() {
     uint list = gl_WorkGroupID.x, first = list * a.width;
     uint n = first < a.n ? min(a.width, a.n - first) : 0, k = 1;
     own(first, n, gl_LocalInvocationIndex, THREADS);
+    own_load(a.n - 1);
     if (state.temp > 0)
         k = state.top_k > 0 ? min(uint(state.top_k), n) : n;
     keep_from(list, k < n ? cut_of(k) : 0);

@@ -9,18 +9,24 @@ enum {
     LISTS = 64   /* they are so many */
 };
 
+/* Of so many, those of a thread. */
+static uint32_t items(uint32_t n) {
+    return (n + SELECT_THREADS - 1) / SELECT_THREADS;
+}
+
 static void draw(struct run *run, const struct sample_job *j, const struct sample_args *a,
                  const struct tensor *scores, const struct tensor *ids,
                  const struct tensor *counts) {
     bool embed = j->dst != NULL;
-    struct run_kernel k = {
-        .program = &shader_sample,
-        .constants = {scores != NULL, embed, embed ? planes_weights(j->table->dtype) : 0},
-        .args = a,
-        .args_size = sizeof *a,
-        .groups = {1},
-        .reads = {j->logits, j->sampler, scores, ids, counts},
-        .writes = {j->token, j->sampler}};
+    struct run_kernel k = {.program = &shader_sample,
+                           .constants = {scores != NULL, embed,
+                                         embed ? planes_weights(j->table->dtype) : 0,
+                                         scores ? 0 : items(a->n)},
+                           .args = a,
+                           .args_size = sizeof *a,
+                           .groups = {1},
+                           .reads = {j->logits, j->sampler, scores, ids, counts},
+                           .writes = {j->token, j->sampler}};
     size_t n = 2;
     if (j->seen)
         k.writes[n++] = j->seen;
@@ -40,6 +46,7 @@ static void draw_from_many(struct run *run, const struct sample_job *j, struct s
     a->ids = run_address(&ids);
     a->counts = run_address(&counts);
     run_dispatch(run, &(struct run_kernel){.program = &shader_sample_narrow,
+                                           .constants = {items(a->width)},
                                            .args = a,
                                            .args_size = sizeof *a,
                                            .groups = {LISTS},

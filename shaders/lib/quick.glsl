@@ -5,6 +5,7 @@
 #define SHADERS_QUICK
 
 const uint QUICK = 256; /* items at most */
+const uint AT_ONCE = 4; /* so many others are asked for together */
 #ifndef QUICK_ROOM
 #define QUICK_ROOM QUICK
 #endif
@@ -18,13 +19,13 @@ bool quick_gather(uint least) {
     if (gl_LocalInvocationIndex == 0)
         quick_count = 0;
     barrier();
-    for (uint item = own_first; item < own_end; item++) {
-        uint key = key_at(item);
-        if (key < max(least, KEY_LOWEST))
+    [[unroll]] for (uint i = 0; i < own_count(); i++) {
+        uint key = own_key_at(i);
+        if (!own_exists(i) || key < max(least, KEY_LOWEST))
             continue;
         uint to = atomicAdd(quick_count, 1);
         if (to < QUICK)
-            quick[to] = uvec2(key, item);
+            quick[to] = uvec2(key, own_first + i);
     }
     barrier();
     return quick_count <= QUICK;
@@ -34,7 +35,8 @@ bool is_before(uvec2 other, uvec2 mine) {
     return other.x > mine.x || other.x == mine.x && other.y < mine.y;
 }
 
-/* Of thread `thread`: its item, its part of the others, and how many parts there are. */
+/* Of thread `thread`: its item, its part of the others, and how many parts there are. What threads
+ * of further parts find is not looked at. */
 struct quick_share {
     uint i, part, parts, slots;
     bool exists; /* the item */
@@ -43,7 +45,7 @@ struct quick_share {
 
 quick_share quick_split() {
     quick_share s;
-    s.slots = quick_count <= 32 ? 32 : quick_count <= 64 ? 64 : quick_count <= 128 ? 128 : QUICK;
+    s.slots = max((quick_count + 31) / 32, 1) * 32;
     s.parts = THREADS / s.slots;
     s.i = gl_LocalInvocationIndex % s.slots;
     s.part = gl_LocalInvocationIndex / s.slots;
@@ -70,10 +72,13 @@ uint64_t quick_top_k(quick_share s, uint k) {
     if (s.part == 0 && s.exists)
         quick_mass[s.i] = mass_of(s.mine.x);
     barrier();
-    for (uint j = s.part; j < quick_count; j += s.parts) {
-        larger += uint(quick[j].x > s.mine.x);
-        before += is_before(quick[j], s.mine) ? quick_mass[j] : 0ul;
-    }
+    for (uint first = s.part; first < quick_count; first += AT_ONCE * s.parts)
+        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+            uint j = min(first + n * s.parts, quick_count - 1);
+            bool counts = first + n * s.parts < quick_count;
+            larger += uint(counts && quick[j].x > s.mine.x);
+            before += counts && is_before(quick[j], s.mine) ? quick_mass[j] : 0ul;
+        }
     quick_larger[gl_LocalInvocationIndex] = larger;
     before = quick_sum(s, before);
     larger = 0;
@@ -88,8 +93,11 @@ uint64_t quick_top_k(quick_share s, uint k) {
 /* Of these the smallest set that holds top_p. */
 void quick_top_p(quick_share s, uint64_t before, float top_p) {
     uint64_t total = 0;
-    for (uint j = s.part; j < quick_count; j += s.parts)
-        total += quick_kept[j];
+    for (uint first = s.part; first < quick_count; first += AT_ONCE * s.parts)
+        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+            uint j = min(first + n * s.parts, quick_count - 1);
+            total += first + n * s.parts < quick_count ? quick_kept[j] : 0ul;
+        }
     total = quick_sum(s, total);
     if (s.part == 0 && s.exists && before >= target_of(total, top_p))
         quick_kept[s.i] = 0;
@@ -102,10 +110,13 @@ uint quick_draw(uint k, float top_p, uint random) {
     uint64_t total = 0, below = 0, before = quick_top_k(s, k);
     if (top_p < 1)
         quick_top_p(s, before, top_p);
-    for (uint j = s.part; j < quick_count; j += s.parts) {
-        total += quick_kept[j];
-        below += quick[j].y < s.mine.y ? quick_kept[j] : 0ul;
-    }
+    for (uint first = s.part; first < quick_count; first += AT_ONCE * s.parts)
+        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+            uint j = min(first + n * s.parts, quick_count - 1);
+            uint64_t kept = first + n * s.parts < quick_count ? quick_kept[j] : 0ul;
+            total += kept;
+            below += quick[j].y < s.mine.y ? kept : 0ul;
+        }
     total = quick_sum(s, total);
     below = quick_sum(s, below);
     if (s.part != 0 || !s.exists)

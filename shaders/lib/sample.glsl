@@ -1,5 +1,5 @@
 /* sample: what sample.comp does. Before it is included: sampler.glsl, the arguments `a` and the
- * constants LISTS and EMBED, see sample.h, and
+ * constants LISTS, EMBED and OWN, see sample.h, and
  *     float embed_weight(uint id, uint d)   number d of the token's row of the table */
 sampling sampler_now;
 
@@ -22,6 +22,7 @@ void share_items() {
         own(list * a.width, uint(ints(a.counts).at[list]), thread % each, each);
     } else {
         own(0, a.n, thread, THREADS);
+        own_load(a.n - 1);
     }
 }
 
@@ -62,9 +63,9 @@ struct choice {
 /* The smallest set of items from the cut up that holds top_p of their mass; at least one. */
 choice top_p_of(uint cut, float top_p) {
     uint64_t own_mass = 0, total, above;
-    for (uint item = own_first; item < own_end; item++) {
-        uint key = key_at(item);
-        own_mass += key >= cut ? mass_of(key) : 0ul;
+    [[unroll]] for (uint i = 0; i < own_count(); i++) {
+        uint key = own_key_at(i);
+        own_mass += own_exists(i) && key >= cut ? mass_of(key) : 0ul;
     }
     scan(own_mass, total);
     uint64_t target = target_of(total, top_p);
@@ -76,10 +77,10 @@ choice top_p_of(uint cut, float top_p) {
 /* The item where the running sum of masses passes random * 2^-32 of the total. */
 uint draw(choice c, uint random) {
     uint64_t each = mass_of(c.cut), own_mass = 0, own_ties = 0, total;
-    for (uint item = own_first; item < own_end; item++) {
-        uint key = key_at(item);
-        own_mass += key > c.cut ? mass_of(key) : 0ul;
-        own_ties += key == c.cut ? 1ul : 0ul;
+    [[unroll]] for (uint i = 0; i < own_count(); i++) {
+        uint key = own_key_at(i);
+        own_mass += own_exists(i) && key > c.cut ? mass_of(key) : 0ul;
+        own_ties += own_exists(i) && key == c.cut ? 1ul : 0ul;
     }
     uint64_t ties = scan(own_ties, total);
     uint64_t left = ties < c.ties ? uint64_t(c.ties) - ties : 0ul; /* for this thread's run */
@@ -87,8 +88,8 @@ uint draw(choice c, uint random) {
     uint64_t end = portion(total, uint64_t(random), false);
     if (end < before || end >= before + own_mass + each * min(left, own_ties))
         return NONE;
-    for (uint item = own_first; item < own_end; item++) {
-        uint key = key_at(item);
+    for (uint i = 0; i < own_end - own_first; i++) {
+        uint item = own_first + i, key = key_at(item);
         if (key == c.cut && left > 0) {
             before += each;
             left--;

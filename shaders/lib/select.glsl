@@ -1,6 +1,7 @@
 /* select: what sample and sample_narrow do with scores. A workgroup of SELECT_THREADS has items of
  * ascending ids; each thread owns the run of them from own_first to own_end, one after another in
- * the order of threads. Before it is included: `float score_at(uint item)`, never NaN. */
+ * the order of threads. Before it is included: `float score_at(uint item)`, never NaN, and the uint
+ * constant OWN: items of a thread at most, whose keys are then kept in registers; 0: not known. */
 #ifndef SHADERS_SELECT
 #define SHADERS_SELECT
 
@@ -21,6 +22,27 @@ void own(uint first, uint n, uint thread, uint threads) {
 
 uint key_at(uint item) {
     return order(score_at(item));
+}
+
+uint own_key[OWN > 0 ? OWN : 1];
+
+/* Asks for all scores of the thread at once; `last` is the last item of all. */
+void own_load(uint last) {
+    [[unroll]] for (uint i = 0; i < OWN; i++)
+        own_key[i] = key_at(min(own_first + i, last));
+}
+
+/* Item i of the thread is own_first + i, if it exists, for i < own_count(). */
+uint own_count() {
+    return OWN > 0 ? OWN : own_end - own_first;
+}
+
+bool own_exists(uint i) {
+    return own_first + i < own_end;
+}
+
+uint own_key_at(uint i) {
+    return OWN > 0 ? own_key[i] : key_at(own_first + i);
 }
 
 /* ---- sums ---- */
@@ -64,8 +86,9 @@ uint64_t scan(uint64_t x, out uint64_t total) {
 uint64_t largest() {
     uint i = gl_LocalInvocationIndex;
     uint64_t best = 0;
-    for (uint item = own_first; item < own_end; item++)
-        best = max(best, uint64_t(key_at(item)) << 32 | uint64_t(~item));
+    [[unroll]] for (uint i = 0; i < own_count(); i++)
+        if (own_exists(i))
+            best = max(best, uint64_t(own_key_at(i)) << 32 | uint64_t(~(own_first + i)));
     barrier();
     select_thread[i] = best;
     barrier();
@@ -98,8 +121,10 @@ uint floor_of(uint k) {
     }
     barrier();
     uint mine = group_key[group];
-    [[unroll]] for (uint j = i % 4; j < GROUPS; j += 4)
-        rank += uint(group_key[j] > mine || group_key[j] == mine && j < group);
+    [[unroll]] for (uint n = 0; n < GROUPS / 4; n++) {
+        uint j = 4 * n + i % 4, key = group_key[j];
+        rank += uint(key > mine || key == mine && j < group);
+    }
     atomicAdd(group_rank[group], rank);
     barrier();
     if (i % 4 == 0 && group_rank[group] == k - 1)
@@ -150,9 +175,9 @@ void fill_bins(bool by_mass, uint from, uint prefix, uint shift, uint width) {
     for (uint bin = gl_LocalInvocationIndex; bin < BINS; bin += THREADS)
         bins[bin] = bins[BINS + bin] = 0;
     barrier();
-    for (uint item = own_first; item < own_end; item++) {
-        uint key = key_at(item);
-        if (key >= from && (shift + width == 32 || key >> (shift + width) == prefix))
+    [[unroll]] for (uint i = 0; i < own_count(); i++) {
+        uint key = own_key_at(i);
+        if (own_exists(i) && key >= from && (shift + width == 32 || key >> (shift + width) == prefix))
             bin_add(key >> shift & ((1u << width) - 1), by_mass ? mass_of(key) : 1ul);
     }
     barrier();
