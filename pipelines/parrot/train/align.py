@@ -1,5 +1,5 @@
 """Which character of a line each phoneme of its reading comes from: the talker is shown where it is
-in the text (train_speech.py's guide) long before it would find out.
+in the text (train_talker.py's guide) long before it would find out.
 
 Words of the text and words of the phonemes are matched in order by dynamic programming over their
 lengths: espeak-ng joins small words ("in the") and spells numbers out. Inside a word, letters and
