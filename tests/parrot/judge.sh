@@ -1,8 +1,8 @@
 #!/bin/sh
 # judge.sh TEACHER OUT [EARS...]: all that is measured of a checkpoint, on TEACHER's sentences and
 # sounds (held_out.py): repeated with the default sampling and greedily, into OUT/sampled and
-# OUT/greedy; prints a JSON object each. EARS: whisper (default), sphinx. The model is $OMNI_MODEL,
-# $PYTHON a Python that has what score.py wants.
+# OUT/greedy; prints a JSON object for the teacher and for each of the two. EARS: whisper (default),
+# sphinx. The model is $OMNI_MODEL, $PYTHON a Python that has what score.py wants.
 set -eu
 here=$(realpath "$(dirname "$0")")
 [ $# -ge 2 ] || {
@@ -15,6 +15,4 @@ shift 2
 "$here/hear.sh" "$teacher"
 "$here/repeat.sh" "$teacher/texts.txt" "$out/sampled"
 "$here/repeat.sh" "$teacher/texts.txt" "$out/greedy" --temp 0
-for manner in sampled greedy; do
-    "${PYTHON:-python3}" "$here/score.py" "$out/$manner" --teacher "$teacher" --ears "$@"
-done
+"${PYTHON:-python3}" "$here/score.py" "$out/sampled" "$out/greedy" --teacher "$teacher" --ears "$@"

@@ -1,10 +1,11 @@
 """How well parrot repeats: what repeat.sh made of a text, judged.
 
-    python3 score.py FOLDER [--teacher FOLDER] [--ears whisper sphinx]
+    python3 score.py FOLDER... [--teacher FOLDER] [--ears whisper sphinx]
 
 FOLDER is repeat.sh's OUT; --teacher holds the same sentences as the teacher says them (held_out.py)
-and what parrot heard of those (hear.sh). Prints one JSON object, and writes FOLDER/each.tsv, a line a
-sentence. Word error rates are those of words.py. Loudness: ITU-R BS.1770 (pyloudnorm).
+and what parrot heard of those (hear.sh). Prints a JSON object for the teacher and for each FOLDER,
+and writes FOLDER/each.tsv, a line a sentence. Word error rates are those of words.py. Loudness: ITU-R
+BS.1770 (pyloudnorm).
 """
 
 import argparse
@@ -76,14 +77,8 @@ def write_each(path, texts, columns):
             print(*cells, text, sep="\t", file=out)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--teacher", type=pathlib.Path)
-    parser.add_argument("--ears", choices=RECOGNISERS, nargs="+", default=["whisper"])
-    options = parser.parse_args()
-    folder = options.folder
-    ears = {name: RECOGNISERS[name]() for name in options.ears}
+def judge(folder, ears, teacher):
+    """A folder as the object that is printed; `teacher` is a Voice or None."""
     texts = (folder / "texts.txt").read_text().splitlines()
     said = answers(folder / "said.json")
     spoken = [json.loads(line) for line in (folder / "spoken.json").open()]
@@ -97,17 +92,31 @@ def main():
         **voice.summary(),
     }
     each = {"exact": exact, "frames": [s["frames"] for s in spoken]}
-    if options.teacher:
-        teacher = Voice(options.teacher, texts, ears)
-        ratios = [f["seconds"] / t["seconds"] for f, t in zip(voice.facts, teacher.facts)]
-        result["teacher"], result["length ratio"] = teacher.summary(), ratio_facts(ratios)
-        each["ratio"] = ratios
+    if teacher:
+        pairs = zip(voice.facts, teacher.facts, strict=True)
+        each["ratio"] = [f["seconds"] / t["seconds"] for f, t in pairs]
+        result["length ratio"] = ratio_facts(each["ratio"])
     for name, heard in voice.heard.items():
         each[f"{name} errors"] = [errors(t, h) for t, h in zip(texts, heard)]
         each[name] = [" ".join(h.split()) for h in heard]
     each["lufs"] = [f["lufs"] for f in voice.facts]
     write_each(folder / "each.tsv", texts, each)
-    print(json.dumps(result, indent=1))
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", type=pathlib.Path, nargs="+")
+    parser.add_argument("--teacher", type=pathlib.Path)
+    parser.add_argument("--ears", choices=RECOGNISERS, nargs="+", default=["whisper"])
+    options = parser.parse_args()
+    ears, teacher = {name: RECOGNISERS[name]() for name in options.ears}, None
+    if options.teacher:
+        texts = (options.teacher / "texts.txt").read_text().splitlines()
+        teacher = Voice(options.teacher, texts, ears)
+        print(json.dumps({"teacher": str(options.teacher), **teacher.summary()}, indent=1))
+    for folder in options.folders:
+        print(json.dumps(judge(folder, ears, teacher), indent=1), flush=True)
 
 
 if __name__ == "__main__":
