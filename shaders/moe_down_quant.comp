@@ -14,6 +14,7 @@ layout(constant_id = 5) const uint CHOSEN = 1;
 layout(constant_id = 6) const uint INNER = 32;
 layout(constant_id = 7) const uint SHARED_INNER = 0;
 const uint ROWS = 1, NORM = 0;
+const bool SPLIT = true;
 #include "shaders/lib/few_quant.glsl"
 
 layout(local_size_x = TEAM * TEAMS) in;
@@ -44,11 +45,22 @@ vec4 norm4(uint k) {
     return vec4(1);
 }
 
+floats dst_at(uint task, uint m) {
+    return floats(a.dst + (uint64_t(gl_WorkGroupID.y) * a.width + task * MATRICES + m) * 4);
+}
+
+float before[MATRICES];
+
+void expect(uint task, uint t) {
+    [[unroll]] for (uint m = 0; m < MATRICES; m++)
+        if (task * MATRICES + m < a.width)
+            before[m] = dst_at(task, m).at[0];
+}
+
 void store(uint task, uint t, float product[MATRICES]) {
     [[unroll]] for (uint m = 0; m < MATRICES; m++)
         if (task * MATRICES + m < a.width)
-            floats(a.dst + uint64_t(gl_WorkGroupID.y) * a.width * 4).at[task * MATRICES + m] +=
-                product[m];
+            dst_at(task, m).at[0] = before[m] + product[m];
 }
 
 void main() {

@@ -10,6 +10,7 @@ layout(constant_id = 4) const uint ROOM = 1024;
 layout(constant_id = 5) const uint NORM = 0;
 layout(constant_id = 6) const bool CHOOSE = false;
 const uint MATRICES = 2, ROWS = 1;
+const bool SPLIT = false;
 #include "shaders/lib/few_quant.glsl"
 
 const uint THREADS = TEAM * TEAMS;
@@ -42,6 +43,9 @@ vec4 norm4(uint k) {
 
 uint all_tasks() {
     return a.chosen * a.inner + a.shared_inner;
+}
+
+void expect(uint task, uint t) {
 }
 
 void store(uint task, uint t, float product[MATRICES]) {

@@ -10,6 +10,7 @@ layout(constant_id = 3) const uint BATCH = 1;
 layout(constant_id = 4) const uint ROOM = 1024;
 layout(constant_id = 5) const uint NORM = 1;
 const uint MATRICES = 2;
+const bool SPLIT = false;
 #include "shaders/lib/few_quant.glsl"
 
 layout(local_size_x = TEAM * TEAMS) in;
@@ -36,6 +37,9 @@ vec4 x4(uint t, uint k) {
 
 vec4 norm4(uint k) {
     return weight4(a.norm, k, a.width, NORM == NORM_BF16, true);
+}
+
+void expect(uint task, uint t) {
 }
 
 void store(uint n, uint t, float product[MATRICES]) {

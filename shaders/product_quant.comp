@@ -9,6 +9,7 @@ layout(constant_id = 2) const uint ROWS = 1;
 layout(constant_id = 3) const uint BATCH = 1;
 layout(constant_id = 4) const uint ROOM = 1024;
 const uint NORM = 0;
+const bool SPLIT = false;
 #include "shaders/lib/few_quant.glsl"
 
 layout(local_size_x = TEAM * TEAMS) in;
@@ -42,10 +43,22 @@ vec4 norm4(uint k) {
     return vec4(1);
 }
 
+bool has_out(uint task, uint t, uint m) {
+    return row_of(t) < a.rows && task * MATRICES + m < a.outs;
+}
+
+finish_with meets[MATRICES];
+
+void expect(uint task, uint t) {
+    [[unroll]] for (uint m = 0; m < MATRICES; m++)
+        if (has_out(task, t, m))
+            meets[m] = finish_load(row_of(t), task * MATRICES + m);
+}
+
 void store(uint task, uint t, float product[MATRICES]) {
     [[unroll]] for (uint m = 0; m < MATRICES; m++)
-        if (row_of(t) < a.rows && task * MATRICES + m < a.outs)
-            finish(row_of(t), task * MATRICES + m, product[m]);
+        if (has_out(task, t, m))
+            finish_store(row_of(t), task * MATRICES + m, product[m], meets[m]);
 }
 
 void main() {

@@ -6,14 +6,15 @@
 enum {
     SHARED_MOST = 48 << 10, /* more costs other memory on the chip */
     SHARED_REST = 1 << 10,
-    PAIR_OUTS = 4096, /* so many outs are enough for all of the GPU two by two */
+    PAIR_OUTS = 4096,  /* so many outs are enough for all of the GPU two by two, */
+    MANY_OUTS = 16384, /* and four by four, where rows are few bytes: more loads are under way */
     /* About two for each core of a large GPU, all there at once: each begins with x, which takes as
      * long as many tasks, and has the next task's weights under way while it ends one. */
     GROUPS_MOST = 264,
 };
 
 /* Constants of the kernels, see shaders/lib/few_quant.glsl; those between are the kernels' own. */
-enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM, PLANES = 8, EVEN };
+enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM, PLANES = 8, EVEN, PAIRED };
 
 static size_t divide_up(size_t n, size_t by) {
     return (n + by - 1) / by;
@@ -26,6 +27,11 @@ static size_t unit_loads(enum tensor_dtype dtype) {
 
 static size_t unit_numbers(enum tensor_dtype dtype) {
     return dtype == TENSOR_Q8_0 ? 16 : 32;
+}
+
+/* Whether units 2 i and 2 i + 1 have the same scales. */
+static bool is_pair(enum tensor_dtype dtype) {
+    return dtype == TENSOR_Q4_K || dtype == TENSOR_Q5_K;
 }
 
 /* Bytes that numbers of x are rounded to. */
@@ -71,12 +77,14 @@ void few_quant(const struct run *run, struct run_kernel *k, const struct few_qua
     k->constants[ROOM] = (uint32_t)(whole <= most ? whole : FEW_TEAM * at_once * unit);
     k->constants[PLANES] = (uint32_t)planes(run);
     k->constants[EVEN] = units % (FEW_TEAM * at_once) == 0;
+    k->constants[PAIRED] = is_pair(f->dtype) && k->constants[EVEN] && at_once % 2 == 0;
     k->groups[0] = groups(f->tasks);
     k->groups[1] = divide_up(f->rows, rows);
 }
 
-uint32_t few_quant_matrices(size_t outs) {
-    return outs >= PAIR_OUTS ? 2 : 1;
+uint32_t few_quant_matrices(enum tensor_dtype dtype, size_t outs) {
+    bool short_rows = dtype == TENSOR_Q4_0 || dtype == TENSOR_Q4_K;
+    return outs >= MANY_OUTS && short_rows ? 4 : outs >= PAIR_OUTS ? 2 : 1;
 }
 
 bool few_quant_aligned(uint64_t ored) {

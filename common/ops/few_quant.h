@@ -22,7 +22,7 @@ struct few_quant {
 void few_quant(const struct run *run, struct run_kernel *k, const struct few_quant *f);
 
 /* Rows of weights of a task where each is an output, of so many. */
-uint32_t few_quant_matrices(size_t outs);
+uint32_t few_quant_matrices(enum tensor_dtype dtype, size_t outs);
 
 /* True if kernels can read it: where all begins at a multiple of 16 bytes; ored: all addresses. */
 bool few_quant_aligned(uint64_t ored);

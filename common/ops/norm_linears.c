@@ -19,7 +19,7 @@ static void few_constants(const struct run *run, struct run_kernel *k, size_t wi
 
 static void quantised_constants(const struct run *run, struct run_kernel *k, size_t width,
                                 size_t rows, size_t outs, enum tensor_dtype dtype) {
-    uint32_t matrices = few_quant_matrices(outs);
+    uint32_t matrices = few_quant_matrices(dtype, outs);
     few_quant(run, k,
               &(struct few_quant){.program = &shader_norm_linears_quant,
                                   .dtype = dtype,

@@ -64,7 +64,7 @@ static void few(struct run *run, const struct product *p) {
 
 static void few_quantised(struct run *run, const struct product *p) {
     struct product_args a = arguments(p);
-    uint32_t matrices = few_quant_matrices(p->outs);
+    uint32_t matrices = few_quant_matrices(p->w->dtype, p->outs);
     struct run_kernel k = {
         .args = &a, .args_size = sizeof a, .reads = {p->x, p->dst}, .writes = {p->dst}};
     few_quant(run, &k,

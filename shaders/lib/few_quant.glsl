@@ -21,12 +21,13 @@
  *   uint constants W_TYPE, MATRICES, ROWS, NORM (as in few.glsl), BATCH (units of each row of weights
  *   that a thread has under way at once) and ROOM (numbers of a row of x that are in shared memory at
  *   once: all of them, or those of TEAM * BATCH units)
+ *   const bool SPLIT;   rows of weights are made of several
  * and who includes it declares its local size of TEAM * TEAMS and the functions
  *   quant_row weights_row(uint task, uint m);   row m of the weights of a task
- *   quant_row weights_at(quant_row r, inout uint unit);   where unit number `unit` of it is: for rows
- *                              that are made of several; else r itself
+ *   quant_row weights_at(quant_row r, inout uint unit);   SPLIT: where unit number `unit` of it is
  *   vec4 x4(uint t, uint k);   numbers k .. k + 3 of row t of x
  *   vec4 norm4(uint k);        the same of the norm's weights, if there is a norm
+ *   void expect(uint task, uint t);   asks for what store() will want
  *   void store(uint task, uint t, float product[MATRICES]);   what a task makes of row t */
 #ifndef SHADERS_FEW_QUANT
 #define SHADERS_FEW_QUANT
@@ -35,6 +36,9 @@
 
 layout(constant_id = 8) const uint PLANES = 3;
 layout(constant_id = 9) const bool EVEN = false; /* units are a multiple of TEAM * BATCH */
+/* q4_K, q5_K, EVEN, BATCH even: a thread has two neighbouring units at a time, whose scales are the
+ * same. */
+layout(constant_id = 10) const bool PAIRED = false;
 
 const uint NORM_F32 = 1, NORM_BF16 = 2;
 const uint PRODUCTS = ROWS * MATRICES;
@@ -50,6 +54,7 @@ quant_row weights_row(uint task, uint m);
 quant_row weights_at(quant_row r, inout uint unit);
 vec4 x4(uint t, uint k);
 vec4 norm4(uint k);
+void expect(uint task, uint t);
 void store(uint task, uint t, float product[MATRICES]);
 
 shared uvec4 few_x[ROWS * PLANES * RUNS]; /* [t, plane, run]: 16 bytes */
@@ -63,7 +68,16 @@ uint few_units;  /* of a row of weights */
 /* Where a run is kept: neighbouring threads want neighbours of these, or every second or fourth one,
  * and find them in different banks. */
 uint few_place(uint run) {
-    return run ^ (run >> 3 & 1) * 7;
+    return PAIRED ? run ^ (run >> 3 & 3) : run ^ (run >> 3 & 1) * 7;
+}
+
+/* A thread's first unit of a part, and how far ahead of it the j-th one is. */
+uint few_first(uint part) {
+    return part * BATCH * TEAM + team_lane() * (PAIRED ? 2 : 1);
+}
+
+uint few_ahead(uint j) {
+    return PAIRED ? j / 2 * 2 * TEAM + j % 2 : j * TEAM;
 }
 
 /* A number from its planes, or a sum of such. It is no larger than 2^31 without the last of three. */
@@ -74,14 +88,18 @@ float few_whole(int n[PLANES]) {
 
 /* Asks for a part of a task: BATCH units of each thread. Those past the end are the last one. */
 void few_load(uint task, uint part) {
+    uint first = few_first(part);
     [[unroll]] for (uint m = 0; m < MATRICES; m++) {
         quant_row row = weights_row(task, m);
         [[unroll]] for (uint j = 0; j < BATCH; j++) {
-            uint unit = (part * BATCH + j) * TEAM + team_lane();
-            if (!EVEN)
+            uint i = j * MATRICES + m, unit = first + few_ahead(j);
+            if (EVEN && !SPLIT) {
+                few_raw[i] = quant_load(row, first, few_ahead(j));
+            } else {
                 unit = min(unit, few_units - 1);
-            quant_row r = weights_at(row, unit);
-            few_raw[j * MATRICES + m] = quant_load(r, unit);
+                quant_row r = weights_at(row, unit);
+                few_raw[i] = quant_load(r, unit, 0);
+            }
         }
     }
 }
@@ -147,38 +165,43 @@ void few_stage(uint first, bool counts) {
 
 /* ---- products ---- */
 
-/* Adds what run `run` of a unit of row m of the weights gives; scale: see quant_scales(). */
-void few_multiply_run(quant_raw raw, uint unit, uint run, uint at, uint m, vec2 scale) {
-    uvec4 w;
-    [[unroll]] for (uint c = 0; c < 4; c++)
-        w[c] = quant_word(raw, unit, run, c);
+/* Adds what run `run` of units j of all rows of weights gives; scales: see quant_scales(). */
+void few_multiply_run(uint j, uint unit, uint run, uint at, vec4 scales[MATRICES]) {
+    uvec4 w[MATRICES];
+    [[unroll]] for (uint m = 0; m < MATRICES; m++)
+        [[unroll]] for (uint c = 0; c < 4; c++)
+            w[m][c] = quant_word(few_raw[j * MATRICES + m], unit, run, c);
     [[unroll]] for (uint t = 0; t < ROWS; t++) {
+        uvec4 x[PLANES];
         int part[PLANES];
-        [[unroll]] for (uint p = 0; p < PLANES; p++) {
-            uvec4 x = few_x[(t * PLANES + p) * RUNS + at];
-            part[p] = dot4(x.x, w.x) + dot4(x.y, w.y) + dot4(x.z, w.z) + dot4(x.w, w.w);
-        }
         vec2 step = few_step[t * RUNS + at];
-        uint i = t * MATRICES + m;
-        few_sum[i] = fma(scale.x * step.x, few_whole(part), few_sum[i]);
-        if (QUANT_HAS_MIN || QUANT_OFFSET != 0)
-            few_sum[i] = fma(-scale.y - float(QUANT_OFFSET) * scale.x, step.y, few_sum[i]);
+        [[unroll]] for (uint p = 0; p < PLANES; p++)
+            x[p] = few_x[(t * PLANES + p) * RUNS + at];
+        [[unroll]] for (uint m = 0; m < MATRICES; m++) {
+            vec2 scale = run == 0 ? scales[m].xy : scales[m].zw;
+            uint i = t * MATRICES + m;
+            [[unroll]] for (uint p = 0; p < PLANES; p++)
+                part[p] = dot4(x[p].x, w[m].x) + dot4(x[p].y, w[m].y) + dot4(x[p].z, w[m].z) +
+                          dot4(x[p].w, w[m].w);
+            few_sum[i] = fma(scale.x * step.x, few_whole(part), few_sum[i]);
+            if (QUANT_HAS_MIN || QUANT_OFFSET != 0)
+                few_sum[i] = fma(-scale.y - float(QUANT_OFFSET) * scale.x, step.y, few_sum[i]);
+        }
     }
 }
 
-/* The part that few_load() has asked for; `first` is the first run in shared memory. */
-void few_multiply(uint part, uint first) {
+/* The part that few_load() has asked for; `start` is the first run in shared memory. */
+void few_multiply(uint part, uint start) {
+    vec4 scales[MATRICES];
     [[unroll]] for (uint j = 0; j < BATCH; j++) {
-        uint unit = (part * BATCH + j) * TEAM + team_lane();
+        uint unit = few_first(part) + few_ahead(j);
         if (!EVEN && unit >= few_units)
             continue;
-        [[unroll]] for (uint m = 0; m < MATRICES; m++) {
-            quant_raw raw = few_raw[j * MATRICES + m];
-            vec4 scales = quant_scales(raw, unit);
-            [[unroll]] for (uint run = 0; run < QUANT_RUNS; run++)
-                few_multiply_run(raw, unit, run, few_place(quant_run(unit, run) - first), m,
-                                 run == 0 ? scales.xy : scales.zw);
-        }
+        if (!PAIRED || j % 2 == 0)
+            [[unroll]] for (uint m = 0; m < MATRICES; m++)
+                scales[m] = quant_scales(few_raw[j * MATRICES + m], unit);
+        [[unroll]] for (uint run = 0; run < QUANT_RUNS; run++)
+            few_multiply_run(j, unit, run, few_place(quant_run(unit, run) - start), scales);
     }
 }
 
@@ -192,17 +215,24 @@ float few_norm(uint t, float eps) {
     return 1 / sqrt(square / float(few_units * QUANT_UNIT) + eps);
 }
 
+/* Which of a workgroup's results, from task `first` on, this thread stores: (task, row of x). The
+ * task may be none: all tasks or more. */
+uvec2 few_mine(uint first, uint tasks) {
+    uint thread = gl_LocalInvocationIndex;
+    return uvec2(thread < TEAMS * ROWS ? first + thread / ROWS : tasks, thread % ROWS);
+}
+
 /* begins: these are the workgroup's first tasks. */
 void few_results(uint first, uint tasks, bool begins, float eps) {
-    uint thread = gl_LocalInvocationIndex, team = thread / ROWS, t = thread % ROWS;
+    uvec2 mine = few_mine(first, tasks);
     float product[MATRICES];
-    if (thread >= TEAMS * ROWS || first + team >= tasks)
+    if (mine.x >= tasks)
         return;
     if (begins)
-        few_scale = NORM != 0 ? few_norm(t, eps) : 1;
+        few_scale = NORM != 0 ? few_norm(mine.y, eps) : 1;
     [[unroll]] for (uint m = 0; m < MATRICES; m++)
-        product[m] = team_total[team * SUMS + t * MATRICES + m] * few_scale;
-    store(first + team, t, product);
+        product[m] = team_total[(mine.x - first) * SUMS + mine.y * MATRICES + m] * few_scale;
+    store(mine.x, mine.y, product);
 }
 
 /* All tasks of rows of `width` weights, by `groups` workgroups of which this is number `group`; eps:
@@ -218,6 +248,9 @@ void few_run(uint group, uint groups, uint tasks, uint width, float eps) {
         few_stage(0, true);
     for (uint first = group * TEAMS; first < tasks; first += step) {
         bool begins = first == group * TEAMS;
+        uvec2 mine = few_mine(first, tasks);
+        if (mine.x < tasks)
+            expect(mine.x, mine.y);
         [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
             few_sum[i] = 0;
         for (uint part = 0; part < parts; part++) {

@@ -44,25 +44,30 @@ uint64_t quant_plane(quant_row r, uint before, uint bytes) {
     return r.matrix + uint64_t(r.blocks) * before + uint64_t(r.first) * bytes;
 }
 
-quant_raw quant_load(quant_row r, uint unit) {
+/* Unit unit + ahead of a row: loads of several units have one address each for all, if `ahead` is
+ * constant. It is even, or the unit is in the same block as unit + 1: unit % 8 + ahead % 8 < 8. */
+quant_raw quant_load(quant_row r, uint unit, uint ahead) {
     quant_raw raw;
-    uint block = unit / 8, part = unit % 8; /* of the types of 256 */
+    uint block = unit / 8, part = unit % 8, blocks = ahead / 8, parts = ahead % 8; /* of 256 */
     if (W_TYPE == WEIGHTS_Q8_0) {
-        raw.q = quads(quant_plane(r, 0, 32)).at[unit];
-        raw.d = halves(quant_plane(r, 32, 2)).at[unit / 2];
+        raw.q = quads(quant_plane(r, 0, 32) + uint64_t(unit) * 16).at[ahead];
+        raw.d = halves(quant_plane(r, 32, 2) + uint64_t(unit / 2) * 2).at[ahead / 2];
     } else if (W_TYPE == WEIGHTS_Q4_0) {
-        raw.q = quads(quant_plane(r, 0, 16)).at[unit];
-        raw.d = halves(quant_plane(r, 16, 2)).at[unit];
+        raw.q = quads(quant_plane(r, 0, 16) + uint64_t(unit) * 16).at[ahead];
+        raw.d = halves(quant_plane(r, 16, 2) + uint64_t(unit) * 2).at[ahead];
     } else if (W_TYPE == WEIGHTS_Q4_K) {
-        quads at = quads(quant_plane(r, 0, 144));
-        raw.q = at.at[9 * block + 1 + part];
-        raw.head = at.at[9 * block];
+        uint64_t head = quant_plane(r, 0, 144) + uint64_t(block) * 144;
+        raw.q = quads(head + 16 + part * 16).at[9 * blocks + parts];
+        raw.head = quads(head).at[9 * blocks];
     } else if (W_TYPE == WEIGHTS_Q5_K) {
-        quads at = quads(quant_plane(r, 0, 176));
-        raw.q = at.at[11 * block + 3 + part];
-        raw.high = at.at[11 * block + 1 + part % 2];
-        raw.head = at.at[11 * block];
+        uint64_t head = quant_plane(r, 0, 176) + uint64_t(block) * 176;
+        raw.q = quads(head + 48 + part * 16).at[11 * blocks + parts];
+        raw.high = quads(head + 16 + (part + parts) % 2 * 16).at[11 * blocks];
+        raw.head = quads(head).at[11 * blocks];
     } else {
+        unit += ahead;
+        block = unit / 8;
+        part = unit % 8;
         uint run = 16 * block + part / 4 * 8 + part % 4;
         quant_bytes scales = quant_bytes(quant_plane(r, 192, 16));
         raw.q = quads(quant_plane(r, 0, 128)).at[unit];
@@ -171,7 +176,7 @@ vec4 quant_scales(quant_raw raw, uint unit) {
 /* Weights k .. k + 3 of a row; k is a multiple of four. */
 vec4 quant_weight4(quant_row r, uint k) {
     uvec2 at = quant_find(k / 16);
-    quant_raw raw = quant_load(r, at.x);
+    quant_raw raw = quant_load(r, at.x, 0);
     vec4 scales = quant_scales(raw, at.x);
     vec2 scale = at.y == 0 ? scales.xy : scales.zw;
     return quant_four(raw, at.x, at.y, k / 4 % 4) * scale.x - scale.y;
@@ -194,7 +199,7 @@ uvec4 matrix_bf16(uint64_t matrix, uint outs, uint width, uint n, uint k) {
     if (!QUANTISED)
         return quads(matrix + (uint64_t(n) * width + k) * 2).at[0];
     uvec2 at = quant_find(k / 16);
-    quant_raw raw = quant_load(quant_row_of(matrix, outs, width, n), at.x);
+    quant_raw raw = quant_load(quant_row_of(matrix, outs, width, n), at.x, 0);
     vec4 scales = quant_scales(raw, at.x);
     vec2 scale = at.y == 0 ? scales.xy : scales.zw;
     uint four = k / 8 % 2 * 2;

@@ -71,7 +71,7 @@ static const size_t quantised[][3] = {
     {49, 2, 33}, {70, 5, 33}, {131, 9, 70}, {300, 1, 7}, {300, 3, 260}};
 
 /* Where a GPU's kernels for few rows are cut otherwise: long rows, many outs. */
-static const size_t cut[][3] = {{1, 40, 20}, {2, 1, 4099}, {7, 6, 9}};
+static const size_t cut[][3] = {{1, 40, 20}, {2, 1, 4099}, {1, 8, 4097}, {1, 2, 16390}, {7, 6, 9}};
 
 static void test_quantised(struct check *c, enum tensor_dtype dtype, const size_t (*shapes)[3],
                            size_t n) {
