@@ -49,6 +49,7 @@ const uint SUMS = PRODUCTS + (NORM != 0 ? ROWS : 0);
 
 const uint FEW_THREADS = TEAM * TEAMS;
 const uint RUNS = ROOM / 16; /* in shared memory, of each row */
+const bool HAS_SUM = QUANT_HAS_MIN || QUANT_OFFSET != 0; /* weights are not just scale times q */
 
 quant_row weights_row(uint task, uint m);
 quant_row weights_at(quant_row r, inout uint unit);
@@ -80,6 +81,10 @@ uint few_ahead(uint j) {
     return PAIRED ? j / 2 * 2 * TEAM + j % 2 : j * TEAM;
 }
 
+int few_dot(uvec4 a, uvec4 b) {
+    return dot4(a.x, b.x) + dot4(a.y, b.y) + dot4(a.z, b.z) + dot4(a.w, b.w);
+}
+
 /* A number from its planes, or a sum of such. It is no larger than 2^31 without the last of three. */
 float few_whole(int n[PLANES]) {
     float whole = float(256 * n[0] + n[1]);
@@ -106,36 +111,40 @@ void few_load(uint task, uint part) {
 
 /* ---- x ---- */
 
-/* The bytes of four numbers, `shift` bits up. */
-uint few_bytes(uvec4 n, uint shift) {
-    n = n >> shift & 0xff;
-    return n.x | n.y << 8 | (n.z | n.w << 8) << 16;
+/* Bytes 0 of four numbers, and bytes 1. */
+uvec2 few_bytes(uvec4 n) {
+    uvec2 w = n.xy & 0xffff | n.zw << 16;
+    return uvec2(w.x & 0x00ff00ff | w.y << 8 & 0xff00ff00, w.x >> 8 & 0x00ff00ff | w.y & 0xff00ff00);
+}
+
+/* Four integers, larger than they shall be by 128 in each byte but the first: lest these bytes, which
+ * are signed, change the one above. */
+void few_split(uvec4 n, uint c, inout uvec4 plane[PLANES]) {
+    uvec2 low = few_bytes(n);
+    plane[PLANES - 1][c] = low.x ^ 0x80808080;
+    plane[PLANES - 2][c] = PLANES == 2 ? low.y : low.y ^ 0x80808080;
+    if (PLANES == 3)
+        plane[0][c] = few_bytes(n >> 16).x;
 }
 
 /* Run `at` of row t, as integers of which the largest is LARGEST. They are made in the low bits of a
- * float, see quant_numbers(); bytes below the first are 128 more than they shall be, lest they
- * change the ones above, and become signed. */
+ * float, see quant_numbers(). */
 void few_round(uint t, uint at, vec4 x[4]) {
     const float LARGEST = PLANES == 2 ? 32639.0 : 4161407.0, ZERO = 12582912.0; /* 1.5 * 2^23 */
-    const uint MORE = PLANES == 2 ? 0x80 : 0x8080;
+    const float MORE = PLANES == 2 ? 128.0 : 128.0 + 32768.0;
     vec4 most = max(max(abs(x[0]), abs(x[1])), max(abs(x[2]), abs(x[3])));
-    float largest = max(max(most.x, most.y), max(most.z, most.w));
+    float largest = max(max(most.x, most.y), max(most.z, most.w)), step = largest * (1 / LARGEST);
     float up = largest > 1e-30 ? LARGEST / largest : 0;
     uvec4 plane[PLANES];
     int sum[PLANES];
-    [[unroll]] for (uint p = 0; p < PLANES; p++)
-        sum[p] = 0;
-    [[unroll]] for (uint c = 0; c < 4; c++) {
-        uvec4 n = floatBitsToUint(fma(x[c], vec4(up), vec4(ZERO))) - (floatBitsToUint(ZERO) - MORE);
-        [[unroll]] for (uint p = 0; p < PLANES; p++) {
-            plane[p][c] = few_bytes(n, 8 * (PLANES - 1 - p)) ^ (p > 0 ? 0x80808080 : 0);
-            sum[p] += dot4(plane[p][c], 0x01010101);
-        }
-    }
-    [[unroll]] for (uint p = 0; p < PLANES; p++)
+    [[unroll]] for (uint c = 0; c < 4; c++)
+        few_split(floatBitsToUint(fma(x[c], vec4(up), vec4(ZERO + MORE))) - floatBitsToUint(ZERO), c,
+                  plane);
+    [[unroll]] for (uint p = 0; p < PLANES; p++) {
         few_x[(t * PLANES + p) * RUNS + at] = plane[p];
-    float step = largest * (1 / LARGEST);
-    few_step[t * RUNS + at] = vec2(step, step * few_whole(sum));
+        sum[p] = few_dot(plane[p], uvec4(0x01010101));
+    }
+    few_step[t * RUNS + at] = vec2(step, HAS_SUM ? step * few_whole(sum) : 0);
 }
 
 /* Run i of those that are in shared memory, k being its first number in the row. */
@@ -181,10 +190,9 @@ void few_multiply_run(uint j, uint unit, uint run, uint at, vec4 scales[MATRICES
             vec2 scale = run == 0 ? scales[m].xy : scales[m].zw;
             uint i = t * MATRICES + m;
             [[unroll]] for (uint p = 0; p < PLANES; p++)
-                part[p] = dot4(x[p].x, w[m].x) + dot4(x[p].y, w[m].y) + dot4(x[p].z, w[m].z) +
-                          dot4(x[p].w, w[m].w);
+                part[p] = few_dot(x[p], w[m]);
             few_sum[i] = fma(scale.x * step.x, few_whole(part), few_sum[i]);
-            if (QUANT_HAS_MIN || QUANT_OFFSET != 0)
+            if (HAS_SUM)
                 few_sum[i] = fma(-scale.y - float(QUANT_OFFSET) * scale.x, step.y, few_sum[i]);
         }
     }
