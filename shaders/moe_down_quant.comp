@@ -7,13 +7,12 @@
 #include "shaders/moe_few.h"
 
 layout(constant_id = 0) const uint W_TYPE = 2;
-layout(constant_id = 1) const uint MATRICES = 1;
 layout(constant_id = 3) const uint BATCH = 1;
 layout(constant_id = 4) const uint ROOM = 1024;
 layout(constant_id = 5) const uint CHOSEN = 1;
 layout(constant_id = 6) const uint INNER = 32;
 layout(constant_id = 7) const uint SHARED_INNER = 0;
-const uint ROWS = 1, NORM = 0;
+const uint MATRICES = 1, ROWS = 1, NORM = 0;
 const bool SPLIT = true;
 #include "shaders/lib/few_quant.glsl"
 
@@ -24,9 +23,9 @@ layout(push_constant, scalar) uniform push {
 
 #include "shaders/lib/moe_pairs.glsl"
 
-/* Row number n of the pairs' matrices, to begin with. */
+/* Row number `task` of one of the pairs' matrices: which one, only a unit tells. */
 quant_row weights_row(uint task, uint m) {
-    return quant_row(0, 0, min(task * MATRICES + m, a.width - 1));
+    return quant_row(0, 0, task);
 }
 
 quant_row weights_at(quant_row r, inout uint unit) {
@@ -45,25 +44,21 @@ vec4 norm4(uint k) {
     return vec4(1);
 }
 
-floats dst_at(uint task, uint m) {
-    return floats(a.dst + (uint64_t(gl_WorkGroupID.y) * a.width + task * MATRICES + m) * 4);
+floats dst_at(uint task) {
+    return floats(a.dst + (uint64_t(gl_WorkGroupID.y) * a.width + task) * 4);
 }
 
-float before[MATRICES];
+float before;
 
 void expect(uint task, uint t) {
-    [[unroll]] for (uint m = 0; m < MATRICES; m++)
-        if (task * MATRICES + m < a.width)
-            before[m] = dst_at(task, m).at[0];
+    before = dst_at(task).at[0];
 }
 
 void store(uint task, uint t, float product[MATRICES]) {
-    [[unroll]] for (uint m = 0; m < MATRICES; m++)
-        if (task * MATRICES + m < a.width)
-            dst_at(task, m).at[0] = before[m] + product[m];
+    dst_at(task).at[0] = before + product[0];
 }
 
 void main() {
     list_pairs(gl_WorkGroupID.y);
-    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, (a.width + MATRICES - 1) / MATRICES, ALL, 0);
+    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, a.width, ALL, 0);
 }

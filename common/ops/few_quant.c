@@ -8,9 +8,11 @@ enum {
     SHARED_REST = 1 << 10,
     PAIR_OUTS = 4096,  /* so many outs are enough for all of the GPU two by two, */
     MANY_OUTS = 16384, /* and four by four, where rows are few bytes: more loads are under way */
-    /* About two for each core of a large GPU, all there at once: each begins with x, which takes as
-     * long as many tasks, and has the next task's weights under way while it ends one. */
-    GROUPS_MOST = 264,
+    /* Workgroups that a large GPU (of 132 cores) has at once: about three for each core, or two
+     * where four rows of weights at once take the registers of more. Each begins with x, which
+     * takes as long as many tasks, and has the next task's weights under way while it ends one. */
+    GROUPS_MOST = 396,
+    GROUPS_LARGE = 264,
 };
 
 /* Constants of the kernels, see shaders/lib/few_quant.glsl; those between are the kernels' own. */
@@ -56,9 +58,9 @@ static uint32_t batch(enum tensor_dtype dtype, size_t units, size_t rows, size_t
 }
 
 /* Workgroups for so many tasks, with equally many steps each. */
-static size_t groups(size_t tasks) {
-    size_t steps = divide_up(tasks, FEW_TEAMS);
-    return divide_up(steps, divide_up(steps, GROUPS_MOST));
+static size_t groups(size_t tasks, size_t matrices) {
+    size_t steps = divide_up(tasks, FEW_TEAMS), most = matrices > 2 ? GROUPS_LARGE : GROUPS_MOST;
+    return divide_up(steps, divide_up(steps, most));
 }
 
 void few_quant(const struct run *run, struct run_kernel *k, const struct few_quant *f) {
@@ -78,7 +80,7 @@ void few_quant(const struct run *run, struct run_kernel *k, const struct few_qua
     k->constants[PLANES] = (uint32_t)planes(run);
     k->constants[EVEN] = units % (FEW_TEAM * at_once) == 0;
     k->constants[PAIRED] = is_pair(f->dtype) && k->constants[EVEN] && at_once % 2 == 0;
-    k->groups[0] = groups(f->tasks);
+    k->groups[0] = groups(f->tasks, matrices);
     k->groups[1] = divide_up(f->rows, rows);
 }
 

@@ -16,7 +16,6 @@ enum {
     /* Shared memory of the choice and of the pairs, about. */
     CHOICE_BYTES = MOE_FEW_EXPERTS * 12 + (1 << 10),
     PAIRS_BYTES = MOE_FEW_CHOSEN * 12 + 12,
-    DOWN_PAIRS = 2048, /* quantised: so many outs are enough for a large GPU two by two */
 };
 
 static uint64_t all_addresses(const struct moe_few *f, uint64_t apart) {
@@ -102,13 +101,12 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
                            .reads = {h, f->chosen, f->weights, f->dst, f->shared_logit},
                            .writes = {f->dst}};
     if (tensor_is_quantised(w->down[0].dtype)) {
-        uint32_t matrices = a.width >= DOWN_PAIRS ? 2 : 1;
         few_quant(run, &k,
                   &(struct few_quant){.program = &shader_moe_down_quant,
                                       .dtype = w->down[0].dtype,
                                       .width = all,
-                                      .tasks = (a.width + matrices - 1) / matrices,
-                                      .matrices = matrices,
+                                      .tasks = a.width,
+                                      .matrices = 1,
                                       .rows = rows,
                                       .share = 1,
                                       .spare = PAIRS_BYTES});
