@@ -127,8 +127,10 @@ static void attention(struct nn_decoder *d, struct run *run, struct nn_cache *ca
                                                        .k_cache = &cache->k[layer],
                                                        .v_cache = &cache->v[layer],
                                                        .at = &cache->at,
-                                                       .window = c->window});
-    op_linear_add(run, x, &o, &l->o, NULL, optional(&l->attention_scale));
+                                                       .window = c->window,
+                                                       .sum = x,
+                                                       .out = &l->o,
+                                                       .out_scale = optional(&l->attention_scale)});
 }
 
 static void experts(struct nn_decoder *d, struct run *run, size_t layer, const struct tensor *x) {

@@ -3,6 +3,7 @@
 #include "common/ops/row.h"
 #include "shaders/attention.h"
 #include "shaders/attention_lanes.h"
+#include "shaders/attention_out_lanes.h"
 #include "shaders/programs.h"
 
 enum {
@@ -141,6 +142,75 @@ static void few(struct run *run, const struct attention_job *j) {
     }
     run_dispatch(run, &kernel);
     run_release(run, RUN_STEP, mark);
+}
+
+/* ---- with the output projection ---- */
+
+static struct attention_out_lanes_args out_args(const struct op_self_attention *s) {
+    return (struct attention_out_lanes_args){.q = run_address(s->q),
+                                             .k = run_address(s->k_cache),
+                                             .v = run_address(s->v_cache),
+                                             .at = run_address(s->at),
+                                             .new_k = run_address(s->k),
+                                             .new_v = run_address(s->v),
+                                             .rope = run_address(s->rope),
+                                             .q_norm = run_address(s->q_norm),
+                                             .k_norm = run_address(s->k_norm),
+                                             .dst = run_address(s->sum),
+                                             .w = run_address(s->out),
+                                             .kv_heads = (uint32_t)s->k->shape[1],
+                                             .outs = (uint32_t)s->out->shape[0],
+                                             .capacity = (uint32_t)s->k_cache->shape[0],
+                                             .eps = s->eps};
+}
+
+/* Each kv head's queries and keys must be one workgroup's. */
+static bool takes_out(const struct run *run, const struct op_self_attention *s,
+                      const struct plan *p) {
+    bool plain = s->out && !s->out_scale && !tensor_is_quantised(s->out->dtype);
+    return plain && p->lanes && p->queries * s->k->shape[1] == s->q->shape[1] &&
+           s->k_cache->shape[0] <= p->keys && run_address(s->out) % 16 == 0 &&
+           gpu_info(run->gpu)->subgroup.size >= ATTENTION_OUT_ROWS;
+}
+
+static void dispatch_out(struct run *run, const struct op_self_attention *s, const struct plan *p) {
+    struct run_mark mark = run_mark(run, RUN_STEP);
+    struct attention_out_lanes_args a = out_args(s);
+    uint32_t size = gpu_info(run->gpu)->subgroup.size;
+    size_t tiles = divide_up(a.outs, p->threads / size * ATTENTION_OUT_ROWS);
+    struct tensor parts = run_new_2d(run, RUN_STEP, TENSOR_F32, a.kv_heads, a.outs);
+    assert(tiles <= RUN_COUNTERS);
+    a.parts = run_address(&parts);
+    a.done = run_address(&run->counters);
+    run_dispatch(run,
+                 &(struct run_kernel){
+                     .program = &shader_attention_out_lanes,
+                     .constants = {(uint32_t)s->q->shape[2], s->k_cache->dtype == TENSOR_BF16,
+                                   (uint32_t)p->lanes, s->q_norm && s->q_norm->dtype == TENSOR_BF16,
+                                   (uint32_t)p->queries, (uint32_t)p->keys, size,
+                                   (uint32_t)p->threads, true, s->out->dtype == TENSOR_BF16},
+                     .args = &a,
+                     .args_size = sizeof a,
+                     .groups = {tiles, a.kv_heads},
+                     .reads = {s->q, s->k, s->v, s->k_cache, s->v_cache, s->at, s->rope},
+                     .writes = {s->sum, s->k_cache, s->v_cache, &parts, &run->counters}});
+    run_release(run, RUN_STEP, mark);
+}
+
+bool attention_out_gpu(struct run *run, const struct op_self_attention *s) {
+    if (!attention_takes_fresh(s))
+        return false;
+    struct attention_job j = {.dst = s->dst,
+                              .q = s->q,
+                              .k = s->k_cache,
+                              .v = s->v_cache,
+                              .window = s->window,
+                              .fresh = s};
+    struct plan p = choose_plan(run, &j);
+    if (!takes_out(run, s, &p))
+        return false;
+    dispatch_out(run, s, &p);
+    return true;
 }
 
 /* ---- many rows ---- */

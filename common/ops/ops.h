@@ -139,7 +139,8 @@ void op_attention(struct run *run, const struct tensor *dst, const struct tensor
 /* All that lies between the projections of an attention layer and its output:
  *   q = rope(rms(q; q_norm));  k_cache[at[0] + t] = rope(rms(k[t]; k_norm));  v_cache likewise = v
  *   dst = op_attention(q, k_cache, v_cache, at, window)
- * per head; without rms where the norms are NULL. q and k are used up. */
+ * per head; without rms where the norms are NULL. q and k are used up.
+ *   with out:  sum[t] += out_scale * out dst[t], as op_linear_add(); then dst is scratch */
 struct op_self_attention {
     const struct tensor *dst, *q;                /* f32 [T, H, hd] */
     const struct tensor *k, *v;                  /* f32 [T, KV, hd] */
@@ -148,6 +149,7 @@ struct op_self_attention {
     const struct tensor *rope;                   /* f32 [T, hd], of op_rope_table() */
     const struct tensor *k_cache, *v_cache, *at; /* as op_kv_write() has them */
     size_t window;
+    const struct tensor *sum, *out, *out_scale; /* f32 [T, D]; f32|bf16 [D, H * hd]; or NULL */
 };
 void op_self_attention(struct run *run, const struct op_self_attention *s);
 /* Full attention inside consecutive groups of `group` rows, none across (audio encoder).

@@ -55,18 +55,26 @@ static void turn(struct run *run, const struct tensor *x, const struct tensor *n
     op_rope(run, x, s->rope);
 }
 
-void op_self_attention(struct run *run, const struct op_self_attention *s) {
-    assert(s->q->rank == 3 && s->k->rank == 3 && row_match(s->dst, s->q) && row_match(s->k, s->v));
-    assert(s->q->shape[1] % s->k->shape[1] == 0 && s->k->shape[2] == s->q->shape[2]);
-    assert(!s->q_norm == !s->k_norm && (!s->q_norm || s->q_norm->dtype == s->k_norm->dtype));
-    assert(tensor_row(s->k_cache) == tensor_row(s->k) && s->rope->shape[0] == s->q->shape[0]);
-    if (run->gpu) {
-        dispatch(run, s);
-        return;
-    }
+/* The same by other ops. */
+static void compose(struct run *run, const struct op_self_attention *s) {
     turn(run, s->q, s->q_norm, s);
     turn(run, s->k, s->k_norm, s);
     op_kv_write(run, s->k_cache, s->k, s->at);
     op_kv_write(run, s->v_cache, s->v, s->at);
     op_attention(run, s->dst, s->q, s->k_cache, s->v_cache, s->at, s->window);
+}
+
+void op_self_attention(struct run *run, const struct op_self_attention *s) {
+    assert(s->q->rank == 3 && s->k->rank == 3 && row_match(s->dst, s->q) && row_match(s->k, s->v));
+    assert(s->q->shape[1] % s->k->shape[1] == 0 && s->k->shape[2] == s->q->shape[2]);
+    assert(!s->q_norm == !s->k_norm && (!s->q_norm || s->q_norm->dtype == s->k_norm->dtype));
+    assert(tensor_row(s->k_cache) == tensor_row(s->k) && s->rope->shape[0] == s->q->shape[0]);
+    if (run->gpu && attention_out_gpu(run, s))
+        return;
+    if (run->gpu)
+        dispatch(run, s);
+    else
+        compose(run, s);
+    if (s->out)
+        op_linear_add(run, s->sum, s->dst, s->out, NULL, s->out_scale);
 }
