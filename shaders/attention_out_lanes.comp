@@ -124,7 +124,7 @@ void main() {
     uint row = gl_WorkGroupID.x * TILE + gl_LocalInvocationIndex;
     bool stores = gl_LocalInvocationIndex < TILE && row < a.outs;
     attend_begin(0);
-    uint end = uint(ints(a.at).at[0]) + 1;
+    uint end = uint(ints(a.at).at[0]) + a.ahead + 1;
     load_out();
     float before = stores ? floats(a.dst).at[row] : 0;
     attend_row(0, end, KEYS);

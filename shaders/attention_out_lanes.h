@@ -25,6 +25,7 @@ struct attention_out_lanes_args {
     uint64_t parts;          /* f32 [kv_heads, outs]: scratch */
     uint64_t done;           /* i32 [tiles]: zeros, and again zeros when it ends */
     uint32_t kv_heads, outs, capacity;
+    uint32_t ahead; /* rows before this one that `at` does not count */
     float eps; /* of the norms */
 };
 

@@ -11,6 +11,7 @@ enum {
     GROUPS = 256, /* workgroups that are enough to fill it */
     ENOUGH_ROWS = 1024,  /* that tiles of 128 of them fill a GPU */
     LANES_THREADS = 256, /* of a workgroup of attention_lanes, or fewer */
+    OUT_ROWS = 2,        /* attention_out_lanes reads its weights for each */
     LANES_FOURS = 8,     /* fours of numbers that a lane has of a row, at most */
 };
 
@@ -173,13 +174,16 @@ static bool takes_out(const struct run *run, const struct op_self_attention *s,
            gpu_info(run->gpu)->subgroup.size >= ATTENTION_OUT_ROWS;
 }
 
-static void dispatch_out(struct run *run, const struct op_self_attention *s, const struct plan *p) {
+/* Row number `row` of those that there are. */
+static void dispatch_out(struct run *run, const struct op_self_attention *s, size_t row,
+                         const struct plan *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct attention_out_lanes_args a = out_args(s);
     uint32_t size = gpu_info(run->gpu)->subgroup.size;
     size_t tiles = divide_up(a.outs, p->threads / size * ATTENTION_OUT_ROWS);
     struct tensor parts = run_new_2d(run, RUN_STEP, TENSOR_F32, a.kv_heads, a.outs);
     assert(tiles <= RUN_COUNTERS);
+    a.ahead = (uint32_t)row;
     a.parts = run_address(&parts);
     a.done = run_address(&run->counters);
     run_dispatch(run,
@@ -198,18 +202,30 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, con
 }
 
 bool attention_out_gpu(struct run *run, const struct op_self_attention *s) {
-    if (!attention_takes_fresh(s))
+    size_t rows = s->q->shape[0];
+    if (!s->out || rows > OUT_ROWS)
         return false;
-    struct attention_job j = {.dst = s->dst,
-                              .q = s->q,
-                              .k = s->k_cache,
-                              .v = s->v_cache,
-                              .window = s->window,
-                              .fresh = s};
-    struct plan p = choose_plan(run, &j);
-    if (!takes_out(run, s, &p))
-        return false;
-    dispatch_out(run, s, &p);
+    for (size_t t = 0; t < rows; t++) {
+        struct tensor q = tensor_rows(s->q, t, 1), k = tensor_rows(s->k, t, 1);
+        struct tensor v = tensor_rows(s->v, t, 1), dst = tensor_rows(s->dst, t, 1);
+        struct tensor rope = tensor_rows(s->rope, t, 1), sum = tensor_rows(s->sum, t, 1);
+        struct op_self_attention one = *s;
+        one.q = &q;
+        one.k = &k;
+        one.v = &v;
+        one.dst = &dst;
+        one.rope = &rope;
+        one.sum = &sum;
+        struct plan p = choose_plan(run, &(struct attention_job){.dst = &dst,
+                                                                 .q = &q,
+                                                                 .k = s->k_cache,
+                                                                 .v = s->v_cache,
+                                                                 .window = s->window,
+                                                                 .fresh = &one});
+        if (!takes_out(run, &one, &p))
+            return false; /* which is so of the first row, or of none */
+        dispatch_out(run, &one, t, &p);
+    }
     return true;
 }
 
