@@ -39,15 +39,24 @@ static bool must_wait(const struct gpu_pending *p, const struct gpu_range *reads
     return false;
 }
 
-void gpu_barrier(VkCommandBuffer buffer) {
-    const VkPipelineStageFlags stages =
-        VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-    const VkMemoryBarrier memory = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-        .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
-        .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
-                         VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT};
+static void barrier(VkCommandBuffer buffer, VkPipelineStageFlags stages, VkAccessFlags reads,
+                    VkAccessFlags writes) {
+    const VkMemoryBarrier memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                                    .srcAccessMask = writes,
+                                    .dstAccessMask = reads | writes};
     vkCmdPipelineBarrier(buffer, stages, stages, 0, 1, &memory, 0, NULL, 0, NULL);
+}
+
+void gpu_barrier(VkCommandBuffer buffer) {
+    barrier(buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT,
+            VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
+}
+
+/* Between dispatches, of a recording without fills. */
+static void barrier_dispatches(VkCommandBuffer buffer) {
+    barrier(buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT,
+            VK_ACCESS_SHADER_WRITE_BIT);
 }
 
 static void remember(struct gpu_pending *p, const struct gpu_range *reads, size_t n_reads,
@@ -76,8 +85,13 @@ VkCommandBuffer gpu_command(struct gpu *g, const struct gpu_range *reads, size_t
     if (!g->recording && g->n_commands >= COMMANDS)
         gpu_submit(g);
     VkCommandBuffer buffer = g->recording ? g->recording->commands.buffer : gpu_collecting(g);
-    if (gpu_order(&g->pending, reads, n_reads, writes, n_writes))
-        gpu_barrier(buffer);
+    bool dispatches = g->recording && !g->recording->has_fills && !g->pending.all;
+    if (gpu_order(&g->pending, reads, n_reads, writes, n_writes)) {
+        if (dispatches)
+            barrier_dispatches(buffer);
+        else
+            gpu_barrier(buffer);
+    }
     g->n_commands += !g->recording;
     return buffer;
 }

@@ -102,8 +102,10 @@ void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes) {
     bytes -= head + tail;
     const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
     const struct gpu_range range = {dst, bytes};
-    if (g->recording)
+    if (g->recording) {
         g->recording->has_fills = true;
+        gpu_barrier_next(g);
+    }
     vkCmdFillBuffer(gpu_command(g, NULL, 0, &range, 1), to->buffer, offset_in(to, dst), bytes, 0);
     gpu_stamp(g, "(fill)");
 }
