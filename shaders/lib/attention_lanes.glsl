@@ -63,11 +63,11 @@ uint key_at(uint base, uint e) {
     return base + e * TEAMS + team();
 }
 
-uvec4 load_four(uint64_t row, uint i) {
+uvec4 load_raw(uint64_t row, uint i) {
     return KV_BF16 ? uvec4(duos(row).at[i], 0, 0) : quads(row).at[i];
 }
 
-vec4 widen_four(uvec4 raw) {
+vec4 widen_raw(uvec4 raw) {
     return KV_BF16 ? vec4(widen2(raw.x), widen2(raw.y)) : uintBitsToFloat(raw);
 }
 
@@ -76,14 +76,14 @@ void load_keys(uint base, uint last) {
     [[unroll]] for (uint e = 0; e < EACH; e++)
         [[unroll]] for (uint i = 0; i < PART; i++)
             key_raw[e * PART + i] =
-                load_four(key_row(a.k, min(key_at(base, e), last)), lane() + LANES * i);
+                load_raw(key_row(a.k, min(key_at(base, e), last)), lane() + LANES * i);
 }
 
 void load_values(uint base, uint last) {
     [[unroll]] for (uint e = 0; e < EACH; e++)
         [[unroll]] for (uint i = 0; i < PART; i++)
             value_raw[e * PART + i] =
-                load_four(key_row(a.v, min(key_at(base, e), last)), lane() + LANES * i);
+                load_raw(key_row(a.v, min(key_at(base, e), last)), lane() + LANES * i);
 }
 
 void begin(uint base, uint last) {
@@ -100,8 +100,10 @@ void load_row(out vec4 x[PART], uint64_t row) {
 
 void load_norm(out vec4 x[PART], uint64_t norm) {
     [[unroll]] for (uint i = 0; i < PART; i++)
-        x[i] = norm == 0 ? vec4(1) :
-                           weight4(norm, 4 * (lane() + LANES * i), HEAD_DIM, NORM_BF16, true);
+        x[i] = vec4(1);
+    if (norm != 0)
+        [[unroll]] for (uint i = 0; i < PART; i++)
+            x[i] = load_four(norm, lane() + LANES * i, NORM_BF16);
 }
 
 /* Asks for everything that does not depend on how many keys there are. */
@@ -187,7 +189,7 @@ void make_scores(out float score[SCORES], uint base, uint end) {
         [[unroll]] for (uint q = 0; q < QUERIES; q++)
             part[q] = 0;
         [[unroll]] for (uint i = 0; i < PART; i++) {
-            vec4 x = key == end - 1 ? new_key[i] : widen_four(key_raw[e * PART + i]);
+            vec4 x = key == end - 1 ? new_key[i] : widen_raw(key_raw[e * PART + i]);
             [[unroll]] for (uint q = 0; q < QUERIES; q++)
                 part[q] = fma4(query[q * PART + i], x, part[q]);
         }
@@ -222,7 +224,7 @@ void add_values(float share[SCORES], uint base, uint end) {
     [[unroll]] for (uint e = 0; e < EACH; e++) {
         uint key = key_at(base, e);
         [[unroll]] for (uint i = 0; i < PART; i++) {
-            vec4 x = key == end - 1 ? new_value[i] : widen_four(value_raw[e * PART + i]);
+            vec4 x = key == end - 1 ? new_value[i] : widen_raw(value_raw[e * PART + i]);
             x = key < end ? x : vec4(0);
             [[unroll]] for (uint q = 0; q < QUERIES; q++)
                 sum[q * PART + i] += share[e * QUERIES + q] * x;

@@ -34,6 +34,14 @@ eight widen_eight(raw_eight w, bool bf16) {
     return eight(uintBitsToFloat(w.a), uintBitsToFloat(w.b));
 }
 
+/* Weights 4 i .. 4 i + 3. */
+vec4 load_four(uint64_t address, uint i, bool bf16) {
+    if (!bf16)
+        return vectors(address).at[i];
+    uvec2 raw = duos(address).at[i];
+    return vec4(widen2(raw.x), widen2(raw.y));
+}
+
 /* The same of activations, which are f32. */
 eight load_x(uint64_t address, uint i) {
     return eight(vectors(address).at[2 * i], vectors(address).at[2 * i + 1]);

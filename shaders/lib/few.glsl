@@ -40,10 +40,12 @@ void few_stage(few_rows r) {
     [[unroll]] for (uint t = 0; t < ROWS; t++) {
         float squares = 0;
         [[unroll]] for (uint i = thread; i < WIDTH / 4; i += FEW_THREADS) {
-            vec4 x = vectors(r.x[t]).at[i];
+            vec4 x = vectors(r.x[t]).at[i], g = vec4(1);
+            if (NORM != 0)
+                g = load_four(r.norm, i, NORM == NORM_BF16);
             squares = fma4(x, x, squares);
             if (NORM != 0)
-                x *= weight4(r.norm, 4 * i, WIDTH, NORM == NORM_BF16, true);
+                x *= g;
             few_staged[(2 * t + i % 2) * (WIDTH / 8) + i / 2] = x;
         }
         if (NORM != 0)

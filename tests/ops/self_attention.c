@@ -180,6 +180,7 @@ static void test(struct check *c) {
         {1, 4, 2, 16, 100, 70, 0, true, 0},
         {1, 64, 64, 32, 700, 650, 0, true, 0},
         {1, 12, 4, 32, 40, 39, 0, false, 0},
+        {1, 16, 2, 128, 100, 40, 0, true, 0},
         /* With the output projection, in one kernel if there are few keys. */
         {1, 16, 8, 128, 16, 15, 0, true, 1024},
         {1, 16, 8, 128, 16, 0, 0, false, 100},
