@@ -3,11 +3,12 @@
  *
  * Reading the weights should be all that takes time. At 4.4 TB/s a multiprocessor (of 132, at 1.7
  * GHz) gets 19 bytes a cycle: 18 weights of q8_0, 34 of q4_K. It starts 128 operations of threads a
- * cycle, 64 if they are on integers. So a weight of q4_K may cost two of the latter at most: no room
- * to make it a float, which takes four and a multiplication. Hence products are those of integers,
- * four a time (dot.glsl), and a weight costs, with two planes of x,
- *     q8_0   1/2 dot                          + 1/4 for each 16 weights' sum and scale
- *     q4_K   1/2 dot + 3/8 to unpack its half byte + about 1/2 of what scales take to unpack
+ * cycle, 64 if they are on integers. So a weight of q4_K may cost 3.7, of which 1.8 on integers: too
+ * little to make it a float, which takes an integer operation or two and an addition before it is
+ * multiplied, and to unpack its scale. Hence products are those of integers, four a time (dot.glsl),
+ * and a weight costs, with two planes of x (the same loops in CUDA, counted in what ptxas made),
+ *     q8_0, two rows at once    2.0: 0.5 dot; most of the rest is once for 64 weights of a row
+ *     q4_K, four rows at once   2.3: 0.5 dot, 0.7 to unpack half bytes and scales
  * x is rounded to 16 bits (PLANES 2: steps of 1/32639 of the largest of 16 numbers) or to 23 (PLANES
  * 3, as exact as f32): n = 256 (256 n[0] + n[1]) + n[2], n[i] signed bytes. Sums of 16 products
  * are exact.
