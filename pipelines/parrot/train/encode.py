@@ -30,6 +30,19 @@ def encode_all(codec, speech, batch=64):
     return torch.cat(rows).numpy()
 
 
+def write(codec, speech, path):
+    codes = encode_all(codec, speech)
+    np.savez(
+        path,
+        codes=codes,
+        places=speech.places[:, 2],
+        frames=speech.frames.numpy(),
+        line=speech.line.numpy(),
+    )
+    used = [len(np.unique(column)) for column in codes.T]
+    print(f"{len(codes)} frames, {len(speech)} utterances, entries used of each codebook: {used}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--speech", type=pathlib.Path, required=True)
@@ -42,16 +55,7 @@ def main():
     codec = Codec(sizes.healthy_code2wav(sizes.config_from(options.model)))
     state = torch.load(options.codec, map_location="cpu", weights_only=True)
     codec.load_state_dict(state["codec"])
-    codes = encode_all(codec.to(options.device).eval(), speech)
-    np.savez(
-        options.out,
-        codes=codes,
-        places=speech.places[:, 2],
-        frames=speech.frames.numpy(),
-        line=speech.line.numpy(),
-    )
-    used = [len(np.unique(column)) for column in codes.T]
-    print(f"{len(codes)} frames, {len(speech)} utterances, entries used of each codebook: {used}")
+    write(codec.to(options.device).eval(), speech, options.out)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pathlib
 import torch
 import torch.nn.functional as F
 
+import encode
 import run
 import sizes
 import world
@@ -30,12 +31,13 @@ def arguments():
     parser = run.arguments(__doc__, plan=20)
     parser.add_argument("--speech", type=pathlib.Path, required=True)
     parser.add_argument("--model", type=pathlib.Path, required=True, help="tokenizer files")
-    parser.add_argument("--batch", type=int, default=48, help="utterances a step")
+    parser.add_argument("--batch", type=int, default=16, help="utterances a step")
     parser.add_argument("--frames", type=int, default=80, help="of an utterance at most")
     parser.add_argument("--cut", type=int, default=12, help="frames that become sound")
-    parser.add_argument("--judge-from", type=float, default=0.25, help="share of the plan")
+    parser.add_argument("--judge-from", type=float, default=0.15, help="share of the plan")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--decoder", action="store_true", help="codes stay as they are")
+    parser.add_argument("--codes", type=pathlib.Path, help="at the end write all speech as codes")
     return parser.parse_args()
 
 
@@ -162,6 +164,9 @@ def main():
     if not options.decoder:
         training.codec.write_tables()
     training.run.finish()
+    if options.codes and not world.RANK:
+        training.speech.refresh()
+        encode.write(training.codec.eval(), training.speech, options.codes)
 
 
 if __name__ == "__main__":
