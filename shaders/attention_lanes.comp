@@ -28,6 +28,10 @@ uint first_query() {
     return gl_WorkGroupID.x * QUERIES;
 }
 
+uint capacity() {
+    return a.capacity;
+}
+
 #include "shaders/lib/attention_lanes.glsl"
 
 /* So many tiles are one workgroup's: a tile takes 0.7 us, handing in 2 us. */

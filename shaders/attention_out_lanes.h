@@ -12,7 +12,7 @@
 #define ATTENTION_OUT_ROWS 8 /* of w, of a subgroup, which has no fewer threads */
 
 /* Constants 0 .. 8: those of attention_lanes.h, all of a kv head's queries being one workgroup's and
- * all keys in one tile; 9: w is bf16. Groups: (tiles of rows of w, kv heads). */
+ * all keys in one tile; 9: w is bf16; 10: the cache's capacity; 11: WARM. Groups: (tiles of rows of w, kv heads). */
 struct attention_out_lanes_args {
     uint64_t q;              /* f32 [kv_heads, queries, head_dim] */
     uint64_t k, v;           /* f32|bf16 [capacity, kv_heads, head_dim] */
@@ -22,9 +22,10 @@ struct attention_out_lanes_args {
     uint64_t q_norm, k_norm; /* f32|bf16 [head_dim] or 0 */
     uint64_t dst;            /* f32 [outs] */
     uint64_t w;              /* f32|bf16 [outs, kv_heads * queries * head_dim] */
-    uint64_t parts;          /* f32 [kv_heads, outs]: scratch */
+    uint64_t parts;          /* f32 [kv_heads, outs], and one more: scratch */
     uint64_t done;           /* i32 [tiles]: zeros, and again zeros when it ends */
-    uint32_t kv_heads, outs, capacity;
+    uint64_t next;           /* what the next kernel reads, WARM * 16 bytes for each thread */
+    uint32_t kv_heads, outs;
     uint32_t ahead; /* rows before this one that `at` does not count */
     float eps; /* of the norms */
 };

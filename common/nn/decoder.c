@@ -130,7 +130,8 @@ static void attention(struct nn_decoder *d, struct run *run, struct nn_cache *ca
                                                        .window = c->window,
                                                        .sum = x,
                                                        .out = &l->o,
-                                                       .out_scale = optional(&l->attention_scale)});
+                                                       .out_scale = optional(&l->attention_scale),
+                                                       .next = optional(&l->mlp.gate)});
 }
 
 static void experts(struct nn_decoder *d, struct run *run, size_t layer, const struct tensor *x) {

@@ -12,6 +12,7 @@ enum {
     ENOUGH_ROWS = 1024,  /* that tiles of 128 of them fill a GPU */
     LANES_THREADS = 256, /* of a workgroup of attention_lanes, or fewer */
     OUT_ROWS = 2,        /* attention_out_lanes reads its weights for each */
+    WARM_LOADS = 12,     /* of a thread of attention_out_lanes */
     LANES_FOURS = 8,     /* fours of numbers that a lane has of a row, at most */
 };
 
@@ -161,7 +162,7 @@ static struct attention_out_lanes_args out_args(const struct op_self_attention *
                                              .w = run_address(s->out),
                                              .kv_heads = (uint32_t)s->k->shape[1],
                                              .outs = (uint32_t)s->out->shape[0],
-                                             .capacity = (uint32_t)s->k_cache->shape[0],
+                                             .next = run_address(s->next),
                                              .eps = s->eps};
 }
 
@@ -174,14 +175,21 @@ static bool takes_out(const struct run *run, const struct op_self_attention *s,
            gpu_info(run->gpu)->subgroup.size >= ATTENTION_OUT_ROWS;
 }
 
+/* Loads of 16 bytes of what comes next that each of so many threads has registers for. */
+static uint32_t warm_loads(const struct op_self_attention *s, size_t threads) {
+    if (!s->next || run_address(s->next) % 16)
+        return 0;
+    return (uint32_t)least(tensor_bytes(s->next) / 16 / threads, WARM_LOADS);
+}
+
 /* Row number `row` of those that there are. */
 static void dispatch_out(struct run *run, const struct op_self_attention *s, size_t row,
                          const struct plan *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct attention_out_lanes_args a = out_args(s);
-    uint32_t size = gpu_info(run->gpu)->subgroup.size;
+    uint32_t size = gpu_info(run->gpu)->subgroup.size, capacity = (uint32_t)s->k_cache->shape[0];
     size_t tiles = divide_up(a.outs, p->threads / size * ATTENTION_OUT_ROWS);
-    struct tensor parts = run_new_2d(run, RUN_STEP, TENSOR_F32, a.kv_heads, a.outs);
+    struct tensor parts = run_new_2d(run, RUN_STEP, TENSOR_F32, 1, a.kv_heads * a.outs + 1);
     assert(tiles <= RUN_COUNTERS);
     a.ahead = (uint32_t)row;
     a.parts = run_address(&parts);
@@ -192,7 +200,8 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
                      .constants = {(uint32_t)s->q->shape[2], s->k_cache->dtype == TENSOR_BF16,
                                    (uint32_t)p->lanes, s->q_norm && s->q_norm->dtype == TENSOR_BF16,
                                    (uint32_t)p->queries, (uint32_t)p->keys, size,
-                                   (uint32_t)p->threads, true, s->out->dtype == TENSOR_BF16},
+                                   (uint32_t)p->threads, true, s->out->dtype == TENSOR_BF16,
+                                   capacity, warm_loads(s, tiles * a.kv_heads * p->threads)},
                      .args = &a,
                      .args_size = sizeof a,
                      .groups = {tiles, a.kv_heads},

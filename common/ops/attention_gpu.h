@@ -12,7 +12,8 @@ struct attention_job {
     const struct op_self_attention *fresh;
 };
 
-/* With its output projection, in one kernel; false, and nothing is done, if that is not for this. */
+/* With its output projection, in one kernel; false, and nothing is done, if that is not for this.
+ */
 bool attention_out_gpu(struct run *run, const struct op_self_attention *s);
 void attention_gpu(struct run *run, const struct attention_job *j);
 bool attention_takes_fresh(const struct op_self_attention *s);

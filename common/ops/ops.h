@@ -150,6 +150,7 @@ struct op_self_attention {
     const struct tensor *k_cache, *v_cache, *at; /* as op_kv_write() has them */
     size_t window;
     const struct tensor *sum, *out, *out_scale; /* f32 [T, D]; f32|bf16 [D, H * hd]; or NULL */
+    const struct tensor *next; /* weights that will be read next, or NULL: a GPU may fetch them */
 };
 void op_self_attention(struct run *run, const struct op_self_attention *s);
 /* Full attention inside consecutive groups of `group` rows, none across (audio encoder).

@@ -4,6 +4,7 @@
  * attention_lanes.h, and
  *     uint sharing()       queries of a kv head
  *     uint first_query()   of them, this workgroup's
+ *     uint capacity()      rows of the cache
  * The new row goes to the cache by workgroups with gl_WorkGroupID.x == 0. */
 #ifndef SHADERS_ATTENTION_LANES_GLSL
 #define SHADERS_ATTENTION_LANES_GLSL
@@ -13,6 +14,7 @@
 
 uint sharing();
 uint first_query();
+uint capacity();
 
 /* A lane has PART fours of a row: number lane + LANES i for each i. Rope turns a four with the one
  * HALF further on, which is the same lane's. */
@@ -303,7 +305,7 @@ finding join_subgroups(uint q, uint four) {
 /* What can be asked for before it is known how many keys there are; then attend_row(). */
 void attend_begin(uint base) {
     if (AHEAD)
-        begin(base, a.capacity - 1);
+        begin(base, capacity() - 1);
     load_new();
 }
 

@@ -52,7 +52,8 @@ static void run_op(struct check *c, const struct shape *s, const struct layer *l
                                          .at = check_on(c, &l->at),
                                          .window = s->window,
                                          .sum = s->outs ? check_on(c, &l->sum) : NULL,
-                                         .out = s->outs ? out : NULL};
+                                         .out = s->outs ? out : NULL,
+                                         .next = s->outs ? out : NULL};
     op_self_attention(&c->run, &op);
 }
 
