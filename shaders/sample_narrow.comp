@@ -48,7 +48,7 @@ void main() {
     uint list = gl_WorkGroupID.x, first = list * a.width;
     uint n = first < a.n ? min(a.width, a.n - first) : 0, k = 1;
     own(first, n, gl_LocalInvocationIndex, THREADS);
-    own_load(a.n - 1);
+    own_load(state, a.logits, a.seen, a.n - 1);
     if (state.temp > 0)
         k = state.top_k > 0 ? min(uint(state.top_k), n) : n;
     keep_from(list, k < n ? cut_of(k) : 0);

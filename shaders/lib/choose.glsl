@@ -12,6 +12,8 @@ shared uint choose_rank[MOE_FEW_EXPERTS];
 shared uint choose_mask[MOE_FEW_EXPERTS / 32];
 shared float choose_mass[MOE_FEW_EXPERTS];
 
+const uint AT_ONCE = 4; /* experts that are looked at together, or fours of them */
+
 uint key_of(uint e) {
     return choose_key[e / 4][e % 4];
 }
@@ -20,14 +22,17 @@ uint key_of(uint e) {
  * logits, and equal ones of lower index. */
 uint rank_of(uint e, uint part, uint parts) {
     uint key = key_of(e), own = e / 4, rank = 0;
-    for (uint i = part; i < (a.n_experts + 3) / 4; i += parts) {
-        uvec4 other = choose_key[i];
-        uvec4 at_least = uvec4(i < own ? key : key + 1);
-        if (i == own)
-            at_least = key + uvec4(greaterThanEqual(uvec4(0, 1, 2, 3), uvec4(e % 4)));
-        uvec4 before = uvec4(greaterThanEqual(other, at_least));
-        rank += before.x + before.y + (before.z + before.w);
-    }
+    uint fours = (a.n_experts + 3) / 4;
+    for (uint first = part; first < fours; first += AT_ONCE * parts)
+        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+            uint i = first + n * parts;
+            uvec4 other = choose_key[min(i, fours - 1)];
+            uvec4 at_least = uvec4(i < own ? key : key + 1);
+            if (i == own)
+                at_least = key + uvec4(greaterThanEqual(uvec4(0, 1, 2, 3), uvec4(e % 4)));
+            uvec4 before = uvec4(greaterThanEqual(other, at_least));
+            rank += i < fours ? before.x + before.y + (before.z + before.w) : 0;
+        }
     return rank;
 }
 
@@ -87,11 +92,15 @@ void write_choice(uint t) {
     for (uint i = 0; i < a.chosen; i++)
         first = max(first, key_of(choose_expert[i]));
     float top = of_order(first), sum = 0;
-    for (uint e = gl_LocalInvocationIndex; e < a.n_experts; e += THREADS)
-        choose_mass[e] = a.normalise == 0 || is_chosen(e) ? expf(logit.at[e] - top) : 0;
+    uint padded = (a.n_experts + AT_ONCE - 1) / AT_ONCE * AT_ONCE;
+    for (uint e = gl_LocalInvocationIndex; e < padded; e += THREADS) {
+        bool counts = e < a.n_experts && (a.normalise == 0 || is_chosen(e));
+        choose_mass[e] = counts ? expf(logit.at[e] - top) : 0;
+    }
     barrier();
-    for (uint e = 0; e < a.n_experts; e++)
-        sum += choose_mass[e];
+    for (uint e = 0; e < padded; e += AT_ONCE)
+        [[unroll]] for (uint n = 0; n < AT_ONCE; n++)
+            sum += choose_mass[e + n];
     for (uint i = gl_LocalInvocationIndex; i < a.chosen; i += THREADS) {
         uints(a.experts).at[t * a.chosen + i] = choose_expert[i];
         floats(a.weights).at[t * a.chosen + i] = choose_mass[choose_expert[i]] / sum;

@@ -5,7 +5,7 @@
 #define SHADERS_QUICK
 
 const uint QUICK = 256; /* items at most */
-const uint AT_ONCE = 4; /* so many others are asked for together */
+const uint QUICK_AT_ONCE = 4; /* so many others are asked for together */
 #ifndef QUICK_ROOM
 #define QUICK_ROOM QUICK
 #endif
@@ -72,8 +72,8 @@ uint64_t quick_top_k(quick_share s, uint k) {
     if (s.part == 0 && s.exists)
         quick_mass[s.i] = mass_of(s.mine.x);
     barrier();
-    for (uint first = s.part; first < quick_count; first += AT_ONCE * s.parts)
-        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+    for (uint first = s.part; first < quick_count; first += QUICK_AT_ONCE * s.parts)
+        [[unroll]] for (uint n = 0; n < QUICK_AT_ONCE; n++) {
             uint j = min(first + n * s.parts, quick_count - 1);
             bool counts = first + n * s.parts < quick_count;
             larger += uint(counts && quick[j].x > s.mine.x);
@@ -93,8 +93,8 @@ uint64_t quick_top_k(quick_share s, uint k) {
 /* Of these the smallest set that holds top_p. */
 void quick_top_p(quick_share s, uint64_t before, float top_p) {
     uint64_t total = 0;
-    for (uint first = s.part; first < quick_count; first += AT_ONCE * s.parts)
-        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+    for (uint first = s.part; first < quick_count; first += QUICK_AT_ONCE * s.parts)
+        [[unroll]] for (uint n = 0; n < QUICK_AT_ONCE; n++) {
             uint j = min(first + n * s.parts, quick_count - 1);
             total += first + n * s.parts < quick_count ? quick_kept[j] : 0ul;
         }
@@ -110,8 +110,8 @@ uint quick_draw(uint k, float top_p, uint random) {
     uint64_t total = 0, below = 0, before = quick_top_k(s, k);
     if (top_p < 1)
         quick_top_p(s, before, top_p);
-    for (uint first = s.part; first < quick_count; first += AT_ONCE * s.parts)
-        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+    for (uint first = s.part; first < quick_count; first += QUICK_AT_ONCE * s.parts)
+        [[unroll]] for (uint n = 0; n < QUICK_AT_ONCE; n++) {
             uint j = min(first + n * s.parts, quick_count - 1);
             uint64_t kept = first + n * s.parts < quick_count ? quick_kept[j] : 0ul;
             total += kept;

@@ -22,7 +22,7 @@ void share_items() {
         own(list * a.width, uint(ints(a.counts).at[list]), thread % each, each);
     } else {
         own(0, a.n, thread, THREADS);
-        own_load(a.n - 1);
+        own_load(sampler_now, a.logits, a.seen, a.n - 1);
     }
 }
 

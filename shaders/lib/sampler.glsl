@@ -32,16 +32,19 @@ sampling sampler_load(uint64_t state) {
                    s.step, s.last_codebook, s.suppress_from, s.suppress_keep);
 }
 
-/* Logit `id` after penalty and suppression; never NaN. seen may be 0. */
-float penalised(sampling s, uint64_t logits, uint64_t seen, uint id) {
+/* Logit l of `id` after penalty and suppression; never NaN. */
+float penalise(sampling s, float l, bool again, uint id) {
     const float none = uintBitsToFloat(0xff800000); /* -infinity */
-    float l = floats(logits).at[id];
-    bool again = seen != 0 && ints(seen).at[id] != 0;
     if (is_nan(l) || int(id) >= s.suppress_from && int(id) != s.suppress_keep)
         return none;
     if (!again)
         return l;
     return l > 0 ? l / s.rep : l * s.rep;
+}
+
+/* seen may be 0. */
+float penalised(sampling s, uint64_t logits, uint64_t seen, uint id) {
+    return penalise(s, floats(logits).at[id], seen != 0 && ints(seen).at[id] != 0, id);
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* select: what sample and sample_narrow do with scores. A workgroup of SELECT_THREADS has items of
  * ascending ids; each thread owns the run of them from own_first to own_end, one after another in
- * the order of threads. Before it is included: `float score_at(uint item)`, never NaN, and the uint
- * constant OWN: items of a thread at most, whose keys are then kept in registers; 0: not known. */
+ * the order of threads. Before it is included: sampler.glsl, `float score_at(uint item)`, never NaN,
+ * and the uint constant OWN: items of a thread at most, whose keys are then kept in registers; 0: not
+ * known. */
 #ifndef SHADERS_SELECT
 #define SHADERS_SELECT
 
@@ -26,10 +27,20 @@ uint key_at(uint item) {
 
 uint own_key[OWN > 0 ? OWN : 1];
 
-/* Asks for all scores of the thread at once; `last` is the last item of all. */
-void own_load(uint last) {
+/* The keys of the thread's items, whose logits are asked for all at once; `last` is the last item
+ * of all. */
+void own_load(sampling s, uint64_t logits, uint64_t seen, uint last) {
+    float l[OWN > 0 ? OWN : 1];
+    int again[OWN > 0 ? OWN : 1];
+    [[unroll]] for (uint i = 0; i < OWN; i++) {
+        l[i] = floats(logits).at[min(own_first + i, last)];
+        again[i] = 0;
+    }
+    if (seen != 0)
+        [[unroll]] for (uint i = 0; i < OWN; i++)
+            again[i] = ints(seen).at[min(own_first + i, last)];
     [[unroll]] for (uint i = 0; i < OWN; i++)
-        own_key[i] = key_at(min(own_first + i, last));
+        own_key[i] = order(penalise(s, l[i], again[i] != 0, min(own_first + i, last)));
 }
 
 /* Item i of the thread is own_first + i, if it exists, for i < own_count(). */
