@@ -9,7 +9,8 @@
  * So far it is not reached: on one H100 (132 workgroups) a step of the predictor's matrices takes
  * 6.3 us, where a dispatch takes 7.1, but a whole frame 5.8 ms, where dispatches take 3.95, because
  * attention, experts and draws are slower here than by themselves. So a device measures both
- * (common/gpu/choice.c).
+ * (common/gpu/choice.c). attention_out_lanes, the predictor's attention with its output projection
+ * in one dispatch, is no step: where it is used, rows of steps end there.
  *
  * Vulkan does not promise that workgroups run at the same time. As many are launched as a census
  * has found together (common/gpu/resident.c). Whoever waits too long marks the count as lost, and
