@@ -2,8 +2,8 @@
  *   dst += w . attention
  * Workgroup (i, h) makes the attention of kv head h for itself, while its rows of w are on their
  * way, and multiplies that head's columns of them; of each i the last to end adds up all heads', in
- * their order. So a dispatch less waits for another: 2.1 us on one H100, and 1.5 us for the weights,
- * against 1.5 us for handing in. */
+ * their order. So a dispatch less waits for another: 2.1 us on one H100, and 1.5 us for the
+ * weights, against 1.5 us for handing in. */
 #ifndef SHADERS_ATTENTION_OUT_LANES_H
 #define SHADERS_ATTENTION_OUT_LANES_H
 
@@ -11,8 +11,9 @@
 
 #define ATTENTION_OUT_ROWS 8 /* of w, of a subgroup, which has no fewer threads */
 
-/* Constants 0 .. 8: those of attention_lanes.h, all of a kv head's queries being one workgroup's and
- * all keys in one tile; 9: w is bf16; 10: the cache's capacity; 11: WARM. Groups: (tiles of rows of w, kv heads). */
+/* Constants 0 .. 8: those of attention_lanes.h, all of a kv head's queries being one workgroup's
+ * and all keys in one tile; 9: w is bf16; 10: the cache's capacity; 11: WARM. Groups: (tiles of
+ * rows of w, kv heads). */
 struct attention_out_lanes_args {
     uint64_t q;              /* f32 [kv_heads, queries, head_dim] */
     uint64_t k, v;           /* f32|bf16 [capacity, kv_heads, head_dim] */
@@ -27,7 +28,7 @@ struct attention_out_lanes_args {
     uint64_t next;           /* what the next kernel reads, WARM * 16 bytes for each thread */
     uint32_t kv_heads, outs;
     uint32_t ahead; /* rows before this one that `at` does not count */
-    float eps; /* of the norms */
+    float eps;      /* of the norms */
 };
 
 #endif
