@@ -11,8 +11,9 @@
 
 /* Constants. 0: w is bf16; 1: eight weights of a row always lie together at a multiple of 16 bytes,
  * as do their activations. product_few, 2: rows that share a read of the weights; 3: reads at
- * once; 4: the width, or 0, see lib/few.glsl. product_many, 2 and 3: rows and outs of a thread. product_matrix: those of
- * matrix_tile.glsl; product_matrix2: its own and those of tensor_tile.glsl. */
+ * once; 4: the width, or 0, see lib/few.glsl. product_many, 2 and 3: rows and outs of a thread.
+ * product_matrix: those of matrix_tile.glsl; product_matrix2: its own and those of
+ * tensor_tile.glsl. */
 struct product_args {
     uint64_t dst;   /* f32 [rows, outs]; product_matrix2: f32|bf16 */
     uint64_t x;     /* f32 [rows + (taps - 1) * dilation, width]; product_matrix2: bf16 */
