@@ -48,8 +48,9 @@ def check_hearing(model):
 
 
 def check_thinking(model, chat):
-    ids, _ = batches.text_batch(chat, range(2), 3, batches.new_random(1))
-    logits, _ = parrot.think(model, ids)
+    rows = batches.text_rows(chat, range(2), 3, batches.new_random(1))
+    ids = batches.text_batch(rows, max(len(row) for row, _ in rows))["ids"]
+    logits = parrot.think(model, ids)
     for row, made in zip(ids, logits):
         own = model.thinker(input_ids=row[None]).logits[0]
         near(made, own, "thinker logits")
@@ -67,25 +68,27 @@ def check_talking(model, config, chat):
         said, _, tape = reference.talk(model, prompt + ids, len(prompt), 12)
         codes.append(np.array(said))
         states.append(torch.from_numpy(tape["talker.norm"]))
-    voices = dict(config.talker_config.speaker_id)
-    config.talker_config.speaker_id = {"ethan": voices["ethan"]}
-    batch = batches.talk_batch(
-        chat,
-        config,
-        spoken,
-        users,
-        codes,
-        [np.zeros(len(c), np.int64) for c in codes],
-        0.0,
-        batches.new_random(1),
-    )
-    config.talker_config.speaker_id = voices
-    rows = parrot.talk(model, batch)
+    talk_rows = [
+        batches.talk_rows(
+            chat,
+            config,
+            said,
+            user,
+            c.astype(np.uint8),
+            np.zeros(len(c), np.int64),
+            config.talker_config.speaker_id["ethan"],
+        )
+        for said, user, c in zip(spoken, users, codes)
+    ]
+    batch = batches.talk_batch(talk_rows, 0.0, 64, batches.new_random(1))
+    rows = parrot.talk(model, *(batch[n] for n in ("text", "media", "special", "speaks", "fed")))
     for row, own in zip(rows, states):
         near(row[: len(own)], own, "talker rows")
-    frames = (batch.next0 >= 0) & (batch.next0 < config.code2wav_config.codebook_size)
-    residual = parrot.predict(model, rows[frames], batch.next[frames]).argmax(-1)
-    assert torch.equal(residual, batch.next[frames][:, 1:]), "residual codes"
+    frames = batch["before"] >= 0
+    chosen = rows.flatten(0, 1)[batch["before"][frames]]
+    wanted = batch["codes"][frames]
+    residual = parrot.predict(model, chosen, wanted).argmax(-1)
+    assert torch.equal(residual, wanted[:, 1:].long()), "residual codes"
     print(f"{int(frames.sum())} frames: residual codes are those of generate()")
 
 
@@ -122,7 +125,7 @@ def main():
         again = models.load(folder)
         ids = torch.tensor([chat.turn("user", chat.encode(TEXTS[0]))])
         near(
-            parrot.think(model.float(), ids)[0],
+            parrot.think(model.float(), ids),
             again.thinker(input_ids=ids).logits,
             "saved and loaded",
         )

@@ -4,20 +4,19 @@ A text turn is answered with its text, a sound turn with what was said, whatever
 asks for.
 """
 
-import dataclasses
 import random
 
 import numpy as np
 import torch
 
-from sizes import GROUPS
+from run import IGNORED
+from sizes import CODEBOOK, GROUPS
 
 SYSTEM = (
     "You are a helpful assistant.",
     "You are a voice assistant. Answer briefly, in plain spoken language, in the language of the user.",
 )
 ASK = ("", "", "Transcribe the audio into text.", "What do you hear?", "Repeat it.")
-IGNORED = -100
 
 
 class Chat:
@@ -70,8 +69,8 @@ class Chat:
         return self.tokens[variant][line].tolist(), self.ends[variant][line]
 
 
-def padded(rows, fill):
-    out = np.full((len(rows), max(map(len, rows))), fill, np.int64)
+def padded(rows, fill, length):
+    out = np.full((len(rows), length), fill, np.int64)
     for i, row in enumerate(rows):
         out[i, : len(row)] = row
     return torch.from_numpy(out)
@@ -131,62 +130,68 @@ def conversation(chat, lines, random_):
     return ids, labels
 
 
-def text_batch(chat, lines, size, random_):
-    """(ids, labels), [B, T] each; labels stand where their token does."""
-    rows = [
+def text_batch(rows, length):
+    """[(ids, labels)] as a dict of tensors [B, length]; labels stand where their token does."""
+    return {
+        "ids": padded([ids for ids, _ in rows], 0, length),
+        "labels": padded([labels for _, labels in rows], IGNORED, length),
+    }
+
+
+def text_rows(chat, lines, size, random_):
+    return [
         conversation(chat, random_.choices(lines, k=random_.choice([1, 1, 1, 2, 2, 3, 6])), random_)
         for _ in range(size)
     ]
-    fill = chat["<|endoftext|>"]
-    return padded([r[0] for r in rows], fill), padded([r[1] for r in rows], IGNORED)
 
 
-def sound_batch(chat, lines, n_rows, random_):
-    """(ids, labels) of turns that hold n_rows[b] rows of sound and are answered with lines[b], or with
-    nothing if that is None; some after a turn of text."""
-    rows = []
-    for line, count in zip(lines, n_rows):
-        ids = opening(chat, random_)
-        if random_.random() < 0.25:
-            said = chat.sentence(random_.randrange(len(chat.texts)), random_)
-            ids += chat.turn("user", said) + chat.turn("assistant", said)
-        labels = [IGNORED] * len(ids)
-        content = chat.sound(count) + chat.encode(random_.choice(ASK))
-        prompt = chat.turn("user", content) + chat.header("assistant")
-        answered(chat, prompt, chat.answer(line), ids, labels)
-        rows.append((ids, labels))
-    fill = chat["<|endoftext|>"]
-    return padded([r[0] for r in rows], fill), padded([r[1] for r in rows], IGNORED)
+def sound_row(chat, line, count, random_):
+    """(ids, labels) of a turn that holds `count` rows of sound and is answered with the line, or with nothing if
+    that is None; sometimes after a turn of text."""
+    ids = opening(chat, random_)
+    if random_.random() < 0.25:
+        said = chat.sentence(random_.randrange(len(chat.texts)), random_)
+        ids += chat.turn("user", said) + chat.turn("assistant", said)
+    labels = [IGNORED] * len(ids)
+    content = chat.sound(count) + chat.encode(random_.choice(ASK))
+    prompt = chat.turn("user", content) + chat.header("assistant")
+    answered(chat, prompt, chat.answer(line), ids, labels)
+    return ids, labels
+
+
+def sound_places(chat, ids, longest):
+    """For ids [B, T] (tensor) with the sounds of a batch of encoder outputs [B * longest, D]: the row of
+    those at each place, or -1."""
+    there = ids == chat["<|audio_pad|>"]
+    first = longest * torch.arange(len(ids))[:, None]
+    return torch.where(there, there.cumsum(1) - 1 + first, -1)
+
+
+def shortest(lengths, longest):
+    """The smallest of the lengths that holds so many, or that itself."""
+    return next((n for n in lengths if n >= longest), longest)
 
 
 # ---- talker ----
 
-
-@dataclasses.dataclass
-class Talk:
-    """Rows of the talker, [B, S]: user part, nine rows of the assistant's header, frames. Row s
-    of the frames carries the codes of frame s and the text that trails."""
-
-    text: torch.Tensor  # id of the text term of each row
-    media: torch.Tensor  # bool: the row is what the thinker made of sound
-    special: torch.Tensor  # codec id beside the text term, or -1
-    speaks: torch.Tensor  # bool: the row carries a frame
-    fed: torch.Tensor  # [B, S, G] its codes, perhaps damaged
-    next0: torch.Tensor  # code 0 to predict after the row, codec_eos at the end, or IGNORED
-    next: torch.Tensor  # [B, S, G] all codes of the frame to predict
-    reads: torch.Tensor  # [B, 2, S] rows of the token being spoken and of the one after, or IGNORED
-
-    def to(self, device):
-        return Talk(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
-
-    def pin_memory(self):
-        return Talk(**{k: v.pin_memory() for k, v in vars(self).items()})
+# Of a batch, [B, S] unless said: user part, nine rows of the assistant's header, frames. Row s of the frames carries
+# the codes of frame s and the text that trails.
+#   text     id of the text term
+#   media    which row of what the thinker made of sounds it is, or -1
+#   special  codec id beside the text term, or -1
+#   speaks   whether the row carries a frame, and
+#   fed      [B, S, G] its codes, perhaps damaged
+#   next0    code 0 to predict after the row, codec_eos at the end, or IGNORED
+#   reads    [B, 2, S] rows of the token being spoken and of the one after, or IGNORED
+#   before   [N] rows of the flattened batch after which the predictor's lesson is taken, or -1
+#   codes    [N, G] the frames that follow those
+LENGTHS = (96, 128, 160, 192, 240, 304, 400, 560)  # rows S of a batch: few shapes
 
 
 def reading(ends, places, before, frames):
     """[2, rows]: for each row whose next frame is f, where the token stands that places[f] is in, and
     the next token; `ends` [tokens] are characters. Token k stands in row before - 1 + k."""
-    rows = np.full((2, before + frames), IGNORED, np.int64)
+    rows = np.full((2, before + frames), IGNORED, np.int32)
     spoken = np.searchsorted(ends, places, side="right").clip(max=len(ends) - 1)
     for head, ahead in enumerate((0, 1)):
         at = before - 1 + np.minimum(spoken + ahead, len(ends))  # after the last: the end of text
@@ -195,8 +200,9 @@ def reading(ends, places, before, frames):
     return rows
 
 
-def talk_rows(chat, config, spoken, user, codes, places, speaker):
-    """One utterance as (text, special, codes of rows, next0, codes to predict, rows to look at)."""
+def talk_rows(chat, config, spoken, user, codes, places, speaker, heard=None):
+    """One utterance as a dict of arrays [rows, ...] of the above; `spoken`: Chat.spoken() of the text, `user`: ids
+    before the answer, codes [F, G] and places [F] of the frames, `heard`: the first of its sound's rows."""
     spoken, ends = spoken
     talker = config.talker_config
     pad, eos = chat["<tts_pad>"], chat["<tts_text_eod>"]
@@ -212,49 +218,55 @@ def talk_rows(chat, config, spoken, user, codes, places, speaker):
     frames = len(codes)
     trailing = [*spoken[1:], eos][:frames]
     trailing += [pad] * (frames - len(trailing))
-    text = [*user, *header, *trailing]
     before = len(user) + len(header)
-    special = [-1] * (before - 6) + specials + [-1] * frames
-    nothing = np.zeros((before, GROUPS), np.int64)
-    fed = np.concatenate([nothing, codes])
-    following = np.concatenate([nothing[:-1], codes, np.zeros((1, GROUPS), np.int64)])
-    next0 = [IGNORED] * (before - 1) + codes[:, 0].tolist() + [talker.codec_eos_token_id]
-    return text, special, fed, next0, following, reading(ends, places, before, frames)
+    text = np.array([*user, *header, *trailing], np.int32)
+    is_media = text == chat["<|audio_pad|>"]
+    next0 = np.full(len(text), IGNORED, np.int32)
+    next0[before - 1 : -1], next0[-1] = codes[:, 0], talker.codec_eos_token_id
+    return {
+        "text": text,
+        "media": np.where(is_media, np.cumsum(is_media) - 1 + (heard or 0), -1).astype(np.int32),
+        "special": np.array([-1] * (before - 6) + specials + [-1] * frames, np.int32),
+        "speaks": np.arange(len(text)) >= before,
+        "fed": np.concatenate([np.zeros((before, GROUPS), np.uint8), codes]),
+        "next0": next0,
+        "reads": reading(ends, places, before, frames).T,
+    }
 
 
-def talk_batch(chat, config, spoken, users, codes, places, noise, random_):
-    """`spoken`: Chat.spoken() of each text; `users`: ids of each user part; `codes` [F, G] and `places`
-    [F] of each. A share `noise` of the codes that are fed back is replaced at random, as sampling will
-    err too."""
-    voices = list(config.talker_config.speaker_id.values())  # all the same one
-    rows = [
-        talk_rows(chat, config, s, u, c, p, random_.choice(voices))
-        for s, u, c, p in zip(spoken, users, codes, places)
-    ]
-    longest = max(len(r[0]) for r in rows)
-    fed, following = (
-        torch.from_numpy(np.stack([np.pad(r[i], ((0, longest - len(r[i])), (0, 0))) for r in rows]))
-        for i in (2, 4)
-    )
-    reads = [np.pad(r[5], ((0, 0), (0, longest - len(r[0]))), constant_values=-100) for r in rows]
-    text = padded([r[0] for r in rows], chat["<tts_pad>"])
-    next0 = padded([r[3] for r in rows], IGNORED)
-    position = torch.arange(longest)
-    start = torch.tensor([len(r[0]) - len(c) for r, c in zip(rows, codes)])[:, None]
-    end = torch.tensor([len(r[0]) for r in rows])[:, None]
-    generator = torch.Generator().manual_seed(random_.randrange(1 << 31))
-    wrong = torch.rand(fed.shape, generator=generator) < noise
-    other = torch.randint(config.code2wav_config.codebook_size, fed.shape, generator=generator)
-    return Talk(
-        text=text,
-        media=text == chat["<|audio_pad|>"],
-        special=padded([r[1] for r in rows], -1),
-        speaks=(position >= start) & (position < end),
-        fed=torch.where(wrong, other, fed),
-        next0=next0,
-        next=following,
-        reads=torch.from_numpy(np.stack(reads)),
-    )
+FILLS = {"media": -1, "special": -1, "next0": IGNORED, "reads": IGNORED}
+
+
+def stacked(rows, length):
+    """Dicts of arrays [n, ...] as one dict of arrays [B, length, ...]."""
+    out = {}
+    for name, first in rows[0].items():
+        shape = (len(rows), length, *first.shape[1:])
+        out[name] = np.full(shape, FILLS.get(name, 0), first.dtype)
+        for b, row in enumerate(rows):
+            out[name][b, : len(row[name])] = row[name]
+    return out
+
+
+def talk_batch(rows, noise, lessons, random_):
+    """Tensors of the above from talk_rows(). A share `noise` of the codes that are fed back is replaced at random,
+    as sampling will err too; the predictor gets N = `lessons` frames."""
+    longest = max(len(row["text"]) for row in rows)
+    batch = stacked(rows, shortest(LENGTHS, longest))
+    random = np.random.default_rng(random_.randrange(1 << 31))
+    spoken = batch["next0"].ravel() >= 0
+    spoken[np.flatnonzero(batch["next0"] >= CODEBOOK)] = False
+    there = np.flatnonzero(spoken)
+    before = np.full(lessons, -1, np.int32)
+    chosen = np.sort(random.permutation(there)[:lessons])
+    before[: len(chosen)] = chosen
+    clean = batch["fed"].reshape(-1, GROUPS)
+    batch["codes"], batch["before"] = clean[before + 1], before
+    wrong = (random.random(batch["fed"].shape, np.float32) < noise) & batch["speaks"][..., None]
+    other = random.integers(0, CODEBOOK, batch["fed"].shape).astype(np.uint8)
+    batch["fed"] = np.where(wrong, other, batch["fed"])
+    batch["reads"] = batch["reads"].transpose(0, 2, 1).copy()
+    return {name: torch.from_numpy(array) for name, array in batch.items()}
 
 
 def heard_part(chat, n_rows, random_):

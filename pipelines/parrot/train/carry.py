@@ -2,10 +2,12 @@
 
     python3 carry.py pack STATE.pt FOLDER [PART[:PREFIX]...]
     python3 carry.py unpack FOLDER STATE.pt
+    python3 carry.py open MODEL FOLDER
 
 Without PART every part but the optimisers; with PREFIX only what begins with it (codec:code2wav. is
 all that the other programs need of the codec). A run goes on from an unpacked state
-with fresh optimisers, and from the averaged weights where the plain ones did not travel.
+with fresh optimisers, and from the averaged weights where the plain ones did not travel. `open` makes states
+(thinker.pt, talker.pt, codec.pt without its encoder) from what export.py wrote.
 """
 
 import io
@@ -55,9 +57,23 @@ def unpack(folder, path):
     torch.save(state, path)
 
 
+def open_model(path, folder):
+    from transformers import Qwen3OmniMoeForConditionalGeneration
+
+    model = Qwen3OmniMoeForConditionalGeneration.from_pretrained(path, dtype=torch.float32)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("thinker", "talker"):
+        average = getattr(model, name).state_dict()
+        torch.save({"average": average, "step": 0, "used": 0.0}, folder / f"{name}.pt")
+    codec = {f"code2wav.{name}": t for name, t in model.code2wav.state_dict().items()}
+    torch.save({"codec": codec, "step": 0, "used": 0.0}, folder / "codec.pt")
+
+
 if __name__ == "__main__":
     verb, first, second, *rest = sys.argv[1:]
     if verb == "pack":
         pack(pathlib.Path(first), pathlib.Path(second), rest)
+    elif verb == "open":
+        open_model(pathlib.Path(first), pathlib.Path(second))
     else:
         unpack(pathlib.Path(first), pathlib.Path(second))

@@ -1,6 +1,5 @@
 """Batches made beside the training, in processes of their own."""
 
-import itertools
 import random
 
 import torch
@@ -15,17 +14,26 @@ class Endless(torch.utils.data.IterableDataset):
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
         random_ = random.Random(f"{self.seed} {world.RANK} {worker.id if worker else 0}")
-        return (self.make(random_) for _ in itertools.count())
+        while True:
+            yield from self.make(random_)
 
 
 def feed(make, seed, device, workers):
-    """Endless results of make(random.Random)."""
+    """What make(random.Random) yields, again and again."""
     loader = torch.utils.data.DataLoader(
         Endless(make, seed),
         batch_size=None,
         num_workers=workers,
         multiprocessing_context="fork" if workers else None,
         pin_memory=device == "cuda",
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=8 if workers else None,
     )
     return iter(loader)
+
+
+def by_length(rows, size, length, random_):
+    """Rows sorted into batches of like length, in any order."""
+    rows = sorted(rows, key=length)
+    batches = [rows[i : i + size] for i in range(0, len(rows) - size + 1, size)]
+    random_.shuffle(batches)
+    return batches

@@ -1,7 +1,7 @@
 """transformers' model with parrot's sizes, and fast ways through it that teach many rows at once.
 
 Every function computes what the released classes compute in generate(), for padded batches: rows
-are padded on the right, where a causal model does not look.
+are padded on the right, where a causal model does not look. Nothing here asks the GPU for a value (graphed.py).
 """
 
 import types
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from transformers import Qwen3OmniMoeForConditionalGeneration
 from transformers.models.qwen3_omni_moe import modeling_qwen3_omni_moe as modeling
 
+import run
 import sizes
 
 
@@ -31,6 +32,19 @@ def all_experts(self, x, chosen, weights):
     gate, up = torch.matmul(x, self.gate_up_proj.transpose(1, 2)).chunk(2, dim=-1)
     out = torch.matmul(F.silu(gate) * up, self.down_proj.transpose(1, 2))
     return (out * share.T[..., None]).sum(0).to(x.dtype)
+
+
+def decode(decoder, rows, axes=3, kept=None):
+    """The layers of a decoder on rows [B, S, D], without a cache; `axes` of its positions (1: the code
+    predictor). With `kept` = n, the output of layer n - 1 instead of the normalised last one."""
+    position = torch.arange(rows.shape[1], device=rows.device).expand(len(rows), -1)
+    if axes > 1:
+        position = position.expand(axes, -1, -1)
+    turns = decoder.rotary_emb(rows, position)
+    for layer in decoder.layers[:kept]:
+        rows = layer(rows, attention_mask=None, position_embeddings=turns)
+        rows = rows if torch.is_tensor(rows) else rows[0]
+    return rows if kept else decoder.norm(rows)
 
 
 # transformers 5.17 and later ones nest the thinker's parts differently.
@@ -66,7 +80,7 @@ class RouterWatch:
         for logits, chosen in self.seen:
             n_experts = logits.shape[-1]
             probability = logits.float().softmax(-1).mean(0)
-            share = F.one_hot(chosen, n_experts).float().mean((0, 1))
+            share = torch.zeros_like(logits).scatter(1, chosen, 1.0).mean(0) / chosen.shape[1]
             total = total + n_experts * (probability * share).sum()
         count, self.seen = len(self.seen), []
         return total / max(count, 1)
@@ -95,15 +109,14 @@ class Guide:
         return modeling.apply_rotary_pos_emb(query, key, cos, sin)
 
     def loss(self, reads):
-        """`reads` [B, 2, S]: the row that each head shall look at, or negative. (Cross entropy, share
-        of rows where it is the strongest)"""
+        """`reads` [B, 2, S]: the row that each head shall look at, or IGNORED. (Cross entropy, share of rows
+        where it is the strongest)"""
         query, key = self._heads()
         self.rows = self.turns = None
         scores = (query.float() @ key.float().transpose(2, 3)) * self.attention.scaling
         later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-        taught = reads >= 0
-        scores, reads = scores.masked_fill(later, -1e9)[taught], reads[taught]
-        return F.cross_entropy(scores, reads), (scores.argmax(-1) == reads).float().mean()
+        scores = scores.masked_fill(later, -1e9).flatten(0, 2)
+        return run.cross_entropy(scores, reads.flatten())
 
 
 # ---- audio encoder ----
@@ -151,21 +164,21 @@ def attend(attention, x, mask):
 
 
 def think(model, ids, audio=None, places=None, accept=None):
-    """Logits [B, T, V] of ids [B, T]. `audio` [rows, D] goes to where `places` [B, T] is true.
-    With `accept`, also the output of so many layers, which the talker hears."""
+    """Logits [B, T, V] of ids [B, T]. Row places[b, t] of `audio` [rows, D] stands for the token, unless that
+    is negative. With `accept` the output [B, T, D] of so many layers instead, which the talker hears."""
     text = text_model(model)
-    embeds = text.embed_tokens(ids)
+    rows = text.embed_tokens(ids)
     if audio is not None:
-        embeds = embeds.masked_scatter(places[..., None], audio.to(embeds.dtype))
-    kept = []
+        rows = put(rows, audio, places)
     if accept:
-        hook = text.layers[accept - 1].register_forward_hook(
-            lambda module, args, out: kept.append(out if torch.is_tensor(out) else out[0])
-        )
-    hidden = text(inputs_embeds=embeds, use_cache=False).last_hidden_state
-    if accept:
-        hook.remove()
-    return model.thinker.lm_head(hidden), (kept[0] if accept else None)
+        return decode(text, rows, kept=accept)
+    return model.thinker.lm_head(decode(text, rows))
+
+
+def put(rows, others, places):
+    """rows [B, T, D] with row places[b, t] of `others` [N, D] wherever that is not negative."""
+    there = others.index_select(0, places.clamp(min=0).flatten()).view_as(rows).to(rows.dtype)
+    return torch.where((places >= 0)[..., None], there, rows)
 
 
 # ---- talker and code predictor ----
@@ -179,27 +192,29 @@ def codec_sum(talker, codes):
     return total
 
 
-def talk(model, batch, hidden=None):
-    """The talker's hidden rows [B, S, Dt] for a talk.Batch; `hidden` [rows, D]: what the thinker
-    made of the sound, for the rows that are media."""
+def talk(model, text, media, special, speaks, fed, hidden=None):
+    """The talker's hidden rows [B, S, Dt] for the fields of a batches.Talk; `hidden` [rows, D]: what the
+    thinker made of sounds, of which row media[b, s] is heard in row s unless that is negative."""
     talker = model.talker
-    rows = talker.text_projection(text_model(model).embed_tokens(batch.text))
+    rows = talker.text_projection(text_model(model).embed_tokens(text))
     if hidden is not None:
-        media = talker.hidden_projection(hidden.to(rows.dtype))
-        rows = rows.masked_scatter(batch.media[..., None], media.to(rows.dtype))
-    special = talker.model.codec_embedding(batch.special.clamp(min=0))
-    rows = rows + special * (batch.special >= 0)[..., None]
-    rows = rows + codec_sum(talker, batch.fed) * batch.speaks[..., None]
-    return talker.model(inputs_embeds=rows, use_cache=False).last_hidden_state
+        heard = hidden.index_select(0, media.clamp(min=0).flatten())
+        heard = talker.hidden_projection(heard).view_as(rows)
+        rows = torch.where((media >= 0)[..., None], heard.to(rows.dtype), rows)
+    special_rows = talker.model.codec_embedding(special.clamp(min=0))
+    rows = rows + special_rows * (special >= 0)[..., None]
+    rows = rows + codec_sum(talker, fed.int()) * speaks[..., None]
+    return decode(talker.model, rows)
 
 
 def predict(model, states, codes):
     """Logits [N, G - 1, codebook] of codes [N, G] after the talker's states [N, Dt]."""
     talker, predictor = model.talker, model.talker.code_predictor
+    codes = codes.int()
     rows = [states, talker.model.codec_embedding(codes[:, 0])]
     for j, table in enumerate(predictor.model.codec_embedding[:-1]):
         rows.append(table(codes[:, j + 1]))
     rows = torch.stack([row.to(states.dtype) for row in rows], 1)
-    hidden = predictor.model(inputs_embeds=rows, use_cache=False).last_hidden_state[:, 1:]
+    hidden = decode(predictor.model, rows, axes=1)[:, 1:]
     heads = torch.stack([head.weight for head in predictor.lm_head])
     return torch.einsum("njd,jvd->njv", hidden, heads.to(hidden.dtype))

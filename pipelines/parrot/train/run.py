@@ -14,9 +14,11 @@ import pathlib
 import time
 
 import torch
+import torch.nn.functional as F
 
 import world
 
+IGNORED = -100  # a target that is none
 CLOCK = 10  # steps between two looks at it
 
 
@@ -140,21 +142,39 @@ def adamw(parameters, decay=0.02):
             {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
         ],
         betas=(0.9, 0.98),
+        fused=parameters[0].is_cuda,
     )
 
 
-def learn(optimizer, parameters, losses, weights, most=1.0):
-    """One step down the weighted sum of the losses; how steep it was."""
-    total = sum(weights[name] * loss for name, loss in losses.items() if name in weights)
-    optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    world.average_gradients(parameters)
+
+def follow(optimizer, parameters, most=1.0):
+    """One step down the gradients that are there, which begin anew; how steep it was."""
+    gradients = [p.grad for p in parameters]
+    world.average_gradients(gradients)
     norm = torch.nn.utils.clip_grad_norm_(parameters, most)
     optimizer.step()
-    return {"norm": norm}
+    torch._foreach_zero_(gradients)
+    return norm
 
 
-@torch.no_grad()
-def right(logits, targets):
-    """Share of the rows whose target is the likeliest."""
-    return (logits.argmax(-1) == targets).float().mean()
+def no_gradients(parameters):
+    """Gradients of zero, which then stay where they are."""
+    for p in parameters:
+        p.grad = torch.zeros_like(p)
+
+
+def weighted(losses, weights):
+    """The losses and, as "total", what is followed."""
+    total = sum(weights[name] * loss for name, loss in losses.items() if name in weights)
+    return {**losses, "total": total}
+
+
+def cross_entropy(logits, targets):
+    """(mean over the rows [N, V] that have a target, share of them whose target is the likeliest)"""
+    targets = targets.long()
+    taught = targets != IGNORED
+    right = (logits.detach().argmax(-1) == targets) & taught
+    return (
+        F.cross_entropy(logits.float(), targets, ignore_index=IGNORED),
+        right.sum() / taught.sum().clamp(min=1),
+    )

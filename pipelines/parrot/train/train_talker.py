@@ -12,8 +12,8 @@ al. 2018; there a diagonal, here the real one).
 
 import pathlib
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 
 import batches
 import parrot
@@ -23,7 +23,8 @@ import tokens
 import world
 from average import Average
 from codes import SHORT, Codes, load_code2wav, played
-from feed import feed
+from feed import by_length, feed
+from graphed import Graphed
 from text import N_HELD_OUT, read
 
 WEIGHTS = {"code0": 1, "codes": 2, "guide": 0.2, "router": 0.01}
@@ -37,12 +38,50 @@ def arguments():
     parser.add_argument("--model", type=pathlib.Path, required=True, help="tokenizer files")
     parser.add_argument("--thinker", type=pathlib.Path, required=True)
     parser.add_argument("--batch", type=int, default=128, help="utterances to say, a step")
-    parser.add_argument("--hear", type=int, default=12, help="of which after their sound")
+    parser.add_argument("--lessons", type=int, default=32, help="frames of an utterance that the predictor sees")
+    parser.add_argument("--heard", type=int, default=3000, help="utterances that are said after their sound")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--noise", type=float, default=0.03, help="of the codes fed back")
-    parser.add_argument("--workers", type=int, default=6, help="processes that make batches")
+    parser.add_argument("--workers", type=int, default=8, help="processes that make batches")
     parser.add_argument("--held-out", type=int, default=N_HELD_OUT)
     return parser.parse_args()
+
+
+class Sounds:
+    """What the thinker makes of the codes' own sound: rows [N, D] of some utterances, one after another."""
+
+    def __init__(self, model, config, chat, codes, count, device):
+        self.model, self.config, self.chat, self.codes = model, config, chat, codes
+        self.device = device
+        random_ = batches.new_random(count)
+        which = random_.sample(list(codes.taught), min(count, len(codes.taught)))
+        self.which = sorted(which, key=lambda u: codes.frames[u])
+        self.counts = [rows_of(int(codes.frames[u])) for u in self.which]
+        self.first = np.cumsum(self.counts) - self.counts
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            groups = [self.which[i : i + 64] for i in range(0, len(self.which), 64)]
+            self.rows = torch.cat([self._heard(group, random_) for group in groups]).float()
+
+    def _heard(self, utterances, random_):
+        sound = played(self.model.code2wav, [self.codes[u] for u in utterances], self.device)
+        n = 1920 * torch.from_numpy(self.codes.frames[utterances]).to(self.device) - SHORT
+        sound = sound * (torch.arange(sound.shape[1], device=self.device) < n[:, None])
+        columns = n * 2 // 3 // 160
+        mel = spectra.log_mel(spectra.resample(sound, 2, 3))[..., : int(columns.max())]
+        heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
+        prompts = [
+            batches.sound_row(
+                self.chat, int(self.codes.line[u]), rows_of(int(self.codes.frames[u])), random_
+            )
+            for u in utterances
+        ]
+        ids = batches.text_batch(prompts, max(len(ids) for ids, _ in prompts))["ids"]
+        places = batches.sound_places(self.chat, ids, heard.shape[1]).to(self.device)
+        accept = self.config.talker_config.accept_hidden_layer
+        hidden = parrot.think(
+            self.model, ids.to(self.device), heard.flatten(0, 1), places, accept=accept
+        )
+        return hidden[places >= 0]
 
 
 class Training:
@@ -54,47 +93,55 @@ class Training:
         self.model.thinker.load_state_dict(state["average"])
         load_code2wav(self.model, options.codec)
         self.model.to(device).requires_grad_(False)
-        self.model.talker.requires_grad_(True)
-        self.average = Average(self.model.talker)
-        self.router = parrot.RouterWatch(self.model.talker)
-        self.guide = parrot.Guide(self.model.talker.model)
         texts = [line["text"] for line in read(options.text)]
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
         self.codes = Codes(options.codes, options.held_out)
+        self.sounds = Sounds(
+            self.model, self.config, self.chat, self.codes, options.heard, device
+        )
+        self.model.talker.requires_grad_(True)
+        self.average = Average(self.model.talker)
+        self.router = parrot.RouterWatch(self.model.talker)
+        self.guide = parrot.Guide(self.model.talker.model)
         self.learns = [p for p in self.model.talker.parameters() if p.requires_grad]
         self.optimizer = run.adamw(self.learns)
         parts = {"talker": self.model.talker, "average": self.average, "optimizer": self.optimizer}
         self.run = run.Run(options, parts)
+        run.no_gradients(self.learns)
         self.feed = feed(self.make, f"{options.seed} {self.run.step}", device, options.workers)
+        self.lesson = Graphed(self.losses, self.learns, device)
 
     def make(self, random_):
-        """(talk.Batch, utterances whose sound it has, their thinker's prompts), away from the GPU."""
-        which = random_.choices(self.codes.taught, k=self.options.batch)
-        sounds = which[: self.options.hear]
-        counts = [rows_of(int(self.codes.frames[u])) for u in sounds]
-        users, spoken = [], []
-        for b, u in enumerate(which):
-            spoken.append(self.chat.spoken(int(self.codes.line[u]), random_))
-            if b < len(sounds):
-                users.append(batches.heard_part(self.chat, counts[b], random_))
-            elif random_.random() < 0.35:  # text read aloud: nobody asked
-                users.append([])
-            else:
-                users.append(self.asked(spoken[-1][0], random_))
-        talk = batches.talk_batch(
-            self.chat,
-            self.config,
-            spoken,
-            users,
-            [self.codes[u] for u in which],
-            [self.codes.places_of(u) for u in which],
-            self.options.noise,
-            random_,
-        )
-        lines = [int(self.codes.line[u]) for u in sounds]
-        prompts = batches.sound_batch(self.chat, lines, counts, random_)[0] if lines else None
-        return talk, sounds, prompts
+        """Some batches, away from the GPU: one in ten answers is to sound, and of the others a third are read
+        aloud, without a question."""
+        options, rows = self.options, []
+        voices = list(self.config.talker_config.speaker_id.values())  # all the same one
+        for _ in range(8 * options.batch):
+            u, user, heard = random_.choice(self.codes.taught), [], None
+            kind = random_.random()
+            if kind < 0.1:
+                k = random_.randrange(len(self.sounds.which))
+                u, heard = self.sounds.which[k], int(self.sounds.first[k])
+                user = batches.heard_part(self.chat, self.sounds.counts[k], random_)
+            said = self.chat.spoken(int(self.codes.line[u]), random_)
+            if kind > 0.4:
+                user = self.asked(said[0], random_)
+            rows.append(
+                batches.talk_rows(
+                    self.chat,
+                    self.config,
+                    said,
+                    user,
+                    self.codes[u],
+                    self.codes.places_of(u),
+                    random_.choice(voices),
+                    heard,
+                )
+            )
+        rows = [row for row in rows if len(row["text"]) <= batches.LENGTHS[-1]]
+        for batch in by_length(rows, options.batch, lambda row: len(row["text"]), random_):
+            yield batches.talk_batch(batch, options.noise, options.lessons * options.batch, random_)
 
     def asked(self, said, random_):
         """The user's turns before an answer, the last one with the same words."""
@@ -102,48 +149,26 @@ class Training:
         turns = [self.chat.sentence(line, random_) for line in earlier]
         return [id_ for ids in [*turns, said] for id_ in self.chat.turn("user", ids)]
 
-    @torch.no_grad()
-    def media(self, utterances, prompts):
-        """What the thinker makes of the codes' own sound: the rows that the talker gets of it."""
+    def losses(self, text, media, special, speaks, fed, next0, reads, before, codes):
         device = self.options.device
-        sound = played(self.model.code2wav, [self.codes[u] for u in utterances], device)
-        frames = torch.from_numpy(self.codes.frames[utterances]).to(device)
-        n = 1920 * frames - SHORT
-        sound = sound * (torch.arange(sound.shape[1], device=device) < n[:, None])
-        columns = n * 2 // 3 // 160
-        mel = spectra.log_mel(spectra.resample(sound, 2, 3))[..., : int(columns.max())]
-        heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
-        real = torch.arange(heard.shape[1], device=device) < parrot.n_rows(columns)[:, None]
-        places = prompts == self.chat["<|audio_pad|>"]
-        accept = self.config.talker_config.accept_hidden_layer
-        _, hidden = parrot.think(self.model, prompts, heard[real], places, accept)
-        return hidden[places]
-
-    def losses(self, batch, media):
-        states = parrot.talk(self.model, batch, media)
-        taught = batch.next0 != batches.IGNORED
-        states = states[taught]
-        code0 = batch.next0[taught]
-        logits = self.model.talker.codec_head(states).float()
-        losses = {"code0": F.cross_entropy(logits, code0), "code0 right": run.right(logits, code0)}
-        frames = code0 < self.config.code2wav_config.codebook_size
-        codes = batch.next[taught][frames]
-        logits = parrot.predict(self.model, states[frames], codes).float()
-        losses["codes"] = F.cross_entropy(logits.flatten(0, 1), codes[:, 1:].flatten())
-        losses["codes right"] = run.right(logits, codes[:, 1:])
-        losses["guide"], losses["guide right"] = self.guide.loss(batch.reads)
-        losses["router"] = self.router.loss()
-        return losses
+        with torch.autocast(device, torch.bfloat16, device == "cuda", cache_enabled=False):
+            states = parrot.talk(self.model, text, media, special, speaks, fed, self.sounds.rows)
+            states = states.flatten(0, 1)
+            logits = self.model.talker.codec_head(states)
+            losses = dict(zip(("code0", "code0 right"), run.cross_entropy(logits, next0.flatten())))
+            chosen = states.index_select(0, before.clamp(min=0))
+            logits = parrot.predict(self.model, chosen, codes).flatten(0, 1)
+            wanted = torch.where((before >= 0)[:, None], codes[:, 1:].int(), run.IGNORED)
+            losses["codes"], losses["codes right"] = run.cross_entropy(logits, wanted.flatten())
+            losses["guide"], losses["guide right"] = self.guide.loss(reads)
+            losses["router"] = self.router.loss()
+        return run.weighted(losses, WEIGHTS)
 
     def step(self):
-        options = self.options
-        run.set_rate(self.optimizer, self.run.rate(options.rate, warm=300))
-        batch, sounds, prompts = next(self.feed)
-        batch = batch.to(options.device)
-        with torch.autocast(options.device, torch.bfloat16, enabled=options.device == "cuda"):
-            media = self.media(sounds, prompts.to(options.device)) if sounds else None
-            losses = self.losses(batch, media)
-        self.run.note(**losses, **run.learn(self.optimizer, self.learns, losses, WEIGHTS))
+        run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
+        losses = self.lesson(next(self.feed))
+        norm = run.follow(self.optimizer, self.learns)
+        self.run.note(**losses, norm=norm)
         self.average.update(self.model.talker, self.run.step)
 
 

@@ -3,14 +3,15 @@
     python3 train_thinker.py --text text.jsonl --model MODEL --state thinker.pt --minutes 9 --plan 20
                              [--speech DIR] [--codes codes.npz --codec codec.pt] [--keep-embeddings]
 
-A step: a batch of texts to repeat and of sounds to write down (CTC beside it, so that the encoder
-finds the words early). Sounds are the teacher's own and, with --codes, as code2wav plays them.
+A step: a batch of texts to repeat and of sounds to write down (in the first part of the plan CTC beside it, so that
+the encoder finds the words early). Sounds are the teacher's own and, with --codes, as code2wav plays them.
 With --keep-embeddings the token embeddings stay the averaged ones of the checkpoint: the
 talker, which reads them too, is taught at the same time.
 """
 
 import pathlib
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -23,11 +24,14 @@ import world
 from average import Average
 from codes import SHORT, Codes, load_code2wav, played
 from corpus import Speech
-from feed import feed
+from feed import by_length, feed
+from graphed import Graphed
 from text import N_HELD_OUT, read
 
 QUIET = 12000  # samples before a sound, at most
 WEIGHTS = {"think": 1, "hear": 1, "ctc": 0.3, "router": 0.01}
+LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768)  # tokens of a batch: few shapes
+COLUMNS = (200, 300, 400, 500, 600, 800, 1000, 1300, 1700, 2400)  # of a batch of log-mels
 
 
 def arguments():
@@ -40,6 +44,7 @@ def arguments():
     parser.add_argument("--keep-embeddings", action="store_true")
     parser.add_argument("--texts", type=int, default=64, help="conversations to repeat, a step")
     parser.add_argument("--hear", type=int, default=48, help="utterances to write down, a step")
+    parser.add_argument("--ctc", type=float, default=0.5, help="share of the plan with CTC")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=4, help="processes that make batches")
     parser.add_argument("--held-out", type=int, default=N_HELD_OUT)
@@ -73,98 +78,140 @@ class Training:
         self.optimizer = run.adamw(self.learns)
         parts = {"thinker": self.model.thinker, "ctc": self.ctc, "average": self.average}
         self.run = run.Run(options, {**parts, "optimizer": self.optimizer})
+        run.no_gradients(self.learns)
         if options.keep_embeddings:
             own = parrot.text_of(self.average.model).embed_tokens.weight
-            parrot.text_model(self.model).embed_tokens.weight.requires_grad_(False).copy_(own)
+            kept = parrot.text_model(self.model).embed_tokens.weight
+            kept.requires_grad_(False).copy_(own).grad = None
+            self.learns = [p for p in self.learns if p is not kept]
         self.random = batches.new_random(options.seed * 1000003 + self.run.step + world.RANK)
-        self.conversations = feed(
-            lambda random_: batches.text_batch(self.chat, self.lines, options.texts, random_),
-            f"{options.seed} {self.run.step}",
-            device,
-            options.workers,
-        )
+        seed = f"{options.seed} {self.run.step}"
+        self.conversations = feed(self.texts, seed, device, options.workers)
+        self.clips = self.utterances()
+        self.repeat = Graphed(self.think, self.learns, device)
+        self.write = Graphed(self.hear, self.learns, device)
+        self.spell = Graphed(self.hear_and_spell, self.learns, device, plain=True)
+
+    def texts(self, random_):
+        """Some batches of conversations, away from the GPU."""
+        size = self.options.texts
+        rows = batches.text_rows(self.chat, self.lines, 8 * size, random_)
+        rows = [row for row in rows if len(row[0]) <= LENGTHS[-1]]
+        for batch in by_length(rows, size, lambda row: len(row[0]), random_):
+            yield batches.text_batch(batch, batches.shortest(LENGTHS, len(batch[-1][0])))
 
     # ---- sounds ----
 
+    def utterances(self):
+        """(played by the codec?, utterances of like length), again and again."""
+        while True:
+            size, codec = self.options.hear, self.codes is not None
+            if codec and self.speech:
+                codec = self.random.random() < 0.5
+            taught = self.codes.taught if codec else self.speech.taught.numpy()
+            frames = self.codes.frames if codec else self.speech.frames.numpy()
+            which = self.random.choices(taught, k=8 * size)
+            for batch in by_length(which, size, lambda u: frames[u], self.random):
+                yield codec, batch
+
     def sounds(self):
-        """([B, samples] at 24 kHz, how many are real [B], the lines they say): some utterances of the
-        teacher, or of the codec if there is one."""
-        size = self.options.hear
-        if self.codes and (not self.speech or self.random.random() < 0.5):
-            which = self.random.choices(self.codes.taught, k=size)
+        """([B, samples] at 24 kHz, how many are real [B], the lines they say)"""
+        codec, which = next(self.clips)
+        if codec:
             sound = played(self.model.code2wav, [self.codes[u] for u in which], self.options.device)
-            n = [1920 * int(self.codes.frames[u]) - SHORT for u in which]
-            return sound, n, [int(self.codes.line[u]) for u in which]
-        which = self.speech.taught[torch.randint(len(self.speech.taught), (size,))]
+            return sound, 1920 * self.codes.frames[which] - SHORT, self.codes.line[which].tolist()
+        which = torch.tensor(np.array(which))
         frames = self.speech.frames[which]
         sound, _ = self.speech.cut(which, torch.zeros_like(which), int(frames.max()))
-        return sound, (1920 * frames).tolist(), self.speech.line[which].tolist()
+        return sound, 1920 * frames.numpy(), self.speech.line[which].tolist()
 
     def roughened(self, sound, n):
         """Quiet before it, another speed, loudness and some noise, and 16 kHz: (log-mel, its columns
         [B])."""
-        speed = self.random.uniform(0.85, 1.15)
-        n = torch.tensor(n, device=sound.device)
-        lead = (torch.rand(len(n), device=sound.device) * 2 - 1).clamp(min=0) * QUIET
-        at = torch.arange(sound.shape[1] + QUIET, device=sound.device) - lead.long()[:, None]
-        real = (at >= 0) & (at < n[:, None])
-        sound, n = sound.gather(1, at.clamp(0, sound.shape[1] - 1)) * real, n + lead.long()
+        device, speed = sound.device, self.random.uniform(0.85, 1.15)
+        lead = np.array([max(0, int(self.random.uniform(-QUIET, QUIET))) for _ in n])
+        at = torch.arange(sound.shape[1] + int(lead.max()), device=device)
+        at = at - torch.from_numpy(lead).to(device)[:, None]
+        real = (at >= 0) & (at < torch.from_numpy(n).to(device)[:, None])
+        sound = sound.gather(1, at.clamp(0, sound.shape[1] - 1)) * real
         sound = F.interpolate(sound[:, None], scale_factor=speed, mode="linear")[:, 0]
-        gain = 10 ** (torch.rand(len(sound), 1, device=sound.device) * 0.8 - 0.6)
-        noise = 10 ** (torch.rand(len(sound), 1, device=sound.device) * 2 - 4.5)
+        gain = 10 ** (torch.rand(len(sound), 1, device=device) * 0.8 - 0.6)
+        noise = 10 ** (torch.rand(len(sound), 1, device=device) * 2 - 4.5)
         sound = spectra.resample(gain * sound + noise * torch.randn_like(sound), 2, 3)
         mel = spectra.log_mel(sound)
-        columns = ((n * speed).long() * 2 // 3 // 160).clamp(max=mel.shape[-1])
-        return mel[..., : int(columns.max())], columns
+        columns = ((n + lead) * speed).astype(int) * 2 // 3 // 160
+        columns = columns.clip(max=mel.shape[-1])
+        return mel[..., : columns.max()], columns
+
+    @torch.no_grad()
+    def clip_batch(self):
+        """(the tensors that hear() takes, the lines)"""
+        sound, n, lines = self.sounds()
+        lines = [None if self.random.random() < 0.02 else line for line in lines]
+        said = torch.tensor([[line is not None] for line in lines])
+        mel, columns = self.roughened(sound * said.to(sound.device), n)
+        width = batches.shortest(COLUMNS, -(-mel.shape[-1] // 100) * 100)
+        counts = [int(c) for c in parrot.n_rows(torch.from_numpy(columns))]
+        rows = [
+            batches.sound_row(self.chat, line, count, self.random)
+            for line, count in zip(lines, counts)
+        ]
+        longest = max(len(ids) for ids, _ in rows)
+        batch = batches.text_batch(rows, batches.shortest(LENGTHS, longest))
+        batch["places"] = batches.sound_places(self.chat, batch["ids"], 13 * width // 100)
+        batch["mel"] = F.pad(mel, (0, width - mel.shape[-1]))
+        batch["columns"] = torch.from_numpy(columns)
+        return batch, lines
 
     # ---- tasks ----
 
-    def think(self):
-        ids, labels = next(self.conversations)
-        logits, _ = parrot.think(self.model, ids.to(self.options.device, non_blocking=True))
-        return answer_losses(logits, labels.to(self.options.device), "think")
-
-    def hear(self):
+    def autocast(self):
         device = self.options.device
-        with torch.no_grad():
-            sound, n, lines = self.sounds()
-            lines = [None if self.random.random() < 0.02 else line for line in lines]
-            sound = sound * torch.tensor([[line is not None] for line in lines], device=device)
-            mel, columns = self.roughened(sound, n)
-        counts = parrot.n_rows(columns)
-        ids, labels = batches.sound_batch(self.chat, lines, counts.tolist(), self.random)
-        ids, labels = ids.to(device), labels.to(device)
+        return torch.autocast(device, torch.bfloat16, device == "cuda", cache_enabled=False)
+
+    def think(self, ids, labels):
+        with self.autocast():
+            losses = answer_losses(parrot.think(self.model, ids), labels, "think")
+            losses["router"] = self.router.loss()
+        return run.weighted(losses, WEIGHTS)
+
+    def heard(self, ids, labels, places, mel, columns):
         heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
-        real = torch.arange(heard.shape[1], device=device) < counts[:, None]
-        places = ids == self.chat["<|audio_pad|>"]
-        logits, _ = parrot.think(self.model, ids, heard[real], places)
-        losses = answer_losses(logits, labels, "hear")
-        losses["ctc"] = self.words_in(heard, counts, lines)
-        return losses
+        logits = parrot.think(self.model, ids, heard.flatten(0, 1), places)
+        return heard, {**answer_losses(logits, labels, "hear"), "router": self.router.loss()}
+
+    def hear(self, **batch):
+        with self.autocast():
+            return run.weighted(self.heard(**batch)[1], WEIGHTS)
+
+    def hear_and_spell(self, **batch):
+        with self.autocast():
+            heard, losses = self.heard(**batch)
+        losses["ctc"] = self.words_in(heard, parrot.n_rows(batch["columns"]), self.lines_heard)
+        return run.weighted(losses, WEIGHTS)
 
     def words_in(self, heard, counts, lines):
         targets = [torch.tensor(self.chat.answer(line), dtype=torch.long) for line in lines]
-        lengths = torch.tensor([len(t) for t in targets])
-        with torch.autocast(self.options.device, enabled=False):
-            logs = self.ctc(heard.float()).log_softmax(-1).transpose(0, 1)
-            return F.ctc_loss(
-                logs,
-                torch.cat(targets).to(heard.device),
-                counts,
-                lengths.to(heard.device),
-                blank=logs.shape[-1] - 1,
-                zero_infinity=True,
-            )
+        logs = self.ctc(heard.float()).log_softmax(-1).transpose(0, 1)
+        return F.ctc_loss(
+            logs,
+            torch.cat(targets).to(heard.device),
+            counts,
+            torch.tensor([len(t) for t in targets], device=heard.device),
+            blank=logs.shape[-1] - 1,
+            zero_infinity=True,
+        )
 
     def step(self):
-        options = self.options
-        run.set_rate(self.optimizer, self.run.rate(options.rate, warm=300))
-        with torch.autocast(options.device, torch.bfloat16, enabled=options.device == "cuda"):
-            losses = self.think()
-            if self.speech or self.codes:
-                losses.update(self.hear())
-            losses["router"] = self.router.loss()
-        self.run.note(**losses, **run.learn(self.optimizer, self.learns, losses, WEIGHTS))
+        run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
+        losses = dict(self.repeat(next(self.conversations)))
+        if self.speech or self.codes:
+            batch, self.lines_heard = self.clip_batch()
+            early = self.run.progress < self.options.ctc
+            losses.update((self.spell if early else self.write)(batch))
+        losses.pop("total")
+        norm = run.follow(self.optimizer, self.learns)
+        self.run.note(**losses, norm=norm)
         self.average.update(self.model.thinker, self.run.step)
 
     @torch.no_grad()
@@ -180,7 +227,7 @@ class Training:
             batches.answered(self.chat, prompt, said, ids, labels)
             ids = torch.tensor([ids], device=self.options.device)
             labels = torch.tensor(labels, device=self.options.device)[1:]
-            chosen = parrot.think(self.model, ids)[0][0, :-1].argmax(-1)
+            chosen = parrot.think(self.model, ids)[0, :-1].argmax(-1)
             exact += bool(((chosen == labels) | (labels == batches.IGNORED)).all())
         return exact
 
@@ -188,14 +235,9 @@ class Training:
 def answer_losses(logits, labels, name):
     """Cross entropy of the answers, the share of tokens and of whole rows that are right."""
     logits, labels = logits[:, :-1], labels[:, 1:]
-    taught = labels != batches.IGNORED
-    found = logits[taught].float()
-    correct = (logits.detach().argmax(-1) == labels) | ~taught
-    return {
-        name: F.cross_entropy(found, labels[taught]),
-        f"{name} right": run.right(found, labels[taught]),
-        f"{name} whole": correct.all(1).float().mean(),
-    }
+    correct = (logits.detach().argmax(-1) == labels) | (labels == run.IGNORED)
+    loss, right = run.cross_entropy(logits.flatten(0, 1), labels.flatten())
+    return {name: loss, f"{name} right": right, f"{name} whole": correct.all(1).float().mean()}
 
 
 def main():

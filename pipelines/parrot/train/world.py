@@ -36,9 +36,8 @@ def _together(tensors, action):
 
 
 @torch.no_grad()
-def average_gradients(parameters):
+def average_gradients(gradients):
     if SIZE > 1:
-        gradients = [p.grad for p in parameters if p.grad is not None]
         _together(gradients, lambda flat: dist.all_reduce(flat.div_(SIZE)))
 
 
