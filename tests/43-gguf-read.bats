@@ -51,6 +51,28 @@ file() {
     grep -q "thinker-00002-of-00003.gguf" "$T/err"
 }
 
+@test "parts of a split GGUF file must be all there and each once, whatever their names say" {
+    file thinker bf16 3
+    part() { echo "$MODELS/tiny/thinker-0000$1-of-00003.gguf"; }
+    fail_in() { # SAYS
+        fails_with 65 omni-thinker -m "$T/parts" </dev/null
+        grep -q "$1" "$T/err" || { cat "$T/err" && return 1; }
+    }
+    mkdir "$T/parts"
+    cp "$(part 1)" "$(part 3)" "$T/parts"
+    fail_in "part 2 of its 3 is missing"
+    cp "$(part 3)" "$T/parts/thinker-00002-of-00003.gguf"
+    fail_in "part 2 of its 3 is missing"
+    cp "$(part 2)" "$T/parts/thinker-00002-of-00003.gguf"
+    cp "$(part 2)" "$T/parts/again.gguf"
+    fail_in "part 2 of its 3 is there more than once"
+    rm -r "$T/parts"
+    mkdir "$T/parts"
+    cp "$(part 1)" "$T/parts/thinker.gguf"
+    fails_with 65 omni-thinker -m "$T/parts/thinker.gguf" </dev/null
+    grep -q "part 2 of its 3 is missing" "$T/err"
+}
+
 @test "what llama.cpp's files lack is said: in a note, and by the stages that lack it" {
     file thinker bf16
     omni-thinker -v -m "$MODELS/tiny/thinker.gguf" -n 2 <"$GOLDEN/stream/tiny-thinker-stop.in" 2>"$T/err" |

@@ -81,12 +81,40 @@ static int open_parts(struct gguf_set *s, const char *path, struct err *e) {
     return e->code;
 }
 
+/* Which part of how many a file says it is, from 0; false if it says nothing of the kind. */
+static bool part_of(const struct gguf_file *g, size_t *number, size_t *count) {
+    return gguf_natural(g, "split.count", count) && *count > 1 &&
+           gguf_natural(g, "split.no", number);
+}
+
+/* The file's name may say what it will: each part of its model must be there, once. */
+static int check_parts(const struct gguf_set *s, const struct gguf_file *g, struct err *e) {
+    size_t number, count, other, others;
+    if (!part_of(g, &number, &count))
+        return 0;
+    if (number >= count)
+        return err_set(e, ERR_DATA, "%s: split.no is %zu, of %zu parts", g->name, number, count);
+    for (size_t part = 0; part < count; part++) {
+        size_t there = 0;
+        for (size_t i = 0; i < s->n; i++)
+            there += part_of(&s->files[i], &other, &others) && others == count && other == part;
+        if (there != 1)
+            return err_set(e, ERR_DATA, "%s: part %zu of its %zu is %s", g->name, part + 1, count,
+                           there ? "there more than once" : "missing");
+    }
+    return 0;
+}
+
 int gguf_set_open(struct gguf_set *s, const char *path, struct err *e) {
     *s = (struct gguf_set){.n = 0};
     s->files = arena_xrealloc(NULL, MAX_FILES, sizeof *s->files);
-    if (is_directory(path))
-        return open_directory(s, path, e);
-    return open_one(s, path, e) || open_parts(s, path, e);
+    if (is_directory(path) ? open_directory(s, path, e)
+                           : open_one(s, path, e) || open_parts(s, path, e))
+        return e->code;
+    for (size_t i = 0; i < s->n; i++)
+        if (check_parts(s, &s->files[i], e))
+            return e->code;
+    return 0;
 }
 
 void gguf_set_close(struct gguf_set *s) {

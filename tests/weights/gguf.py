@@ -215,7 +215,7 @@ def main():
     for i in range(n):
         some = {name: tensors[name] for name in names[i::n]}
         part = out.with_name(f"{out.stem}-{i + 1:05}-of-{n:05}.gguf")
-        write(part, metadata if i == 0 else {"split.no": i, "split.count": n}, some)
+        write(part, (metadata if i == 0 else {}) | {"split.no": i, "split.count": n}, some)
 
 
 if __name__ == "__main__":
