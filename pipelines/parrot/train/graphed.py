@@ -32,7 +32,8 @@ class Graphed:
         torch.cuda.current_stream().wait_stream(side)
         self.pool = self.pool or torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool):
+        # Only this thread is watched: others pin memory and look after NCCL meanwhile.
+        with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
             losses = self._run(inputs)
         torch._foreach_copy_([p.grad for p in self.parameters], kept)
         return graph, inputs, losses
