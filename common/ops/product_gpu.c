@@ -15,7 +15,9 @@ enum {
     SIDE = 16,           /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
     FEW_OUTS = 8,        /* with less, a tile is mostly empty */
     ENOUGH_GROUPS = 256, /* about two for each core of a large GPU */
-    LEAST_PART = 128,    /* summed numbers that are worth a workgroup */
+    ENOUGH_NARROW = 192, /* of a size that none of the others can replace without waste */
+    LEAST_PART = 128,    /* summed numbers that are worth a workgroup, */
+    LONG_PART = 2048,    /* where there is one for each core already */
 };
 
 static size_t divide_up(size_t n, size_t by) {
@@ -131,9 +133,37 @@ static bool takes_tensors(const struct run *run, size_t rows, const struct tenso
            (w->dtype == TENSOR_BF16 || rows >= DEQUANTISE_ROWS);
 }
 
+/* Tiles that fit into rows and outs where that is possible: looking at bounds takes more time than
+ * multiplying. Those 96 wide are for outs that others do not divide, or only small ones. */
+static struct tile choose_tensor(const struct product *p) {
+    const struct tile list[] = {{128, 256}, {128, 128}, {64, 64}, {32, 64}};
+    const struct tile narrow[] = {{128, 96}, {64, 96}};
+    size_t i = 0, last = p->rows < 64 ? 3 : 2;
+    bool is_narrow = p->outs % 96 == 0 && (p->outs % 64 != 0 || p->outs < 256);
+    for (size_t j = 0; is_narrow && j < sizeof narrow / sizeof *narrow; j++)
+        if (narrow[j].rows <= p->rows && tiles(p, narrow[j]) >= ENOUGH_NARROW)
+            return narrow[j];
+    while (i < last &&
+           (list[i].rows > p->rows || list[i].outs > p->outs || tiles(p, list[i]) < ENOUGH_GROUPS))
+        i++;
+    return list[i];
+}
+
+/* Summed numbers of a step: as many as divide the width, but no more of them in the two tiles that
+ * are multiplied than the largest tile has. */
+static uint32_t choose_step(size_t width, struct tile t) {
+    if (width % 64 == 0)
+        return 64;
+    return width % 96 == 0 && (t.rows + t.outs) * 96 <= (128 + 256) * 64 ? 96 : 32;
+}
+
+static uint32_t edges(const struct product *p, struct tile t, size_t width, uint32_t step) {
+    return (p->rows < t.rows ? PRODUCT_ROWS_EDGE : 0) | (p->outs < t.outs ? PRODUCT_OUTS_EDGE : 0) |
+           (width % step ? PRODUCT_SUMS_EDGE : 0);
+}
+
 /* With them, if it is; x and w are bf16 then. */
 static bool plan_tensors(const struct run *run, const struct product *p, struct plan *plan) {
-    const struct tile list[] = {{128, 256}, {128, 128}, {64, 64}, {32, 64}};
     size_t width = p->dilation == 1 ? p->taps * p->width : p->width;
     bool dst_eights = p->outs % 8 == 0 && run_address(p->dst) % 16 == 0;
     /* What was made for this way goes it, even if those were a few rows more. */
@@ -141,11 +171,14 @@ static bool plan_tensors(const struct run *run, const struct product *p, struct 
     if (!takes_tensors(run, made ? SIZE_MAX : p->rows, p->w) || !eights(p))
         return false;
     plan->program = &shader_product_matrix2;
-    plan->tile = choose_tile(p, list, p->rows <= 32 ? 4 : 3);
-    tensors_constants(plan->constants, plan->tile.rows >= 128 ? 256 : 128, plan->tile.rows,
-                      plan->tile.outs, width % 64 == 0 ? 64 : 32);
+    struct tile t = plan->tile = choose_tensor(p);
+    uint32_t step = choose_step(width, t);
+    /* Workgroups of 256 threads take multiples of 64 outs only. */
+    tensors_constants(plan->constants, t.rows >= 128 && t.outs % 64 == 0 ? 256 : 128, t.rows,
+                      t.outs, step);
     plan->constants[4] = dst_eights;
     plan->constants[5] = p->dst->dtype == TENSOR_BF16;
+    plan->constants[6] = edges(p, t, width, step);
     return true;
 }
 
@@ -163,9 +196,10 @@ static struct tensor as_bf16(struct run *run, const struct tensor *t) {
 static uint32_t count_parts(const struct product *p, struct tile t) {
     if (p->dst->dtype == TENSOR_BF16)
         return 1;
-    size_t n = tiles(p, t), most = divide_up(p->taps * p->width, LEAST_PART);
+    size_t n = tiles(p, t), sums = p->taps * p->width;
+    size_t most = divide_up(sums, n < ENOUGH_GROUPS / 2 ? LEAST_PART : LONG_PART);
     size_t wanted = divide_up(ENOUGH_GROUPS, n);
-    return n >= ENOUGH_GROUPS / 2 ? 1 : (uint32_t)(wanted < most ? wanted : most);
+    return (uint32_t)(wanted < most ? wanted : most);
 }
 
 static void add_parts(struct run *run, const struct product *p, const struct product_args *a,

@@ -25,8 +25,18 @@ static void one(struct check *c, size_t rows, size_t width, size_t outs, enum te
 }
 
 static void test(struct check *c) {
-    const size_t shapes[][3] = {{1, 5, 3},    {1, 300, 77},  {2, 64, 32},   {7, 129, 65},
-                                {19, 80, 40}, {40, 600, 97}, {130, 520, 33}};
+    const size_t shapes[][3] = {{1, 5, 3},
+                                {1, 300, 77},
+                                {2, 64, 32},
+                                {7, 129, 65},
+                                {19, 80, 40},
+                                {40, 600, 97},
+                                {130, 520, 33},
+                                /* tiles that end beyond the last row, the last out or both */
+                                {81, 64, 64},
+                                {64, 64, 72},
+                                {100, 96, 104},
+                                {40, 32, 200}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes && !check_only_quantised(c); i++) {
         const size_t *s = shapes[i];
         one(c, s[0], s[1], s[2], TENSOR_F32, true, true);
