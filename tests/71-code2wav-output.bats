@@ -237,7 +237,8 @@ END
     head -c "$part" "$OUT/whole" >&7
     for ((i = 0; i < 100 && $(wc -c <"$OUT/stream") < 4 * 7125; i++)); do sleep .1; done
     kill -INT $!
-    sleep .2
+    until grep -Eq '^ShdPnd:[[:space:]]*0+$' "/proc/$!/status"; do sleep .1; done # taken
+    sleep .5
     tail -c +$((part + 1)) "$OUT/whole" >&7
     exec 7>&-
     wait $!
