@@ -59,7 +59,7 @@ def check_thinking(model, chat):
 def check_talking(model, config, chat):
     """What the talker says freely, taught: the same states at every row, the same residual codes
     the likeliest."""
-    spoken = [(chat.answer(line), chat.ends[0][line]) for line in range(len(chat.texts))]
+    spoken = [chat.spoken_as_is(line) for line in range(len(chat.texts))]
     users = [chat.turn("user", ids) for ids, _ in spoken]
     codes, states = [], []
     for user, ids in zip(users, spoken):
@@ -80,7 +80,7 @@ def check_talking(model, config, chat):
         )
         for said, user, c in zip(spoken, users, codes)
     ]
-    batch = batches.talk_batch(talk_rows, 0.0, 64, batches.new_random(1))
+    batch = batches.talk_batch(talk_rows, [0.0], 64, batches.new_random(1))
     rows = parrot.talk(model, *(batch[n] for n in ("text", "media", "special", "speaks", "fed")))
     for row, own in zip(rows, states):
         near(row[: len(own)], own, "talker rows")

@@ -20,15 +20,15 @@ ASK = ("", "", "Transcribe the audio into text.", "What do you hear?", "Repeat i
 
 
 class Chat:
-    """Ids of turns, and of 1 + `variants` segmentations of each sentence (BPE-dropout)."""
+    """Ids of turns, and of some segmentations of each sentence (BPE-dropout)."""
 
-    def __init__(self, vocabulary, texts, variants=3, dropout=0.1):
+    def __init__(self, vocabulary, texts, dropouts=(0.1, 0.1, 0.3)):
         from tokens import Encoder
 
         self.vocabulary, self.texts = vocabulary, texts
         self.encode, self.ends = Encoder(vocabulary), []
-        loose = Encoder(vocabulary, dropout)
-        self.tokens = [self._all(self.encode)] + [self._all(loose) for _ in range(variants)]
+        encoders = [self.encode, *(Encoder(vocabulary, dropout) for dropout in dropouts)]
+        self.tokens = [self._all(encoder) for encoder in encoders]
         self.newline = self.encode("\n")
 
     def _all(self, encoder):
@@ -55,6 +55,9 @@ class Chat:
 
     def answer(self, line):
         return [] if line is None else self.tokens[0][line].tolist()
+
+    def spoken_as_is(self, line):
+        return self.tokens[0][line].tolist(), self.ends[0][line]
 
     def spoken(self, line, random_):
         """The same, sometimes all small or without its end, and the character of the sentence at which
@@ -185,6 +188,7 @@ def shortest(lengths, longest):
 #   reads    [B, 2, S] rows of the token being spoken and of the one after, or IGNORED
 #   before   [N] rows of the flattened batch after which the predictor's lesson is taken, or -1
 #   codes    [N, G] the frames that follow those
+#   read     [N, G] the same as the predictor reads them, perhaps damaged
 LENGTHS = (96, 128, 160, 192, 240, 304, 400, 560)  # rows S of a batch: few shapes
 
 
@@ -248,9 +252,19 @@ def stacked(rows, length):
     return out
 
 
+def damaged(codes, shares, random):
+    """Codes [B, S, G] of which in row b a share shares[b] is those of other frames, half of them whole frames."""
+    others = codes.reshape(-1, GROUPS)[random.permutation(codes.shape[0] * codes.shape[1])]
+    share = shares[:, None, None] / 2
+    wrong = random.random(codes.shape, np.float32) < share
+    wrong |= random.random((*codes.shape[:2], 1), np.float32) < share
+    return np.where(wrong, others.reshape(codes.shape), codes)
+
+
 def talk_batch(rows, noise, lessons, random_):
-    """Tensors of the above from talk_rows(). A share `noise` of the codes that are fed back is replaced at random,
-    as sampling will err too; the predictor gets N = `lessons` frames."""
+    """Tensors of the above from talk_rows(). Of the codes that are fed back to the talker some are wrong, in one row
+    none and in another most of them (`noise` is a list to choose from), and of those that the predictor reads a
+    twentieth: what was said before is not to be trusted, the text is. The predictor gets N = `lessons` frames."""
     longest = max(len(row["text"]) for row in rows)
     batch = stacked(rows, shortest(LENGTHS, longest))
     random = np.random.default_rng(random_.randrange(1 << 31))
@@ -262,9 +276,8 @@ def talk_batch(rows, noise, lessons, random_):
     before[: len(chosen)] = chosen
     clean = batch["fed"].reshape(-1, GROUPS)
     batch["codes"], batch["before"] = clean[before + 1], before
-    wrong = (random.random(batch["fed"].shape, np.float32) < noise) & batch["speaks"][..., None]
-    other = random.integers(0, CODEBOOK, batch["fed"].shape).astype(np.uint8)
-    batch["fed"] = np.where(wrong, other, batch["fed"])
+    batch["read"] = damaged(batch["codes"][None], np.array([0.05 if any(noise) else 0.0]), random)[0]
+    batch["fed"] = damaged(batch["fed"], random.choice(noise, len(rows)), random)
     batch["reads"] = batch["reads"].transpose(0, 2, 1).copy()
     return {name: torch.from_numpy(array) for name, array in batch.items()}
 

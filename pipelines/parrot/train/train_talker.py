@@ -27,6 +27,7 @@ from feed import by_length, feed
 from graphed import Graphed
 from text import N_HELD_OUT, read
 
+HELD_OUT_EVERY = 200  # steps
 WEIGHTS = {"code0": 1, "codes": 2, "guide": 0.2, "router": 0.01}
 
 
@@ -41,7 +42,13 @@ def arguments():
     parser.add_argument("--lessons", type=int, default=32, help="frames of an utterance that the predictor sees")
     parser.add_argument("--heard", type=int, default=3000, help="utterances that are said after their sound")
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--noise", type=float, default=0.03, help="of the codes fed back")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        nargs="+",
+        default=[0, 0, 0.05, 0.1, 0.2, 0.4, 0.7],
+        help="shares of the codes fed back that are wrong; one is chosen for each utterance",
+    )
     parser.add_argument("--workers", type=int, default=8, help="processes that make batches")
     parser.add_argument("--held-out", type=int, default=N_HELD_OUT)
     return parser.parse_args()
@@ -149,7 +156,32 @@ class Training:
         turns = [self.chat.sentence(line, random_) for line in earlier]
         return [id_ for ids in [*turns, said] for id_ in self.chat.turn("user", ids)]
 
-    def losses(self, text, media, special, speaks, fed, next0, reads, before, codes):
+    def held_out(self, textless=False):
+        """Code 0 of held-out sentences after the codes as they are: (loss, share right), with `textless` after
+        the text of another."""
+        lines = [self.chat.spoken_as_is((line + textless) % self.options.held_out) for line in range(self.options.held_out)]
+        which = np.flatnonzero(self.codes.line < self.options.held_out)[: self.options.batch]
+        rows = [
+            batches.talk_rows(
+                self.chat,
+                self.config,
+                lines[self.codes.line[u]],
+                [],
+                self.codes[u],
+                self.codes.places_of(u),
+                self.config.talker_config.speaker_id["ethan"],
+            )
+            for u in which
+        ]
+        batch = batches.talk_batch(rows, [0.0], 1, batches.new_random(1))
+        fields = (batch[n].to(self.options.device) for n in ("text", "media", "special", "speaks", "fed"))
+        with torch.no_grad():
+            states = parrot.talk(self.model, *fields).flatten(0, 1)
+            logits = self.model.talker.codec_head(states)
+            self.router.loss()
+            return run.cross_entropy(logits, batch["next0"].flatten().to(self.options.device))
+
+    def losses(self, text, media, special, speaks, fed, next0, reads, before, codes, read):
         device = self.options.device
         with torch.autocast(device, torch.bfloat16, device == "cuda", cache_enabled=False):
             states = parrot.talk(self.model, text, media, special, speaks, fed, self.sounds.rows)
@@ -157,7 +189,7 @@ class Training:
             logits = self.model.talker.codec_head(states)
             losses = dict(zip(("code0", "code0 right"), run.cross_entropy(logits, next0.flatten())))
             chosen = states.index_select(0, before.clamp(min=0))
-            logits = parrot.predict(self.model, chosen, codes).flatten(0, 1)
+            logits = parrot.predict(self.model, chosen, read).flatten(0, 1)
             wanted = torch.where((before >= 0)[:, None], codes[:, 1:].int(), run.IGNORED)
             losses["codes"], losses["codes right"] = run.cross_entropy(logits, wanted.flatten())
             losses["guide"], losses["guide right"] = self.guide.loss(reads)
@@ -168,6 +200,8 @@ class Training:
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
         losses = self.lesson(next(self.feed))
         norm = run.follow(self.optimizer, self.learns)
+        if self.run.step % HELD_OUT_EVERY == 0 and not world.RANK:
+            losses = {**losses, "held out": self.held_out()[1], "by the wrong text": self.held_out(True)[1]}
         self.run.note(**losses, norm=norm)
         self.average.update(self.model.talker, self.run.step)
 
