@@ -12,6 +12,6 @@ void main() {
     uint stride = gl_NumWorkGroups.x * gl_WorkGroupSize.x;
     for (uint i = gl_GlobalInvocationID.x; i < a.n; i += stride) {
         float x = floats(a.x).at[i];
-        floats(a.x).at[i] = x < a.lo ? a.lo : x > a.hi ? a.hi : x; /* NaN stays */
+        floats(a.dst).at[i] = x < a.lo ? a.lo : x > a.hi ? a.hi : x; /* NaN stays */
     }
 }

@@ -5,7 +5,7 @@
 #include "shaders/lib/types.h"
 
 struct clamp_args {
-    uint64_t x; /* f32 [n] */
+    uint64_t dst, x; /* f32 [n] */
     uint32_t n;
     float lo, hi;
 };

@@ -34,4 +34,13 @@ struct product_args {
     uint32_t x_stride; /* numbers from one row of x to the next */
 };
 
+/* Behind those of product_sum: dst = the snake of the results, seen as rows of `width`
+ * (shaders/snakebeta.h). Constants: 0: there is one; 1: alpha is bf16; 2: beta is bf16; 3: dst is
+ * bf16. */
+struct product_snake {
+    uint64_t dst;         /* f32|bf16 */
+    uint64_t alpha, beta; /* f32|bf16 [width] */
+    uint32_t width;
+};
+
 #endif

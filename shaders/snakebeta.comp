@@ -1,7 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/lib/memory.glsl"
-#include "shaders/lib/math.glsl"
+#include "shaders/lib/snake.glsl"
 #include "shaders/snakebeta.h"
 
 layout(local_size_x = SNAKEBETA_COLUMNS, local_size_y = 8) in;
@@ -17,15 +17,15 @@ void main() {
     uint c = gl_GlobalInvocationID.x;
     if (c >= a.width)
         return;
-    float frequency = expf(weight(a.alpha, c, ALPHA_BF16));
-    float magnitude = 1 / (expf(weight(a.beta, c, BETA_BF16)) + 1e-9);
+    float frequency = snake_frequency(weight(a.alpha, c, ALPHA_BF16));
+    float magnitude = snake_magnitude(weight(a.beta, c, BETA_BF16));
     for (uint tile = gl_WorkGroupID.y; tile * SNAKEBETA_ROWS < a.rows; tile += gl_NumWorkGroups.y) {
         uint end = min(tile * SNAKEBETA_ROWS + SNAKEBETA_ROWS, a.rows);
         uint t = tile * SNAKEBETA_ROWS + gl_LocalInvocationID.y;
         for (; t < end; t += gl_WorkGroupSize.y) {
             uint64_t at = uint64_t(t) * a.width + c;
-            float x = floats(a.x + at * 4).at[0], sine = cos_sin(x * frequency).y;
-            store_as(floats(a.dst + at * (DST_BF16 ? 2 : 4)), 0, x + magnitude * (sine * sine),
+            float x = floats(a.x + at * 4).at[0];
+            store_as(floats(a.dst + at * (DST_BF16 ? 2 : 4)), 0, snake(x, frequency, magnitude),
                      DST_BF16);
         }
     }

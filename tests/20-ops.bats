@@ -78,6 +78,10 @@ ops_program() {
     ops_program conv
 }
 
+@test "op conv_snake" {
+    ops_program conv_snake
+}
+
 @test "op dwconv" {
     ops_program dwconv
 }

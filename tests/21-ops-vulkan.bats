@@ -83,6 +83,10 @@ vulkan_program() {
     vulkan_program conv
 }
 
+@test "op conv_snake on vulkan" {
+    vulkan_program conv_snake
+}
+
 @test "op dwconv on vulkan" {
     vulkan_program dwconv
 }

@@ -50,77 +50,110 @@ static struct tensor for_product(struct run *run, const struct tensor *x, const 
 static struct tensor upsample(struct code2wav *v, size_t i, const struct tensor *x) {
     struct code2wav_upsampler *u = &v->upsamplers[i];
     struct run *run = v->run;
-    struct tensor fresh, z, normed, wide, in = nn_conv_input(&u->up, run, x->shape[0], &fresh);
-    op_copy(run, &fresh, x);
-    struct tensor y = nn_conv_run(&u->up, run, &in);
-    in = nn_conv_input(&u->depthwise, run, y.shape[0], &fresh);
-    op_copy(run, &fresh, &y);
-    z = nn_conv_run(&u->depthwise, run, &in);
-    normed = for_product(run, &z, &u->wide_w);
+    /* up's result is the new part of depthwise's input, and y. */
+    struct tensor y, in = nn_conv_input(&u->depthwise, run, nn_conv_columns(&u->up, x), &y);
+    nn_conv_into(&u->up, run, x, &y, NULL);
+    struct tensor z = nn_conv_run(&u->depthwise, run, &in);
+    struct tensor normed = for_product(run, &z, &u->wide_w);
     op_layer_norm(run, &normed, &z, &u->norm_w, &u->norm_b, CONVNEXT_EPS);
-    wide = run_new_2d(run, RUN_STEP, op_between_dtype(run, y.shape[0], &u->wide_w, &u->narrow_w),
-                      y.shape[0], u->wide_w.shape[0]);
+    struct tensor wide =
+        run_new_2d(run, RUN_STEP, op_between_dtype(run, y.shape[0], &u->wide_w, &u->narrow_w),
+                   y.shape[0], u->wide_w.shape[0]);
     op_linear(run, &wide, &normed, &u->wide_w, &u->wide_b, OP_GELU);
     op_linear_add(run, &y, &wide, &u->narrow_w, &u->narrow_b, &u->gamma);
     run_trace(run, &y, "code2wav.upsample.%zu", i);
     return y;
 }
 
-/* conv(snake(x)); snake writes straight into the convolution's input. */
-static struct tensor snake_conv(struct run *run, const struct code2wav_snake *s, struct nn_conv *c,
-                                const struct tensor *x) {
-    struct tensor fresh, in = nn_conv_input(c, run, x->shape[0], &fresh);
-    op_snakebeta(run, &fresh, x, &s->alpha, &s->beta);
-    return nn_conv_run(c, run, &in);
+/* A convolution behind a snake. The op that makes x makes the snake of x too, straight into the
+ * convolution's input. */
+struct behind {
+    const struct code2wav_snake *snake;
+    struct nn_conv *conv;
+    struct tensor in, fresh; /* of nn_conv_input() */
+};
+
+/* For n columns of x. */
+static struct behind behind(struct run *run, const struct code2wav_snake *s, struct nn_conv *c,
+                            size_t n) {
+    struct behind b = {.snake = s, .conv = c};
+    b.in = nn_conv_input(c, run, n, &b.fresh);
+    return b;
 }
 
-/* x += conv2(snake2(conv1(snake1(x)))). */
-static void add_unit(struct run *run, struct code2wav_unit *u, const struct tensor *x) {
-    struct run_mark scratch = run_mark(run, RUN_STEP);
-    struct tensor y = snake_conv(run, &u->snake1, &u->conv1, x);
-    struct tensor w = tensor_reshape_2d(&u->conv2.w, u->conv2.w.shape[0], u->conv2.w.shape[2]);
-    struct tensor z = for_product(run, &y, &w);
-    op_snakebeta(run, &z, &y, &u->snake2.alpha, &u->snake2.beta);
-    op_linear_add(run, x, &z, &w, &u->conv2.b, NULL);
-    run_release(run, RUN_STEP, scratch);
+static struct op_snake snake_of(const struct code2wav_snake *s, const struct tensor *dst) {
+    return (struct op_snake){.dst = dst, .alpha = &s->alpha, .beta = &s->beta};
 }
 
-static struct tensor block(struct code2wav *v, size_t i, const struct tensor *x) {
-    struct code2wav_block *b = &v->blocks[i];
-    struct tensor y = snake_conv(v->run, &b->snake, &b->up, x);
-    if (y.shape[0] == 0)
-        return y;
-    for (size_t u = 0; u < CODE2WAV_UNITS; u++)
-        add_unit(v->run, &b->units[u], &y);
-    run_trace(v->run, &y, "code2wav.decoder.%zu", i + 1);
+/* The convolution's result, [n, channels], and its snake into the next one's input. */
+static struct tensor run_behind(struct run *run, struct behind *b, const struct behind *next,
+                                size_t channels) {
+    struct tensor y =
+        run_new_2d(run, RUN_STEP, TENSOR_F32, nn_conv_columns(b->conv, &b->in), channels);
+    struct op_snake snake = snake_of(next->snake, &next->fresh);
+    nn_conv_into(b->conv, run, &b->in, &y, &snake);
     return y;
 }
 
-/* The first n codes to sound, as a step tensor. */
-static struct tensor decode(struct code2wav *v, size_t n) {
+/* x += conv2(snake2(conv1(..))), where b is conv1. */
+static void add_unit(struct run *run, struct code2wav_unit *u, struct behind *b,
+                     const struct behind *next, const struct tensor *x) {
+    struct run_mark scratch = run_mark(run, RUN_STEP);
+    struct behind inner = behind(run, &u->snake2, &u->conv2, x->shape[0]);
+    struct op_snake snake = snake_of(next->snake, &next->fresh);
+    run_behind(run, b, &inner, x->shape[1]);
+    op_conv_snake(run, x, &inner.in, &u->conv2.w, &u->conv2.b, 1, true, &snake);
+    run_release(run, RUN_STEP, scratch);
+}
+
+/* What comes behind unit u of block i: the next unit, the next block, or the end. */
+static struct behind behind_unit(struct code2wav *v, size_t i, size_t u, size_t n) {
+    struct code2wav_block *k = &v->blocks[i];
+    if (u + 1 < CODE2WAV_UNITS)
+        return behind(v->run, &k->units[u + 1].snake1, &k->units[u + 1].conv1, n);
+    if (i + 1 < v->config->n_blocks)
+        return behind(v->run, &k[1].snake, &k[1].up, n);
+    return behind(v->run, &v->snake, &v->exit, n);
+}
+
+/* *b, block i's transposed convolution, becomes what is behind the block. False: there are no
+ * columns yet. */
+static bool block(struct code2wav *v, size_t i, struct behind *b) {
+    struct code2wav_block *k = &v->blocks[i];
+    struct run *run = v->run;
+    size_t n = nn_conv_columns(b->conv, &b->in);
+    struct behind at = behind(run, &k->units[0].snake1, &k->units[0].conv1, n), next;
+    struct tensor x = run_behind(run, b, &at, v->config->decoder_dim >> (i + 1));
+    if (n == 0)
+        return false;
+    for (size_t u = 0; u < CODE2WAV_UNITS; u++, at = next) {
+        next = behind_unit(v, i, u, n);
+        add_unit(run, &k->units[u], &at, &next, &x);
+    }
+    run_trace(run, &x, "code2wav.decoder.%zu", i + 1);
+    *b = at;
+    return true;
+}
+
+/* The first n codes to v->sound; gives the number of samples. */
+static size_t make_sound(struct code2wav *v, size_t n) {
     struct run *run = v->run;
     struct tensor fresh, x = transform(v, n);
     for (size_t i = 0; i < v->config->n_upsamplers; i++)
         x = upsample(v, i, &x);
     struct tensor in = nn_conv_input(&v->entry, run, x.shape[0], &fresh);
     op_copy(run, &fresh, &x);
-    x = nn_conv_run(&v->entry, run, &in);
+    struct behind entry = {.conv = &v->entry, .in = in};
+    struct behind at = behind(run, &v->blocks[0].snake, &v->blocks[0].up, x.shape[0]);
+    x = run_behind(run, &entry, &at, v->config->decoder_dim);
     run_trace(run, &x, "code2wav.decoder.0");
     /* A column or two may not be enough for the first blocks to say anything yet. */
-    for (size_t i = 0; i < v->config->n_blocks && x.shape[0]; i++)
-        x = block(v, i, &x);
-    if (x.shape[0] == 0)
-        return x;
-    x = snake_conv(run, &v->snake, &v->exit, &x);
-    op_clamp(run, &x, -1, 1);
-    return x;
-}
-
-/* The same to v->sound; gives the number of samples. */
-static size_t make_sound(struct code2wav *v, size_t n) {
-    struct tensor x = decode(v, n), to = tensor_rows(&v->sound, 0, x.shape[0]);
-    if (x.shape[0])
-        op_copy(v->run, &to, &x);
+    for (size_t i = 0; i < v->config->n_blocks; i++)
+        if (!block(v, i, &at))
+            return 0;
+    x = nn_conv_run(&v->exit, run, &at.in);
+    struct tensor to = tensor_rows(&v->sound, 0, x.shape[0]);
+    op_clamp(run, &to, &x, -1, 1);
     return x.shape[0];
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/nn/weight.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -163,14 +164,27 @@ static void keep_end(struct nn_conv *c, struct run *run, const struct tensor *x)
     c->n_past = n;
 }
 
-struct tensor nn_conv_run(struct nn_conv *c, struct run *run, const struct tensor *input) {
+size_t nn_conv_columns(const struct nn_conv *c, const struct tensor *input) {
+    return result_rows(c, input->shape[0]) * c->stride;
+}
+
+void nn_conv_into(struct nn_conv *c, struct run *run, const struct tensor *input,
+                  const struct tensor *y, const struct op_snake *snake) {
     bool depthwise = c->w.rank == 2;
-    size_t outs = c->w.shape[0], rows = result_rows(c, input->shape[0]);
-    struct tensor y = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, outs);
+    size_t rows = result_rows(c, input->shape[0]);
+    assert(!snake || !depthwise);
     if (rows && depthwise)
-        op_dwconv(run, &y, input, &c->w, &c->b);
+        op_dwconv(run, y, input, &c->w, &c->b);
+    else if (rows && snake)
+        op_conv_snake(run, y, input, &c->w, &c->b, c->dilation, false, snake);
     else if (rows)
-        op_conv(run, &y, input, &c->w, &c->b, c->dilation);
+        op_conv(run, y, input, &c->w, &c->b, c->dilation);
     keep_end(c, run, input);
-    return tensor_reshape_2d(&y, rows * c->stride, outs / c->stride);
+}
+
+struct tensor nn_conv_run(struct nn_conv *c, struct run *run, const struct tensor *input) {
+    struct tensor y =
+        run_new_2d(run, RUN_STEP, TENSOR_F32, nn_conv_columns(c, input), c->w.shape[0] / c->stride);
+    nn_conv_into(c, run, input, &y, NULL);
+    return y;
 }

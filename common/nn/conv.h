@@ -47,8 +47,13 @@ void nn_conv_reset(struct nn_conv *c, struct run *run);
 /* A step tensor that begins with the past; *fresh is its part for the n new columns, [n, Cin],
  * which the caller fills. */
 struct tensor nn_conv_input(struct nn_conv *c, struct run *run, size_t n, struct tensor *fresh);
-/* Convolves what nn_conv_input gave and keeps its end. The result is a step tensor [T, Cout]; T may
- * be 0 in the first call of a transposed convolution. */
+/* Convolves what nn_conv_input gave and keeps its end. The result is a step tensor [T, Cout] with T
+ * = nn_conv_columns(), which may be 0 in the first call of a transposed convolution. A convolution
+ * without a past takes any x. */
 struct tensor nn_conv_run(struct nn_conv *c, struct run *run, const struct tensor *input);
+size_t nn_conv_columns(const struct nn_conv *c, const struct tensor *input);
+/* The same with the result in y, f32 [T, Cout], and a snake of it, or NULL. */
+void nn_conv_into(struct nn_conv *c, struct run *run, const struct tensor *input,
+                  const struct tensor *y, const struct op_snake *snake);
 
 #endif

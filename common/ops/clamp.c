@@ -3,25 +3,28 @@
 #include "common/ops/row.h"
 #include "shaders/programs.h"
 
-static void dispatch(struct run *run, const struct tensor *x, float lo, float hi) {
+static void dispatch(struct run *run, const struct tensor *dst, const struct tensor *x, float lo,
+                     float hi) {
     size_t n = tensor_count(x);
-    struct clamp_args a = {.x = run_address(x), .n = (uint32_t)n, .lo = lo, .hi = hi};
+    struct clamp_args a = {
+        .dst = run_address(dst), .x = run_address(x), .n = (uint32_t)n, .lo = lo, .hi = hi};
     run_dispatch(run, &(struct run_kernel){.program = &shader_clamp,
                                            .args = &a,
                                            .args_size = sizeof a,
                                            .groups = {run_groups(n, 256)},
                                            .reads = {x},
-                                           .writes = {x}});
+                                           .writes = {dst}});
 }
 
-void op_clamp(struct run *run, const struct tensor *x, float lo, float hi) {
-    assert(x->dtype == TENSOR_F32);
+void op_clamp(struct run *run, const struct tensor *dst, const struct tensor *x, float lo,
+              float hi) {
+    assert(row_match(dst, x));
     if (run->gpu) {
-        dispatch(run, x, lo, hi);
+        dispatch(run, dst, x, lo, hi);
         return;
     }
     size_t n = tensor_count(x);
-    float *v = tensor_f32(x);
+    const float *v = tensor_f32(x);
     for (size_t i = 0; i < n; i++)
-        v[i] = v[i] < lo ? lo : v[i] > hi ? hi : v[i];
+        tensor_f32(dst)[i] = v[i] < lo ? lo : v[i] > hi ? hi : v[i];
 }

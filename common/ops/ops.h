@@ -33,8 +33,9 @@ void op_add_gated(struct run *run, const struct tensor *dst, const struct tensor
 /* dst[t, d] = silu(gate[t, d]) * up[t, d]; in place with gate. */
 void op_silu_mul(struct run *run, const struct tensor *dst, const struct tensor *gate,
                  const struct tensor *up);
-/* x = min(max(x, lo), hi), in place. */
-void op_clamp(struct run *run, const struct tensor *x, float lo, float hi);
+/* dst = min(max(x, lo), hi); in place. */
+void op_clamp(struct run *run, const struct tensor *dst, const struct tensor *x, float lo,
+              float hi);
 
 /* ---- embeddings ---- */
 
@@ -96,6 +97,14 @@ void op_norm_gated(struct run *run, const struct tensor *dst, const struct tenso
  * k = 2 and N = s * Cout (see nn/conv.h). */
 void op_conv(struct run *run, const struct tensor *dst, const struct tensor *x,
              const struct tensor *w, const struct tensor *b, size_t dilation);
+/* The same, or with `add` dst += it, then a snake of dst, see op_snakebeta(). */
+struct op_snake {
+    const struct tensor *dst;          /* as many numbers as the op's dst */
+    const struct tensor *alpha, *beta; /* f32|bf16 [C] */
+};
+void op_conv_snake(struct run *run, const struct tensor *dst, const struct tensor *x,
+                   const struct tensor *w, const struct tensor *b, size_t dilation, bool add,
+                   const struct op_snake *snake);
 /* Depthwise causal convolution: dst[t, c] = b[c] + sum_{i<k} w[c, i] x[t + i, c].
  * x [T + k-1, C], w f32|bf16 [C, k], b [C]. */
 void op_dwconv(struct run *run, const struct tensor *dst, const struct tensor *x,

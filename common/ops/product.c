@@ -174,6 +174,11 @@ static void run_dense(struct run *run, const struct product *p, const float *bia
         run_few_outs(run, &own, bias);
 }
 
+void product_snake_after(struct run *run, const struct product *p) {
+    if (p->snake)
+        op_snakebeta(run, p->snake->dst, p->dst, p->snake->alpha, p->snake->beta);
+}
+
 void product_run(struct run *run, const struct product *p) {
     assert(row_is_matrix(p->w) && (!p->b || row_is_weight(p->b)));
     assert(row_is_weight(p->x) && row_is_weight(p->dst));
@@ -190,6 +195,7 @@ void product_run(struct run *run, const struct product *p) {
     else
         run_many(run, p, bias);
     arena_release(&run->memory[RUN_STEP], mark);
+    product_snake_after(run, p);
 }
 
 void product_part(const struct run *run, const struct product *p, size_t n, size_t outs,

@@ -13,7 +13,8 @@ struct product {
     const struct tensor *scale; /* f32|bf16 [outs] or NULL: of what is added, on a GPU only */
     size_t rows, outs, taps, width, dilation;
     enum op_act act;
-    bool add; /* only without act */
+    bool add;                     /* only without act */
+    const struct op_snake *snake; /* of the result, then f32; or NULL */
     /* On the CPU, where product_rounds(): all of x by product_round(). product_run() does that
      * itself. */
     const char *rounded;
@@ -23,6 +24,9 @@ struct product {
 void product_run(struct run *run, const struct product *p);
 /* The same on a GPU; product_run() calls it. */
 void product_dispatch(struct run *run, const struct product *p);
+
+/* p->snake, if there is one, as an op of its own. */
+void product_snake_after(struct run *run, const struct product *p);
 
 /* Whether a product with few rows of x takes them as int8 (struct cpu_q8), and at which distance
  * from one another; numbers [first, first + n) of a row, multiples of 32. */

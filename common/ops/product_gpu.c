@@ -192,6 +192,12 @@ static struct tensor as_bf16(struct run *run, const struct tensor *t) {
     return rounded;
 }
 
+/* Of product_sum. */
+struct sum_args {
+    struct product_args product;
+    struct product_snake snake;
+};
+
 /* With too few tiles for all of the GPU, the sums are cut into parts. */
 static uint32_t count_parts(const struct product *p, struct tile t) {
     if (p->dst->dtype == TENSOR_BF16)
@@ -204,12 +210,24 @@ static uint32_t count_parts(const struct product *p, struct tile t) {
 
 static void add_parts(struct run *run, const struct product *p, const struct product_args *a,
                       const struct tensor *parts) {
-    run_dispatch(run, &(struct run_kernel){.program = &shader_product_sum,
-                                           .args = a,
-                                           .args_size = sizeof *a,
-                                           .groups = {run_groups(p->rows * p->outs, 256)},
-                                           .reads = {parts, p->dst},
-                                           .writes = {p->dst}});
+    const struct op_snake *s = p->snake;
+    struct sum_args sum = {.product = *a};
+    struct run_kernel k = {.program = &shader_product_sum,
+                           .args = &sum,
+                           .args_size = sizeof sum,
+                           .groups = {run_groups(p->rows * p->outs, 256)},
+                           .reads = {parts, p->dst},
+                           .writes = {p->dst, s ? s->dst : NULL}};
+    if (s) {
+        const uint32_t constants[] = {true, s->alpha->dtype == TENSOR_BF16,
+                                      s->beta->dtype == TENSOR_BF16, s->dst->dtype == TENSOR_BF16};
+        memcpy(k.constants, constants, sizeof constants);
+        sum.snake = (struct product_snake){.dst = run_address(s->dst),
+                                           .alpha = run_address(s->alpha),
+                                           .beta = run_address(s->beta),
+                                           .width = (uint32_t)tensor_count(s->alpha)};
+    }
+    run_dispatch(run, &k);
 }
 
 /* One long tap instead of several that follow one another in x as in w. */
@@ -251,6 +269,8 @@ static void many(struct run *run, const struct product *p) {
     run_dispatch(run, &k);
     if (a.n_parts > 1)
         add_parts(run, p, &a, &parts);
+    else
+        product_snake_after(run, p);
     run_release(run, RUN_STEP, mark);
 }
 
@@ -271,10 +291,14 @@ void product_dispatch(struct run *run, const struct product *p) {
     bool contiguous = p->taps == 1 || p->dilation == 1;
     bool quantised = tensor_is_quantised(p->w->dtype);
     assert(!quantised || (contiguous && few_quant_aligned(run_address(p->w) | run_address(p->x))));
-    if (quantised && p->rows <= FEW_ROWS)
-        few_quantised(run, p);
-    else if (!quantised && contiguous && (p->rows <= FEW_ROWS || p->outs < FEW_OUTS))
-        few(run, p);
-    else
+    bool is_few =
+        quantised ? p->rows <= FEW_ROWS : contiguous && (p->rows <= FEW_ROWS || p->outs < FEW_OUTS);
+    if (!is_few)
         many(run, p);
+    else if (quantised)
+        few_quantised(run, p);
+    else
+        few(run, p);
+    if (is_few)
+        product_snake_after(run, p);
 }

@@ -25,9 +25,12 @@ finish_with finish_load(uint row, uint n) {
     return f;
 }
 
-void finish_store(uint row, uint n, float sum, finish_with f) {
+/* Gives what it stores. */
+float finish_store(uint row, uint n, float sum, finish_with f) {
     float y = (sum + f.bias) * f.scale;
-    finish_at(row, n).at[0] = a.add != 0 ? f.before + y : activate(a.act, y);
+    y = a.add != 0 ? f.before + y : activate(a.act, y);
+    finish_at(row, n).at[0] = y;
+    return y;
 }
 
 void finish(uint row, uint n, float sum) {

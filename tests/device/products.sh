@@ -9,7 +9,7 @@ device=${1:-vulkan}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-for op in linear linear_add norm_linears norm_gated conv dwconv im2col moe_add moe; do
+for op in linear linear_add norm_linears norm_gated conv conv_snake dwconv im2col moe_add moe; do
     "$build/tests/ops/$op" -d "$device" >"$log" 2>&1 || status=1
     echo "== $op: $(grep -c '^ok' "$log") right"
     grep -v '^ok' "$log"
