@@ -94,10 +94,10 @@ def check_talking(model, config, chat):
 
 def check_codec(config):
     """The quantisers' sum is what code2wav reads from its tables."""
-    codec = Codec(models_code2wav(config)).eval()
+    codec = Codec(models_code2wav(config))
     codec.write_tables()
     sound = torch.randn(2, 1920 * 6, generator=torch.Generator().manual_seed(2)) * 0.1
-    hidden, codes, _, _ = codec.quantise(codec.encoder(sound))
+    hidden, codes = codec.quantise(codec.encoder(sound))[0], codec.encode(sound)
     made = sound_of(codec.code2wav, contextualise(codec.code2wav, hidden)).clamp(-1, 1)
     near(made, codec.code2wav(codes)[:, 0], "sound of quantised features")
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import parrot
 import spectra
 import world
 from sizes import CODEBOOK, GROUPS
@@ -51,52 +52,48 @@ class Encoder(nn.Module):
         return self.layers(mel.clamp(min=1e-4).log())
 
 
-class Quantiser(nn.Module):
-    """One codebook of moving averages (van den Oord et al. 2017, appendix); entries that nobody
-    chooses are placed anew on vectors of the batch."""
+class Quantisers(nn.Module):
+    """Codebooks [G, V, W] of moving averages (van den Oord et al. 2017, appendix); entries that nobody
+    chooses are placed anew on vectors of the batch. Nothing is learnt in forward passes: they give what learn() wants."""
 
-    def __init__(self, width=WIDTH, size=CODEBOOK, decay=0.98):
+    def __init__(self, decay=0.98):
         super().__init__()
-        self.decay, self.begun = decay, False
-        self.register_buffer("entries", torch.randn(size, width) * 0.1)
+        self.decay = decay
+        self.register_buffer("entries", torch.randn(GROUPS, CODEBOOK, WIDTH) * 0.1)
         self.register_buffer("sums", self.entries.clone())
-        self.register_buffer("counts", torch.ones(size))
-        self.register_buffer("started", torch.zeros(()))
+        self.register_buffer("counts", torch.ones(GROUPS, CODEBOOK))
 
-    def nearest(self, x):
-        """Indices of the closest entries to [N, width]."""
-        return torch.argmin(self.entries.square().sum(1) - 2 * x @ self.entries.T, dim=1)
+    def nearest(self, group, x):
+        """Indices of the entries closest to [N, W]."""
+        entries = self.entries[group]
+        return torch.argmin(entries.square().sum(1) - 2 * x @ entries.T, dim=1)
+
+    def begin(self, group, x):
+        """The first entries of a codebook: vectors [N, W] of the first batch."""
+        self.entries[group] = x[torch.randint(len(x), (CODEBOOK,), device=x.device)]
+        self.counts[group] = len(x) / CODEBOOK
+        self.sums[group] = self.entries[group] * self.counts[group, :, None]
+
+    def seen(self, x, chosen, real, picks):
+        """Of vectors [G, N, W], the entries they chose [G, N] and which are real [N]: how many chose each entry,
+        their sums, and the vectors at `picks` [V] for entries that have to move."""
+        shares = real.to(x.dtype).expand(GROUPS, -1)
+        counts = torch.zeros_like(self.counts).scatter_add(1, chosen, shares)
+        where = chosen[..., None].expand(-1, -1, WIDTH)
+        sums = torch.zeros_like(self.sums).scatter_add(1, where, x * shares[..., None])
+        return {"counts": counts, "sums": sums, "fresh": x[:, picks]}
 
     @torch.no_grad()
-    def learn(self, x, chosen):
-        self.begun = self.begun or bool(self.started)  # asks the GPU once only
-        if not self.begun:
-            self.entries.copy_(x[torch.randint(len(x), (len(self.entries),), device=x.device)])
-            world.as_first(self.entries)
-            self.counts.fill_(len(x) / len(self.entries))
-            self.sums.copy_(self.entries * self.counts[:, None])
-            self.started.fill_(1)
-            return
-        counts = torch.bincount(chosen, minlength=len(self.entries)).to(x.dtype)
-        sums = torch.zeros_like(self.sums).index_add_(0, chosen, x)
+    def learn(self, counts, sums, fresh):
         world.total(counts, sums)
+        world.as_first(fresh)
         self.counts.mul_(self.decay).add_(counts, alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(sums, alpha=1 - self.decay)
-        dead = self.counts < 0.1 * self.counts.mean()
-        fresh = x[torch.randint(len(x), (len(dead),), device=x.device)]
-        world.as_first(fresh)
-        self.counts.copy_(torch.where(dead, self.counts.mean(), self.counts))
-        self.sums.copy_(torch.where(dead[:, None], fresh * self.counts[:, None], self.sums))
-        self.entries.copy_(self.sums / self.counts[:, None])
-
-    def forward(self, x, real):
-        """(the entries closest to [N, width], their indices); in training it learns from those
-        vectors that are `real` [N]."""
-        if self.training:
-            kept = x[real]
-            self.learn(kept, self.nearest(kept))
-        chosen = self.nearest(x)
-        return self.entries[chosen], chosen
+        mean = self.counts.mean(1, keepdim=True)
+        dead = self.counts < 0.1 * mean
+        self.counts.copy_(torch.where(dead, mean, self.counts))
+        self.sums.copy_(torch.where(dead[..., None], fresh * self.counts[..., None], self.sums))
+        self.entries.copy_(self.sums / self.counts[..., None])
 
 
 class Codec(nn.Module):
@@ -107,72 +104,62 @@ class Codec(nn.Module):
         self.norm = nn.LayerNorm(self.encoder.width)
         self.to_words = nn.Linear(self.encoder.width, WIDTH)
         self.to_sound = nn.Linear(self.encoder.width, WIDTH)
-        self.quantisers = nn.ModuleList(Quantiser() for _ in range(GROUPS))
+        self.quantisers = Quantisers()
         self.words = nn.Linear(WIDTH, hidden, bias=False)
         self.sound = nn.Linear(WIDTH, hidden, bias=False)
         self.tell = nn.Sequential(nn.Linear(WIDTH, 256), nn.GELU(), nn.Linear(256, 4 * N_PHONEMES))
         self.code2wav = code2wav
 
-    def quantise(self, features, real=None):
-        """Features [B, width, T], real [B, T] bool or None: (hidden [B, T, H] for code2wav, codes
-        [B, G, T], commitment loss, what code 0 says about phonemes and what it would say if it
-        were not quantised, [2, B, T, 4, phonemes])."""
+    def quantise(self, features, depth=None, begin=False):
+        """Features [B, width, T], the last residual code that each utterance keeps, [B] (all of them). Returns hidden
+        [B, T, H] for code2wav, codes [G, B T], the vectors they stand for [G, B T, W], what code 0 says about phonemes
+        and what it would say if it were not quantised [2, B, T, 4, phonemes]. With `begin` the codebooks are made
+        of the features on the way."""
         with torch.autocast(features.device.type, enabled=False):
-            return self._quantise(features.transpose(1, 2).float(), real)
+            return self._quantise(features.transpose(1, 2).float(), depth, begin)
 
-    def _quantise(self, features, real):
+    def _quantise(self, features, depth, begin):
         batch, time, _ = features.shape
-        real = torch.ones(batch, time, device=features.device).bool() if real is None else real
-        weight = real.flatten().float() / real.sum()
-        depth = self._depths(batch, features.device).repeat_interleave(time)
         features = self.norm(features)
         left = self.to_words(features).flatten(0, 1), self.to_sound(features).flatten(0, 1)
-        taken, codes, commitment = [torch.zeros_like(left[0]), torch.zeros_like(left[1])], [], 0
-        for group, quantiser in enumerate(self.quantisers):
+        taken, codes, vectors = [torch.zeros_like(left[0]), torch.zeros_like(left[1])], [], []
+        for group in range(GROUPS):
             kind = 0 if group == 0 else 1
-            target = left[kind] - taken[kind].detach()
-            entry, chosen = quantiser(target.detach(), real.flatten())
-            commitment = commitment + (weight * (target - entry).square().mean(1)).sum()
-            entry = entry * (group <= depth)[:, None]
+            vectors.append(left[kind] - taken[kind].detach())
+            if begin:
+                self.quantisers.begin(group, vectors[-1].detach())
+            codes.append(self.quantisers.nearest(group, vectors[-1].detach()))
+            entry = self.quantisers.entries[group].index_select(0, codes[-1])
+            if depth is not None:
+                entry = entry * (group <= depth).repeat_interleave(time)[:, None]
             taken[kind] = taken[kind] + entry
-            codes.append(chosen)
         through = [x + (t - x).detach() for x, t in zip(left, taken)]
         hidden = (self.words(through[0]) + self.sound(through[1])).view(batch, time, -1)
         told = self.tell(torch.stack([through[0], left[0]]))
         told = told.view(2, batch, time, 4, N_PHONEMES)
-        return (
-            hidden,
-            torch.stack(codes).view(GROUPS, batch, time).transpose(0, 1),
-            commitment,
-            told,
-        )
+        return hidden, torch.stack(codes), torch.stack(vectors), told
 
-    def _depths(self, batch, device):
-        """The last residual code each utterance keeps: all, or in half of them, in training, a
-        random number, so that the first codes carry the most."""
-        depth = torch.full((batch,), GROUPS, device=device)
-        if self.training:
-            some = torch.randint(1, GROUPS, (batch,), device=device)
-            depth = torch.where(torch.rand(batch, device=device) < 0.5, some, depth)
-        return depth
+    def commitment(self, vectors, codes, real):
+        """How far real [N] vectors [G, N, W] are from their entries, summed over the codes."""
+        entries = torch.stack([self.quantisers.entries[g].index_select(0, codes[g]) for g in range(GROUPS)])
+        return ((vectors - entries).square().mean(2) * real).sum() / real.sum()
 
     @torch.no_grad()
     def write_tables(self):
         """Puts the quantisers into code2wav's embedding, as parrot has it."""
-        tables = [
-            (self.words if group == 0 else self.sound)(quantiser.entries) * GROUPS
-            for group, quantiser in enumerate(self.quantisers)
-        ]
-        self.code2wav.code_embedding.weight.copy_(torch.cat(tables))
+        entries = self.quantisers.entries
+        tables = torch.cat([self.words(entries[:1]), self.sound(entries[1:])]) * GROUPS
+        self.code2wav.code_embedding.weight.copy_(tables.flatten(0, 1))
 
     def encode(self, sound):
-        """Codes [B, G, T]; in eval mode."""
-        return self.quantise(self.encoder(sound))[1]
+        """Codes [B, G, T]."""
+        return self.quantise(self.encoder(sound))[1].unflatten(1, (len(sound), -1)).transpose(0, 1)
 
 
 def contextualise(code2wav, hidden):
     """code2wav up to 50 columns a second: [B, T, H] to [B, H, 4 T]."""
-    columns = code2wav.pre_transformer(inputs_embeds=hidden).last_hidden_state.transpose(1, 2)
+    window = code2wav.config.sliding_window
+    columns = parrot.decode(code2wav.pre_transformer, hidden, axes=1, window=window).transpose(1, 2)
     for blocks in code2wav.upsample:
         for block in blocks:
             columns = block(columns)

@@ -75,4 +75,4 @@ class Speech:
         room = (self.frames[which] - n_frames).clamp(min=0)
         first = (torch.rand(size) * (room + 1)).long()
         sound, labels = self.cut(which, first, n_frames)
-        return sound, labels, (self.frames[which] - first).clamp(max=n_frames).to(self.device)
+        return sound, labels, (self.frames[which] - first).clamp(max=n_frames)

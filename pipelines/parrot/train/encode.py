@@ -55,7 +55,7 @@ def main():
     codec = Codec(sizes.healthy_code2wav(sizes.config_from(options.model)))
     state = torch.load(options.codec, map_location="cpu", weights_only=True)
     codec.load_state_dict(state["codec"])
-    write(codec.to(options.device).eval(), speech, options.out)
+    write(codec.to(options.device), speech, options.out)
 
 
 if __name__ == "__main__":

@@ -34,15 +34,19 @@ def all_experts(self, x, chosen, weights):
     return (out * share.T[..., None]).sum(0).to(x.dtype)
 
 
-def decode(decoder, rows, axes=3, kept=None):
-    """The layers of a decoder on rows [B, S, D], without a cache; `axes` of its positions (1: the code
-    predictor). With `kept` = n, the output of layer n - 1 instead of the normalised last one."""
+def decode(decoder, rows, axes=3, kept=None, window=None):
+    """The layers of a decoder on rows [B, S, D], without a cache; `axes` of its positions (1: all but thinker and
+    talker), each row looking at the last `window` ones. With `kept` = n, the output of layer n - 1 instead of the normalised last one."""
     position = torch.arange(rows.shape[1], device=rows.device).expand(len(rows), -1)
     if axes > 1:
         position = position.expand(axes, -1, -1)
-    turns = decoder.rotary_emb(rows, position)
+    turns, mask = decoder.rotary_emb(rows, position), None
+    if window and rows.shape[1] > window:
+        row = torch.arange(rows.shape[1], device=rows.device)
+        back = row[:, None] - row
+        mask = ((back >= 0) & (back < window))[None, None]
     for layer in decoder.layers[:kept]:
-        rows = layer(rows, attention_mask=None, position_embeddings=turns)
+        rows = layer(rows, attention_mask=mask, position_embeddings=turns)
         rows = rows if torch.is_tensor(rows) else rows[0]
     return rows if kept else decoder.norm(rows)
 

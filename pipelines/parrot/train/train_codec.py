@@ -8,6 +8,7 @@ The whole utterance goes through encoder and transformer; the convolutions, whic
 see a random cut of it with the context they reach back to.
 """
 
+import functools
 import pathlib
 
 import torch
@@ -19,8 +20,9 @@ import sizes
 import world
 from codec import Codec, contextualise, sound_of
 from corpus import FRAME, Speech
+from graphed import Graphed
 from judges import Judges, judge_loss, maker_losses, mel_distance
-from sizes import healthy_code2wav
+from sizes import CODEBOOK, GROUPS, healthy_code2wav
 
 CONTEXT = 5  # frames that the convolutions reach back to
 SHORT = 555  # samples that code2wav leaves out at the end
@@ -32,7 +34,7 @@ def arguments():
     parser.add_argument("--speech", type=pathlib.Path, required=True)
     parser.add_argument("--model", type=pathlib.Path, required=True, help="tokenizer files")
     parser.add_argument("--batch", type=int, default=16, help="utterances a step")
-    parser.add_argument("--frames", type=int, default=80, help="of an utterance at most")
+    parser.add_argument("--frames", type=int, default=72, help="of an utterance at most")
     parser.add_argument("--cut", type=int, default=12, help="frames that become sound")
     parser.add_argument("--judge-from", type=float, default=0.15, help="share of the plan")
     parser.add_argument("--rate", type=float, default=5e-4)
@@ -41,26 +43,10 @@ def arguments():
     return parser.parse_args()
 
 
-def random_cut(columns, sound, frames, size, at_start):
-    """Columns of `size` frames with CONTEXT before, for each utterance somewhere else, and the
-    sound that they shall become: ([B, H, 4 (CONTEXT + size)], [B, samples], samples of context).
-    At the start there is no context."""
-    if at_start:
-        size = min(CONTEXT + size, sound.shape[1] // FRAME)
-        return columns[..., : 4 * size], sound[:, : FRAME * size - SHORT], 0
-    room = (frames - CONTEXT - size).clamp(min=0)
-    first = (torch.rand(len(frames), device=frames.device) * (room + 1)).long()
-    steps = torch.arange(4 * (CONTEXT + size), device=frames.device)
-    index = (4 * first[:, None] + steps)[:, None].expand(-1, columns.shape[1], -1)
-    samples = torch.arange(FRAME * size - SHORT, device=frames.device)
-    target = sound.gather(1, FRAME * (first + CONTEXT)[:, None] + samples)
-    return columns.gather(2, index), target, FRAME * CONTEXT
-
-
 def pronounce(told, labels, real):
     """Cross entropy of the phonemes of each 20 ms of real frames; told [2, B, T, 4, phonemes]."""
-    labels = torch.where(real.repeat_interleave(4, 1), labels, -1).expand(2, -1, -1)
-    return F.cross_entropy(told.flatten(0, 3), labels.flatten(), ignore_index=-1)
+    labels = torch.where(real.repeat_interleave(4, 1), labels, run.IGNORED).expand(2, -1, -1)
+    return F.cross_entropy(told.flatten(0, 3), labels.flatten(), ignore_index=run.IGNORED)
 
 
 class Training:
@@ -75,8 +61,11 @@ class Training:
         self.makers = list(self.codec.parameters())
         if options.decoder:
             self.makers = list(self.codec.code2wav.parameters())
-        self.maker = torch.optim.AdamW(self.makers, betas=(0.8, 0.95), weight_decay=1e-3)
-        self.critic = torch.optim.AdamW(self.judges.parameters(), betas=(0.8, 0.95))
+        self.critics = list(self.judges.parameters())
+        self.maker = torch.optim.AdamW(
+            self.makers, betas=(0.8, 0.95), weight_decay=1e-3, fused=device == "cuda"
+        )
+        self.critic = torch.optim.AdamW(self.critics, betas=(0.8, 0.95), fused=device == "cuda")
         self.run = run.Run(
             options,
             {
@@ -86,65 +75,103 @@ class Training:
                 "critic": self.critic,
             },
         )
+        self.codec.requires_grad_(not options.decoder)
+        self.codec.code2wav.requires_grad_(True)
+        run.no_gradients([*self.makers, *self.critics])
+        self.make = {
+            (judged, at_start): Graphed(
+                functools.partial(self.makers_losses, judged, at_start), self.makers, device
+            )
+            for judged in (False, True)
+            for at_start in (False, True)
+        }
+        self.doubt = Graphed(self.critics_loss, self.critics, device)
 
     def autocast(self):
-        return torch.autocast(
-            self.options.device, torch.bfloat16, enabled=self.options.device == "cuda"
-        )
+        device = self.options.device
+        return torch.autocast(device, torch.bfloat16, device == "cuda", cache_enabled=False)
 
-    def forward(self):
-        """(sound made, sound meant, losses but the judges')"""
-        options, codec = self.options, self.codec
+    def batch(self):
+        """(at the start of the sound?, tensors that makers_losses() takes). The convolutions see a cut of `cut` frames
+        with CONTEXT before; at the start of a sound there is no context, and all of it is judged."""
+        options = self.options
         longest = min(options.frames, int(self.speech.frames.max()))
         sound, labels, frames = self.speech.batch(options.batch, longest)
-        real = torch.arange(longest, device=sound.device) < frames[:, None]
+        at_start = bool(torch.rand(()) < 0.15)
+        size = min(CONTEXT + options.cut, longest)
+        first = (torch.rand(len(frames)) * ((frames - size).clamp(min=0) + 1)).long()
+        real = torch.arange(longest) < frames[:, None]
+        there = torch.nonzero(real.flatten())[:, 0]
+        some = torch.randint(1, GROUPS, frames.shape)
+        return at_start, {
+            "sound": sound,
+            "labels": labels,
+            "real": real,
+            "first": first * (not at_start),
+            "depth": torch.where(torch.rand(frames.shape) < 0.5, some, GROUPS),
+            "picks": there[torch.randint(len(there), (CODEBOOK,))],
+        }
+
+    def makers_losses(self, judged, at_start, sound, labels, real, first, depth, picks):
+        options, codec = self.options, self.codec
+        self.judges.requires_grad_(False)
         with self.autocast():
             if options.decoder:
                 with torch.no_grad():
-                    codes = codec.eval().encode(sound)
-                codec.train()
+                    codes = codec.encode(sound)
                 offset = codec.code2wav.code_offset
-                hidden, losses = codec.code2wav.code_embedding(codes + offset).mean(1), {}
+                hidden, losses, seen = codec.code2wav.code_embedding(codes + offset).mean(1), {}, {}
             else:
-                hidden, codes, commitment, told = codec.quantise(codec.encoder(sound), real)
-                losses = {"commitment": commitment, "phonemes": pronounce(told, labels, real)}
+                hidden, codes, vectors, told = codec.quantise(codec.encoder(sound), depth)
+                there = real.flatten()
+                losses = {
+                    "commitment": codec.commitment(vectors, codes, there),
+                    "phonemes": pronounce(told, labels, real),
+                }
+                seen = codec.quantisers.seen(vectors.detach(), codes, there, picks)
             columns = contextualise(codec.code2wav, hidden)
-            at_start = torch.rand(()) < 0.15
-            columns, meant, skip = random_cut(columns, sound, frames, options.cut, at_start)
+            size = min(CONTEXT + options.cut, real.shape[1])
+            index = 4 * first[:, None] + torch.arange(4 * size, device=first.device)
+            columns = columns.gather(2, index[:, None].expand(-1, columns.shape[1], -1))
+            skip = 0 if at_start else FRAME * CONTEXT
+            at = torch.arange(skip, FRAME * size - SHORT, device=first.device)
+            meant = sound.gather(1, FRAME * first[:, None] + at)
             made = sound_of(codec.code2wav, columns).float()[:, skip : skip + meant.shape[1]]
-        losses["mel"] = mel_distance(made, meant)
-        return made, meant, losses
+            losses["mel"] = mel_distance(made, meant)
+            if judged:
+                with torch.no_grad():
+                    real_one = self.judges(meant)
+                losses["fooled"], losses["apart"] = maker_losses(real_one, self.judges(made))
+        return {**run.weighted(losses, WEIGHTS), **seen, "made": made, "meant": meant}
+
+    def critics_loss(self, made, meant):
+        self.judges.requires_grad_(True)
+        with self.autocast():
+            return {"total": judge_loss(self.judges(meant), self.judges(made))}
+
+    @torch.no_grad()
+    def begin(self):
+        """The first codebooks, from the features of one batch."""
+        batch = self.batch()[1]
+        self.codec.quantise(self.codec.encoder(batch["sound"]), begin=True)
+        world.as_first(*self.codec.quantisers.buffers())
 
     def step(self):
-        rate = self.run.rate(self.options.rate)
-        run.set_rate(self.maker, rate)
-        run.set_rate(self.critic, rate)
-        made, meant, losses = self.forward()
-        if self.run.progress >= self.options.judge_from:
-            losses.update(self.judge(made, meant))
-        total = sum(WEIGHTS[name] * loss for name, loss in losses.items() if name in WEIGHTS)
-        self.maker.zero_grad(set_to_none=True)
-        total.backward()
-        world.average_gradients([p.grad for p in self.makers if p.grad is not None])
-        norm = torch.nn.utils.clip_grad_norm_(self.makers, 10.0)
-        self.maker.step()
-        self.run.note(**losses, norm=norm)
-
-    def judge(self, made, meant):
-        with self.autocast():
-            critic = judge_loss(self.judges(meant), self.judges(made.detach()))
-        self.critic.zero_grad(set_to_none=True)
-        critic.backward()
-        world.average_gradients([p.grad for p in self.judges.parameters()])
-        torch.nn.utils.clip_grad_norm_(self.judges.parameters(), 10.0)
-        self.critic.step()
-        self.judges.requires_grad_(False)
-        with self.autocast():
-            with torch.no_grad():
-                real = self.judges(meant)
-            fooled, apart = maker_losses(real, self.judges(made))
-        self.judges.requires_grad_(True)
-        return {"fooled": fooled, "apart": apart, "critic": critic.detach()}
+        for optimizer in (self.maker, self.critic):
+            run.set_rate(optimizer, self.run.rate(self.options.rate))
+        judged = self.run.progress >= self.options.judge_from
+        at_start, batch = self.batch()
+        losses = dict(self.make[judged, at_start](batch))
+        made, meant = losses.pop("made"), losses.pop("meant")
+        if not self.options.decoder:
+            self.codec.quantisers.learn(*(losses.pop(name).clone() for name in ("counts", "sums", "fresh")))
+        if judged:
+            losses["critic"] = self.doubt({"made": made, "meant": meant})["total"]
+        losses["norm"] = run.follow(self.maker, self.makers, 10.0)
+        if judged:
+            run.follow(self.critic, self.critics, 10.0)
+        losses.pop("total")
+        self.run.note(**losses)
 
 
 def main():
@@ -154,8 +181,10 @@ def main():
         sizes.compile_snake()
     if options.decoder and not training.run.options.state.exists():
         raise SystemExit("--decoder goes on from a trained codec")
+    if not training.run.step:
+        training.begin()
     while training.run.going():
-        if training.run.step % 200 == 0:
+        if training.run.step % 500 == 0:
             training.speech.refresh()
             if not options.decoder:
                 training.codec.write_tables()
@@ -166,7 +195,7 @@ def main():
     training.run.finish()
     if options.codes and not world.RANK:
         training.speech.refresh()
-        encode.write(training.codec.eval(), training.speech, options.codes)
+        encode.write(training.codec, training.speech, options.codes)
 
 
 if __name__ == "__main__":
