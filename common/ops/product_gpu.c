@@ -99,6 +99,19 @@ static struct tile choose_tile(const struct product *p, const struct tile *list,
     return list[i];
 }
 
+/* Tiles 96 wide, if they are many: for outs that others do not divide, or only small ones. */
+static bool choose_narrow(const struct product *p, struct tile *t) {
+    const struct tile list[] = {{128, 96}, {64, 96}};
+    bool suits = p->outs % 96 == 0 && (p->outs % 64 != 0 || p->outs < 256);
+    for (size_t i = 0; suits && i < sizeof list / sizeof *list; i++) {
+        if (list[i].rows > p->rows || tiles(p, list[i]) < ENOUGH_NARROW)
+            continue;
+        *t = list[i];
+        return true;
+    }
+    return false;
+}
+
 /* How the work is cut, and which kernel does it. */
 struct plan {
     const struct gpu_program *program;
@@ -111,6 +124,7 @@ static struct plan plan_plain(const struct product *p) {
     struct plan plan = {.program = &shader_product_many,
                         .constants = {planes_weights(p->w->dtype), eights(p)},
                         .tile = choose_tile(p, list, p->rows <= 32 ? 3 : 2)};
+    choose_narrow(p, &plan.tile);
     plan.constants[2] = plan.tile.rows / SIDE;
     plan.constants[3] = plan.tile.outs / SIDE;
     return plan;
@@ -134,15 +148,13 @@ static bool takes_tensors(const struct run *run, size_t rows, const struct tenso
 }
 
 /* Tiles that fit into rows and outs where that is possible: looking at bounds takes more time than
- * multiplying. Those 96 wide are for outs that others do not divide, or only small ones. */
+ * multiplying. */
 static struct tile choose_tensor(const struct product *p) {
     const struct tile list[] = {{128, 256}, {128, 128}, {64, 64}, {32, 64}};
-    const struct tile narrow[] = {{128, 96}, {64, 96}};
     size_t i = 0, last = p->rows < 64 ? 3 : 2;
-    bool is_narrow = p->outs % 96 == 0 && (p->outs % 64 != 0 || p->outs < 256);
-    for (size_t j = 0; is_narrow && j < sizeof narrow / sizeof *narrow; j++)
-        if (narrow[j].rows <= p->rows && tiles(p, narrow[j]) >= ENOUGH_NARROW)
-            return narrow[j];
+    struct tile narrow;
+    if (choose_narrow(p, &narrow))
+        return narrow;
     while (i < last &&
            (list[i].rows > p->rows || list[i].outs > p->outs || tiles(p, list[i]) < ENOUGH_GROUPS))
         i++;
