@@ -34,13 +34,15 @@ void store4(uint i, vec4 y) {
 }
 
 void main() {
-    uint row = 9 * a.channels, n = a.images * a.out_height * a.out_width * row / EACH;
+    uint n = a.images * a.out_height * a.out_width * a.row / EACH;
     uint stride = gl_NumWorkGroups.x * gl_WorkGroupSize.x;
     for (uint i = gl_GlobalInvocationID.x; i < n; i += stride) {
-        uint at = i * EACH, place = at / row, tap = at % row / a.channels;
+        uint at = i * EACH, place = at / a.row, number = at % a.row, tap = number / a.channels;
         uint image = place / (a.out_height * a.out_width);
         uint y = place / a.out_width % a.out_height * 2, x = place % a.out_width * 2;
-        uint from = pixel(image, y + tap / 3, x + tap % 3, at % a.channels);
+        uint from = -1;
+        if (tap < 9)
+            from = pixel(image, y + tap / 3, x + tap % 3, number % a.channels);
         if (EACH == 4)
             store4(i, from == -1 ? vec4(0) : load4(from));
         else

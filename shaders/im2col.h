@@ -5,12 +5,14 @@
 
 #include "shaders/lib/types.h"
 
-/* Constants: 0: so many numbers; channels are a multiple of it; 1: src is bf16; 2: dst is. */
+/* Constants: 0: so many numbers; channels and row are a multiple of it; 1: src is bf16; 2: dst is.
+ */
 struct im2col_args {
-    uint64_t dst; /* f32|bf16 [images, out_height, out_width, 3, 3, channels] */
+    uint64_t dst; /* f32|bf16 [images, out_height, out_width, row] */
     uint64_t src; /* f32|bf16 [images, height, width, channels] */
     uint32_t images, height, width, channels;
     uint32_t out_height, out_width;
+    uint32_t row; /* 3 * 3 * channels, or more, which are zeros */
 };
 
 #endif

@@ -58,6 +58,14 @@ static struct tensor keep(struct run *run, const char *host, enum tensor_dtype d
     return t;
 }
 
+/* n rows of `bytes`, made `wide` with zeros. Host memory of the step. */
+static char *widen_rows(struct run *run, const char *src, size_t n, size_t bytes, size_t wide) {
+    char *dst = arena_zalloc(&run->memory[RUN_STEP], n * wide);
+    for (size_t i = 0; i < n; i++)
+        memcpy(dst + i * wide, src + i * bytes, bytes);
+    return dst;
+}
+
 /* torch has [out, in, mel, time]; our images are [time, mel, channel], so we want [out, time, mel,
  * in]: first the channels go inward, then mel and time change places. */
 static int load_conv(struct encoder *enc, struct weights *w, size_t i, struct err *e) {
@@ -69,10 +77,12 @@ static int load_conv(struct encoder *enc, struct weights *w, size_t i, struct er
     if (get_host(w, &t, e, name, (size_t[4]){out, in, 3, 3}) ||
         get(enc->run, w, &l->b, e, name, "bias", (size_t[4]){out}))
         return e->code;
-    size_t size = tensor_dtype_size(t.dtype);
+    size_t size = tensor_dtype_size(t.dtype), width = op_matrix_width(enc->run, 9 * in);
     char *host = swap_inner(enc->run, t.data, out, in, 9, size);
     host = swap_inner(enc->run, host, out, 3, 3, in * size);
-    l->w = keep(enc->run, host, t.dtype, out, 9 * in);
+    if (width > 9 * in)
+        host = widen_rows(enc->run, host, out, 9 * in * size, width * size);
+    l->w = keep(enc->run, host, t.dtype, out, width);
     return 0;
 }
 

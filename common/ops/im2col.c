@@ -30,9 +30,10 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                             .height = (uint32_t)height,
                             .width = (uint32_t)width,
                             .channels = (uint32_t)tensor_row(src),
+                            .row = (uint32_t)tensor_row(dst),
                             .out_height = (uint32_t)(height + 1) / 2,
                             .out_width = (uint32_t)(width + 1) / 2};
-    uint32_t each = a.channels % 4 == 0 && (a.dst | a.src) % 16 == 0 ? 4 : 1;
+    uint32_t each = a.channels % 4 == 0 && a.row % 4 == 0 && (a.dst | a.src) % 16 == 0 ? 4 : 1;
     assert(n <= UINT32_MAX);
     run_dispatch(run, &(struct run_kernel){
                           .program = &shader_im2col,
@@ -46,10 +47,11 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
 
 void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *src, size_t height,
                size_t width) {
-    size_t channels = tensor_row(src), images = src->shape[0] / (height * width);
+    size_t channels = tensor_row(src), row = tensor_row(dst),
+           images = src->shape[0] / (height * width);
     size_t out_height = (height + 1) / 2, out_width = (width + 1) / 2;
     size_t n = images * out_height * out_width;
-    assert(src->shape[0] == images * height * width && tensor_count(dst) == n * 9 * channels);
+    assert(src->shape[0] == images * height * width && dst->shape[0] == n && row >= 9 * channels);
     if (run->gpu) {
         dispatch(run, dst, src, height, width);
         return;
@@ -58,8 +60,9 @@ void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *s
 #pragma omp parallel for if (n * 9 * channels >= ROW_PARALLEL)
     for (size_t r = 0; r < n; r++) {
         size_t image = r / (out_height * out_width), y = r / out_width % out_height;
-        patch(tensor_f32(dst) + r * 9 * channels,
-              tensor_f32(src) + image * height * width * channels, height, width, channels, y,
+        float *to = tensor_f32(dst) + r * row;
+        patch(to, tensor_f32(src) + image * height * width * channels, height, width, channels, y,
               r % out_width);
+        memset(to + 9 * channels, 0, (row - 9 * channels) * sizeof *to);
     }
 }

@@ -66,6 +66,9 @@ void op_layer_norm(struct run *run, const struct tensor *dst, const struct tenso
  * device's matrix units want them as that, else f32. Only then may x be bf16, and so may dst of a
  * product (but not what is added to), of a norm, of op_im2col and of op_snakebeta. */
 enum tensor_dtype op_matrix_dtype(const struct run *run, size_t rows, const struct tensor *w);
+/* The width that a matrix should be given for products of many rows: that one, or a larger one,
+ * with zeros behind, where matrix units cannot take it as it is. */
+size_t op_matrix_width(const struct run *run, size_t width);
 /* What rows between two products should be: dst with weights w, x with weights next. */
 enum tensor_dtype op_between_dtype(const struct run *run, size_t rows, const struct tensor *w,
                                    const struct tensor *next);
@@ -111,7 +114,8 @@ void op_dwconv(struct run *run, const struct tensor *dst, const struct tensor *x
                const struct tensor *w, const struct tensor *b);
 /* Patches of a 3x3, stride 2, zero pad 1 convolution over images with channels last:
  *   dst[(n, y, x), (dy, dx, c)] = src[n, 2y + dy - 1, 2x + dx - 1, c], zero outside
- * src [N * H * W, C] seen as [N, H, W, C]; dst [N * ceil(H/2) * ceil(W/2), 9 * C]. */
+ * src [N * H * W, C] seen as [N, H, W, C]; dst [N * ceil(H/2) * ceil(W/2), 9 * C], or with longer
+ * rows, which end in zeros. */
 void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *src, size_t height,
                size_t width);
 

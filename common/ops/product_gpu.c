@@ -292,6 +292,12 @@ enum tensor_dtype op_matrix_dtype(const struct run *run, size_t rows, const stru
     return rounds ? TENSOR_BF16 : TENSOR_F32;
 }
 
+size_t op_matrix_width(const struct run *run, size_t width) {
+    enum { STEP = 32 };
+    bool pads = tensors_usable(run, &shader_product_matrix2) && width % 8 != 0;
+    return pads ? divide_up(width, STEP) * STEP : width;
+}
+
 enum tensor_dtype op_between_dtype(const struct run *run, size_t rows, const struct tensor *w,
                                    const struct tensor *next) {
     enum tensor_dtype dtype = op_matrix_dtype(run, rows, w);
