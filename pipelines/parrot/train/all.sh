@@ -34,7 +34,7 @@ codec() {
 
 thinker() {
     on $last train_thinker.py --text text.jsonl --speech speech --model model --state thinker.pt \
-        --plan "$(plan "$THINKER + $LISTEN")" "$@"
+        --plan "$(plan "$THINKER + $PLAN")" "$@"
 }
 
 talker() {
