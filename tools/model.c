@@ -27,7 +27,9 @@ void model_open(struct config *c, struct weights **w, const char *dir, enum mode
         die_err(&e);
 }
 
-void model_keep_half(struct weights *w, const struct run *run) {
-    if (!run->gpu)
+void model_read_for(struct weights *w, const struct run *run) {
+    if (run->gpu)
+        weights_keep_back(w);
+    else
         weights_keep_half(w);
 }

@@ -12,8 +12,8 @@ enum model_part { MODEL_THINKER, MODEL_AUDIO, MODEL_TALKER, MODEL_CODEPRED, MODE
  * part. */
 void model_open(struct config *c, struct weights **w, const char *dir, enum model_part part);
 
-/* Matrices in half precision stay as they lie in the file where the run's kernels read them, which
- * is on the CPU. */
-void model_keep_half(struct weights *w, const struct run *run);
+/* The weights will be read as the run does it: kernels of the CPU want matrices in half precision
+ * as they lie in the file, a GPU's loader reads files itself. */
+void model_read_for(struct weights *w, const struct run *run);
 
 #endif

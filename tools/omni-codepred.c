@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
     stage_open(&stage, &o, STDIN_FILENO, STDOUT_FILENO);
     run_init(&run, o.device, o.threads, o.precise);
     model_open(&config, &w, opt_model(&o), MODEL_CODEPRED);
-    model_keep_half(w, &run);
+    model_read_for(w, &run);
     stage_begin(&stage, &config);
     if (codepred_turn_create(&t, &stage, &run, &config, w, &e))
         die_err(&e);

@@ -37,7 +37,7 @@ static void load(struct tool *t, const struct opt *o) {
     struct err e = {.code = 0};
     run_init(&t->run, o->device, o->threads, o->precise);
     model_open(&t->config, &t->weights, opt_model(o), MODEL_AUDIO);
-    model_keep_half(t->weights, &t->run);
+    model_read_for(t->weights, &t->run);
     if (encoder_create(&t->encoder, &t->run, &t->config.audio, t->weights, &e))
         die_err(&e);
     encoder_rehearse(&t->encoder);

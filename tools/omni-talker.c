@@ -117,7 +117,7 @@ int main(int argc, char **argv) {
     stage_open(&stage, &o, STDIN_FILENO, STDOUT_FILENO);
     run_init(&run, o.device, o.threads, o.precise);
     model_open(&config, &w, opt_model(&o), MODEL_TALKER);
-    model_keep_half(w, &run);
+    model_read_for(w, &run);
     s.stage = &stage;
     s.config = &config;
     set_options(&s, &f, &o);

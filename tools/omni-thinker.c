@@ -61,7 +61,7 @@ static void load(struct tool *t) {
     const char *model = opt_model(&t->opt);
     run_init(&t->run, t->opt.device, t->opt.threads, t->opt.precise);
     model_open(&t->config, &t->weights, model, MODEL_THINKER);
-    model_keep_half(t->weights, &t->run);
+    model_read_for(t->weights, &t->run);
     struct sampling s = default_sampling(t);
     if (thinker_open(&t->thinker, &t->run, &t->config, t->weights, context_size(t), &e))
         die_err(&e);

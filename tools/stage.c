@@ -284,13 +284,15 @@ static void say_steps(const struct gpu_steps *s) {
 }
 
 static void say_gpu(struct run *run) {
-    struct gpu_time compiled = run_compiled(run), loaded = run_loaded(run);
+    struct gpu_made made = run_made(run);
+    struct gpu_time loaded = run_loaded(run);
     struct gpu_steps steps = run_steps(run);
     fprintf(stderr,
             ", weights %.1f MB on %s (%s); %.1f MB read in %.3f s, %zu kernels made ready in "
-            "%.3f s",
+            "%.3f s on %zu threads, waited for %.3f s",
             (double)run_peak(run, RUN_MODEL) / (1 << 20), run_device(run), run_matrix_kernels(run),
-            (double)loaded.n / (1 << 20), loaded.seconds, compiled.n, compiled.seconds);
+            (double)loaded.n / (1 << 20), loaded.seconds, made.n, made.seconds, made.threads,
+            made.waited);
     say_steps(&steps);
     fputc('\n', stderr);
     run_say_times(run, stderr);

@@ -82,21 +82,28 @@ static unsigned char *read_data(const struct gpu *g, size_t *n) {
     return data;
 }
 
+static bool is_there(const struct gpu *g, const unsigned char *data, size_t n) {
+    size_t n_there = 0;
+    unsigned char *there = read_data(g, &n_there);
+    bool same = there && n_there == n && memcmp(there, data, n) == 0;
+    free(there);
+    return same;
+}
+
 /* A pipeline cache with what the file has. */
-static VkPipelineCache load(struct gpu *g) {
+static VkResult load(const struct gpu *g, VkPipelineCache *cache) {
     size_t n = 0;
     unsigned char *data = read_data(g, &n);
     const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                             .initialDataSize = n,
                                             .pInitialData = data};
-    VkPipelineCache cache;
-    gpu_check(vkCreatePipelineCache(g->device, &info, NULL, &cache), "vkCreatePipelineCache");
+    VkResult r = vkCreatePipelineCache(g->device, &info, NULL, cache);
     free(data);
-    return cache;
+    return r;
 }
 
 void gpu_cache_open(struct gpu *g) {
-    g->cache = load(g);
+    gpu_check(load(g, &g->cache), "vkCreatePipelineCache");
 }
 
 /* Two pieces to a new file that takes the old one's place: who reads at the same time sees one or
@@ -123,19 +130,23 @@ static void write_data(const struct gpu *g, const unsigned char *data, size_t n)
     replace(g, "", &head, sizeof head, data, n);
 }
 
-void gpu_cache_close(struct gpu *g) {
+/* g->cache may be in use, so all is brought together in another. */
+void gpu_cache_save(const struct gpu *g) {
+    VkPipelineCache all;
     size_t n = 0;
-    if (g->compiled.n > 0) {
-        /* The other stages have written theirs in the meantime. */
-        VkPipelineCache others = load(g);
-        vkMergePipelineCaches(g->device, g->cache, 1, &others);
-        vkDestroyPipelineCache(g->device, others, NULL);
-        vkGetPipelineCacheData(g->device, g->cache, &n, NULL);
-    }
+    if (load(g, &all))
+        return;
+    vkMergePipelineCaches(g->device, all, 1, &g->cache);
+    vkGetPipelineCacheData(g->device, all, &n, NULL);
     unsigned char *data = arena_xrealloc(NULL, n, 1);
-    if (n > 0 && n <= MOST && vkGetPipelineCacheData(g->device, g->cache, &n, data) == VK_SUCCESS)
+    if (n > 0 && n <= MOST && vkGetPipelineCacheData(g->device, all, &n, data) == VK_SUCCESS &&
+        !is_there(g, data, n))
         write_data(g, data, n);
     free(data);
+    vkDestroyPipelineCache(g->device, all, NULL);
+}
+
+void gpu_cache_close(struct gpu *g) {
     vkDestroyPipelineCache(g->device, g->cache, NULL);
 }
 

@@ -1,8 +1,11 @@
 /* Which form of a recorded step is replayed: its dispatches one by one, or kernels that stay
- * (resident.c). Which is faster depends on the device, its driver and the step. So the first
- * replays take turns and are timed, and what came out is kept on disk: from the next start on the
- * slower form costs nothing, and what a device computes does not depend on how busy it is. A
- * software driver is not asked unless OMNI_RESIDENT says so. */
+ * (resident.c). Which is faster depends on the device, its driver and the step, so it is measured:
+ * in rounds, when a device that was idle has had time to raise its clocks and, for the second, to
+ * get warm. In a round the forms take turns and their medians are compared; who wins two rounds is
+ * kept on disk for good, who wins one as a first word about it. So from a later start on the slower
+ * form costs nothing, and what a device computes does not depend on how busy it is. The first
+ * replays are dispatches: nothing waits for a kernel that may not be wanted. A software driver is
+ * not asked unless OMNI_RESIDENT says so. */
 #include "common/base/die.h"
 #include "common/gpu/impl.h"
 
@@ -10,15 +13,19 @@
 #include <string.h>
 
 enum {
-    WARM = 2, /* replays that do not count, one of each form */
-    REPLAYS = 8
+    SETTLE = 32, /* replays before the first round, */
+    PAUSE = 256, /* and before each later one */
+    WARM = 2,    /* of a round, replays that do not count, one of each form */
+    WINS = 2
 };
 
 /* Staying has to be worth it: so much faster. */
 static const double WORTH = 0.97;
 
-/* As they are kept on disk. */
-static const char *const words[] = {[GPU_DISPATCHES] = "dispatches", [GPU_STAYS] = "stays"};
+/* As they are kept on disk: for good, and after one round. */
+static const char *const words[] = {[GPU_DISPATCHES] = "dispatches", [GPU_STAYS] = "stays"},
+                         *const first_words[] = {
+                             [GPU_DISPATCHES] = "dispatches once", [GPU_STAYS] = "stays once"};
 
 /* ---- what is known ---- */
 
@@ -37,29 +44,40 @@ struct gpu_wish gpu_wish(const struct gpu *g) {
     return (struct gpu_wish){.form = n ? GPU_STAYS : GPU_DISPATCHES, .groups = (uint32_t)n};
 }
 
-enum gpu_form gpu_choice_known(const struct gpu *g, uint64_t key) {
-    struct gpu_wish wish = gpu_wish(g);
-    char word[GPU_WORD];
-    if (wish.form != GPU_MEASURED || !gpu_cache_word(g, key, word))
-        return wish.form;
-    for (int form = GPU_DISPATCHES; form <= GPU_STAYS; form++)
+/* What the word says, if it is one. */
+static void recall(struct gpu_choice *c, const char *word) {
+    for (int form = GPU_DISPATCHES; form <= GPU_STAYS; form++) {
         if (strcmp(word, words[form]) == 0)
-            return (enum gpu_form)form;
-    return GPU_MEASURED;
+            c->form = (enum gpu_form)form;
+        if (strcmp(word, first_words[form]) == 0) {
+            c->leads = (enum gpu_form)form;
+            c->wins[form] = 1;
+        }
+    }
 }
 
-static void keep(const struct gpu *g, const struct gpu_choice *c, enum gpu_form form) {
+struct gpu_choice gpu_choice_begin(const struct gpu *g, uint64_t key) {
+    struct gpu_choice c = {.key = key, .form = gpu_wish(g).form, .pause = SETTLE};
+    char word[GPU_WORD];
+    if (c.form == GPU_MEASURED && gpu_cache_word(g, key, word))
+        recall(&c, word);
+    return c;
+}
+
+static void keep(const struct gpu *g, const struct gpu_choice *c, const char *word) {
     if (gpu_wish(g).form == GPU_MEASURED)
-        gpu_cache_keep_word(g, c->key, words[form]);
+        gpu_cache_keep_word(g, c->key, word);
 }
 
 void gpu_choice_risk(const struct gpu *g, const struct gpu_choice *c) {
     if (c->form == GPU_MEASURED)
-        keep(g, c, GPU_DISPATCHES);
+        keep(g, c, words[GPU_DISPATCHES]);
 }
 
 void gpu_choice_survived(const struct gpu *g, const struct gpu_choice *c) {
-    if (c->form == GPU_MEASURED)
+    if (c->form == GPU_MEASURED && c->wins[c->leads])
+        keep(g, c, first_words[c->leads]);
+    else if (c->form == GPU_MEASURED)
         gpu_cache_forget_word(g, c->key);
 }
 
@@ -70,47 +88,74 @@ static enum gpu_form turn_of(unsigned replay) {
     return (replay ^ replay >> 1) & 1 ? GPU_STAYS : GPU_DISPATCHES;
 }
 
-static struct gpu_commands *commands_of(struct gpu_recording *r, enum gpu_form form) {
-    return form == GPU_STAYS ? &r->resident : &r->commands;
+/* True if what stays is there and works; if it never will, the choice is made. */
+static bool can_stay(struct gpu *g, struct gpu_recording *r) {
+    if (!gpu_resident_ready(g, r))
+        return false;
+    if (gpu_resident_works(g))
+        return true;
+    r->choice.form = GPU_DISPATCHES;
+    keep(g, &r->choice, words[GPU_DISPATCHES]);
+    return false;
 }
 
 struct gpu_commands *gpu_choose(struct gpu *g, struct gpu_recording *r, bool *timed) {
     struct gpu_choice *c = &r->choice;
+    bool open = c->form == GPU_MEASURED, round = open && c->replays >= c->pause;
+    enum gpu_form form = !open ? c->form : round ? turn_of(c->replays - c->pause) : c->leads;
+    c->replays += open && !round;
     *timed = false;
-    if (c->form == GPU_DISPATCHES || !r->resident.pool)
+    if ((round || form == GPU_STAYS) && !can_stay(g, r))
         return &r->commands;
-    if (!gpu_resident_works(g)) {
-        c->form = GPU_DISPATCHES;
-        keep(g, c, GPU_DISPATCHES);
-        return &r->commands;
-    }
-    *timed = c->form == GPU_MEASURED;
-    return commands_of(r, *timed ? turn_of(c->replays) : c->form);
+    *timed = round;
+    return form == GPU_STAYS ? &r->resident : &r->commands;
 }
 
-void gpu_choice_took(struct gpu *g, struct gpu_recording *r, const struct gpu_commands *commands,
-                     double seconds) {
-    struct gpu_choice *c = &r->choice;
-    double *best = &c->seconds[commands == &r->resident ? GPU_STAYS : GPU_DISPATCHES];
-    if (c->replays >= WARM && (*best == 0 || seconds < *best))
-        *best = seconds;
-    if (++c->replays < REPLAYS)
-        return;
-    bool stays = c->seconds[GPU_STAYS] < WORTH * c->seconds[GPU_DISPATCHES];
-    c->form = stays ? GPU_STAYS : GPU_DISPATCHES;
-    keep(g, c, c->form);
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double seconds[GPU_ROUND]) {
+    qsort(seconds, GPU_ROUND, sizeof *seconds, by_size);
+    return (seconds[(GPU_ROUND - 1) / 2] + seconds[GPU_ROUND / 2]) / 2;
+}
+
+static void end_round(const struct gpu *g, struct gpu_choice *c) {
+    for (int form = GPU_DISPATCHES; form <= GPU_STAYS; form++)
+        c->median[form] = median(c->seconds[form]);
+    bool stays = c->median[GPU_STAYS] < WORTH * c->median[GPU_DISPATCHES];
+    c->leads = stays ? GPU_STAYS : GPU_DISPATCHES;
+    if (++c->wins[c->leads] == WINS)
+        c->form = c->leads;
+    keep(g, c, (c->form == c->leads ? words : first_words)[c->leads]);
+    c->replays = 0;
+    c->pause = PAUSE;
+}
+
+void gpu_choice_took(const struct gpu *g, struct gpu_choice *c, double seconds) {
+    unsigned turn = c->replays++ - c->pause;
+    /* Of each two turns one is for either form. */
+    if (turn >= WARM)
+        c->seconds[turn_of(turn)][turn / 2 - 1] = seconds;
+    if (turn + 1 == WARM + GPU_FORMS * GPU_ROUND)
+        end_round(g, c);
+}
+
+/* True if what stays is what is taken now. */
+static bool stays(const struct gpu_recording *r) {
+    const struct gpu_choice *c = &r->choice;
+    return r->resident.pool && (c->form == GPU_MEASURED ? c->leads : c->form) == GPU_STAYS;
 }
 
 struct gpu_steps gpu_steps(const struct gpu *g) {
     struct gpu_steps s = {.n = 0};
     for (const struct gpu_recording *r = g->recordings; r; r = r->next) {
         s.n++;
-        s.stay += r->choice.form == GPU_STAYS;
-        if (r->choice.replays >= REPLAYS) {
-            s.measured++;
-            s.dispatches += r->choice.seconds[GPU_DISPATCHES];
-            s.staying += r->choice.seconds[GPU_STAYS];
-        }
+        s.stay += stays(r);
+        s.measured += r->choice.median[GPU_DISPATCHES] > 0;
+        s.dispatches += r->choice.median[GPU_DISPATCHES];
+        s.staying += r->choice.median[GPU_STAYS];
     }
     s.groups = g->resident.groups;
     return s;

@@ -194,8 +194,9 @@ struct gpu_steps {
 struct gpu_steps gpu_steps(const struct gpu *g);
 
 /* A rehearsal, before the first commands that matter: dispatches only have their kernels made
- * ready, by several threads; writes and fills are left out, reads give zeros. Memory is allocated
- * as ever. Ends when all kernels are there. Recordings inside are not kept. */
+ * ready, by several threads and meanwhile; writes and fills are left out, reads give zeros. Memory
+ * is allocated as ever. Recordings inside are not kept. Afterwards a command waits for its own
+ * kernel, if that is not there yet. */
 void gpu_rehearse(struct gpu *g);
 void gpu_rehearsed(struct gpu *g);
 bool gpu_rehearses(const struct gpu *g);
@@ -211,9 +212,24 @@ struct gpu_time {
 };
 void gpu_time(struct gpu *g);
 const struct gpu_time *gpu_times(struct gpu *g, size_t *n);
-/* The host's time for making kernels ready, and how many: the name is NULL. The same for loads, n
- * being bytes. */
-struct gpu_time gpu_compiled(const struct gpu *g);
+/* The host's time for loads, n being bytes; the name is NULL. */
 struct gpu_time gpu_loaded(const struct gpu *g);
+
+/* Kernels made ready. */
+struct gpu_made {
+    size_t n, threads; /* how many, and how many of them at once */
+    double seconds;    /* while some were being made, */
+    double waited;     /* and of that commands had to wait */
+};
+struct gpu_made gpu_made(const struct gpu *g);
+
+/* Each of them, what took longest first; how many. */
+enum { GPU_PIPELINES = 1024 /* more than the catalogue can have */ };
+struct gpu_kernel {
+    const char *name;
+    const uint32_t *constants; /* [GPU_CONSTANTS] */
+    double seconds;
+};
+size_t gpu_kernels(const struct gpu *g, struct gpu_kernel list[GPU_PIPELINES]);
 
 #endif

@@ -13,8 +13,7 @@ enum {
     GPU_RING = 4,        /* command buffers in flight */
     GPU_STAGE = 8 << 20, /* bytes of one piece of staging memory */
     GPU_PENDING = 64,    /* ranges remembered since the last barrier */
-    GPU_DEVICES = 16,    /* more are not looked at */
-    GPU_PIPELINES = 1024 /* slots of the table; more than the catalogue can have */
+    GPU_DEVICES = 16     /* more are not looked at */
 };
 
 struct gpu_instance {
@@ -63,7 +62,11 @@ struct gpu_stage {
 struct gpu_pipeline {
     const struct gpu_program *program; /* NULL: free slot */
     uint32_t constants[GPU_CONSTANTS];
+    /* These are written by who makes it, see making.c. */
+    enum { GPU_WANTED, GPU_BEING_MADE, GPU_MADE } state;
+    VkResult result; /* once it is made: whether it could be, */
     VkPipeline pipeline;
+    double seconds; /* and what that took */
 };
 
 /* A dispatch of a recording, kept to be a step of a resident kernel. */
@@ -75,11 +78,15 @@ struct gpu_kept {
 
 /* Which of its two forms a recording is replayed in, see choice.c. */
 enum gpu_form { GPU_DISPATCHES, GPU_STAYS, GPU_MEASURED };
+enum { GPU_FORMS = 2, GPU_ROUND = 8 /* replays of each form that are compared */ };
 struct gpu_choice {
-    uint64_t key; /* of what was recorded */
-    enum gpu_form form;
-    unsigned replays;  /* that were measured; [GPU_DISPATCHES] and [GPU_STAYS]: */
-    double seconds[2]; /* the shortest of them; 0: there is none */
+    uint64_t key;        /* of what was recorded */
+    enum gpu_form form;  /* GPU_MEASURED: that is not known yet, */
+    enum gpu_form leads; /* and this is taken meanwhile */
+    unsigned wins[GPU_FORMS];
+    unsigned replays, pause;              /* since the last round; so many come before the next */
+    double seconds[GPU_FORMS][GPU_ROUND]; /* of this round */
+    double median[GPU_FORMS];             /* of the last one; 0: there was none */
 };
 
 struct gpu_recording {
@@ -87,7 +94,8 @@ struct gpu_recording {
     struct gpu_commands commands;
     struct gpu_commands resident; /* the same with resident kernels; pool NULL: there is none */
     struct gpu_choice choice;
-    struct gpu_kept *kept; /* while it is made */
+    struct gpu_resident kernel; /* of `resident` */
+    struct gpu_kept *kept;      /* until both forms are made */
     size_t n_kept;
     bool has_fills; /* which no step can do */
 };
@@ -141,11 +149,11 @@ struct gpu {
     double stamp_seconds; /* of one tick */
     struct gpu_time *times;
     size_t n_times;
-    struct gpu_time compiled;        /* kernels made ready */
-    struct gpu_rehearsal *rehearsal; /* NULL: there is none */
-    struct gpu_loader *loader;       /* NULL: nothing is being loaded */
+    struct gpu_making *making; /* of kernels */
+    struct gpu_loader *loader; /* NULL: nothing is being loaded */
     struct gpu_time loaded;
 
+    bool rehearses;
     bool unified; /* the device's memory is the host's */
     bool open;    /* ring[ring_at] is being filled */
     bool timed;
@@ -234,17 +242,30 @@ const struct gpu_buffer *gpu_buffer_at(const struct gpu *g, uint64_t address, si
 /* program.c */
 VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
                         const uint32_t constants[GPU_CONSTANTS]);
-/* In a rehearsal: the same later. */
+/* Has it made meanwhile, if it is not there. */
 void gpu_prepare(struct gpu *g, const struct gpu_program *p,
                  const uint32_t constants[GPU_CONSTANTS]);
+/* The same, and whether it is there: VK_NOT_READY: not yet; < 0: it cannot be made. */
+VkResult gpu_prepared(struct gpu *g, const struct gpu_program *p,
+                      const uint32_t constants[GPU_CONSTANTS]);
 void gpu_programs_open(struct gpu *g);
 void gpu_programs_close(struct gpu *g);
+
+/* making.c */
+void gpu_making_open(struct gpu *g);
+void gpu_making_close(struct gpu *g); /* after what is being made */
+void gpu_make_later(struct gpu *g, struct gpu_pipeline *slot);
+VkResult gpu_make_now(struct gpu *g, struct gpu_pipeline *slot);
+VkResult gpu_make_result(struct gpu *g, const struct gpu_pipeline *slot); /* VK_NOT_READY: none */
 
 /* cache.c */
 /* FNV-1a of what was before, GPU_HASH: nothing, and n bytes. */
 #define GPU_HASH 14695981039346656037U
 uint64_t gpu_hash(uint64_t h, const void *data, size_t n);
 void gpu_cache_open(struct gpu *g);
+/* To disk, with what other programs have kept there meanwhile; while kernels are made, if need be.
+ */
+void gpu_cache_save(const struct gpu *g);
 void gpu_cache_close(struct gpu *g);
 /* A word about this device that an earlier start has kept for the key; false: none. */
 enum { GPU_WORD = 32 };
@@ -286,7 +307,12 @@ void gpu_resident_begin(struct gpu *g);
 void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d);
 /* In a rehearsal: has the kernel made ready if the recording will try it. */
 void gpu_resident_prepare(struct gpu *g, const struct gpu_resident *k);
-void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k);
+/* After recording: decides whether there is to be a resident form and has its kernel made
+ * meanwhile; at once only where it is wished for. */
+void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k);
+/* True if there is the resident form; makes it when its kernel is there. Where workgroups do not
+ * meet, or the kernel cannot be made, the choice is made. */
+bool gpu_resident_ready(struct gpu *g, struct gpu_recording *r);
 /* Whether workgroups have met so far; if not, there are no resident kernels from now on. */
 bool gpu_resident_works(struct gpu *g);
 void gpu_resident_close(struct gpu *g);
@@ -298,17 +324,15 @@ struct gpu_wish {
     uint32_t groups; /* so many workgroups; 0: as many as there is room for */
 };
 struct gpu_wish gpu_wish(const struct gpu *g);
-/* The form for a recording that will have this key: as wished, or as measured at an earlier start,
- * or GPU_MEASURED: not known yet. */
-enum gpu_form gpu_choice_known(const struct gpu *g, uint64_t key);
+/* For a recording that will have this key: as wished, or as known from earlier starts. */
+struct gpu_choice gpu_choice_begin(const struct gpu *g, uint64_t key);
 /* Whether the workgroups meet is now tried for the first time, or has been. Should a driver not
  * survive it, the next start knows. */
 void gpu_choice_risk(const struct gpu *g, const struct gpu_choice *c);
 void gpu_choice_survived(const struct gpu *g, const struct gpu_choice *c);
 /* The commands to replay, and whether that is to be timed; then how long they took. */
 struct gpu_commands *gpu_choose(struct gpu *g, struct gpu_recording *r, bool *timed);
-void gpu_choice_took(struct gpu *g, struct gpu_recording *r, const struct gpu_commands *c,
-                     double seconds);
+void gpu_choice_took(const struct gpu *g, struct gpu_choice *c, double seconds);
 
 /* time.c: all do nothing unless times are kept. */
 void gpu_stamps_begin(struct gpu *g, VkCommandBuffer buffer, struct gpu_stamps *s);

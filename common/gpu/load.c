@@ -8,6 +8,7 @@
 #include "common/gpu/impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,7 @@ enum {
     PIECE = 4 << 20, /* bytes that a thread reads at a time */
     PARTS = 64,      /* parts that a piece is made of at most */
     SLOTS = 2,       /* pieces of a thread: one is read while the other is copied */
-    THREADS = 16,    /* at most */
-    BACKLOG =
-        1024 << 20 /* bytes asked for and not read: more would be in the page cache too early */
+    THREADS = 16     /* at most */
 };
 
 /* A part of a file, and its place. */
@@ -52,11 +51,10 @@ struct reader {
 };
 
 struct gpu_loader {
-    pthread_mutex_t lock;      /* of what follows, up to the readers */
-    pthread_cond_t more, less; /* parts than there were: for readers; for who asks */
-    struct part *parts;        /* [first, n) are to be read */
+    pthread_mutex_t lock; /* of what follows, up to the readers */
+    pthread_cond_t more;  /* parts than there were, for readers */
+    struct part *parts;   /* [first, n) are to be read */
     size_t first, n, room;
-    size_t backlog;  /* bytes in them */
     bool closing;    /* nothing more comes */
     struct err err;  /* what failed first, when reading, */
     VkResult result; /* or when copying */
@@ -97,9 +95,6 @@ static size_t take(struct gpu_loader *l, struct part parts[PARTS]) {
         shorten(p, parts[n].bytes);
         l->first += p->bytes == 0;
     }
-    l->backlog -= bytes;
-    if (l->backlog < BACKLOG)
-        pthread_cond_signal(&l->less);
     pthread_mutex_unlock(&l->lock);
     return n;
 }
@@ -111,7 +106,9 @@ static void fail(struct gpu_loader *l, const struct part *p, const char *why) {
     pthread_mutex_unlock(&l->lock);
 }
 
+/* All of it is asked for at once: a file that is not in memory comes in in larger pieces. */
 static void read_part(struct gpu_loader *l, const struct part *p, char *to) {
+    posix_fadvise(p->from.fd, (off_t)p->from.offset, (off_t)p->bytes, POSIX_FADV_WILLNEED);
     for (size_t done = 0; done < p->bytes;) {
         ssize_t n = pread(p->from.fd, to + done, p->bytes - done, (off_t)(p->from.offset + done));
         if (n < 0 && errno == EINTR)
@@ -254,7 +251,6 @@ static void loader_open(struct gpu *g) {
     g->loader = l;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->more, NULL);
-    pthread_cond_init(&l->less, NULL);
     for (size_t i = 0; i < l->n_readers; i++) {
         struct reader *r = &l->readers[i];
         r->gpu = g;
@@ -283,10 +279,7 @@ void gpu_load(struct gpu *g, uint64_t dst, const struct gpu_file *from, size_t b
         loader_open(g);
     struct gpu_loader *l = g->loader;
     pthread_mutex_lock(&l->lock);
-    while (l->backlog >= BACKLOG)
-        pthread_cond_wait(&l->less, &l->lock);
     *append(l) = (struct part){*from, bytes, to, dst - to->address, *planes};
-    l->backlog += bytes;
     g->loaded.n += bytes;
     pthread_cond_signal(&l->more);
     pthread_mutex_unlock(&l->lock);
@@ -313,7 +306,6 @@ void gpu_load_wait(struct gpu *g) {
     g->loaded.seconds += l->end - l->start;
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->more);
-    pthread_cond_destroy(&l->less);
     free(l->parts);
     free(l);
     g->loader = NULL;

@@ -109,7 +109,7 @@ void gpu_put(struct gpu *g, struct gpu_commands *c, const struct gpu_dispatch *d
 void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
     if (d->args_size > GPU_ARGS || d->args_size % 4)
         die(ERR_SOFTWARE, "%s: %zu bytes of arguments", d->program->name, d->args_size);
-    if (g->rehearsal) {
+    if (g->rehearses) {
         gpu_prepare(g, d->program, d->constants);
         gpu_resident_keep(g, d);
         return;
@@ -121,13 +121,25 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
         gpu_resident_keep(g, d);
 }
 
-/* ---- recordings ---- */
+/* ---- rehearsals and recordings ---- */
+
+void gpu_rehearse(struct gpu *g) {
+    g->rehearses = true;
+}
+
+void gpu_rehearsed(struct gpu *g) {
+    g->rehearses = false;
+}
+
+bool gpu_rehearses(const struct gpu *g) {
+    return g->rehearses;
+}
 
 void gpu_record(struct gpu *g) {
     if (g->recording)
         die(ERR_SOFTWARE, "a recording inside a recording");
     gpu_resident_begin(g);
-    if (g->rehearsal)
+    if (g->rehearses)
         return;
     struct gpu_recording *r = arena_xrealloc(NULL, 1, sizeof *r);
     *r = (struct gpu_recording){.next = g->recordings};
@@ -141,7 +153,7 @@ void gpu_record(struct gpu *g) {
 
 struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident) {
     struct gpu_recording *r = g->recording;
-    if (g->rehearsal) {
+    if (g->rehearses) {
         if (resident)
             gpu_resident_prepare(g, resident);
         return NULL;
@@ -150,9 +162,11 @@ struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *res
     g->pending = g->before;
     g->recording = NULL;
     if (resident && r->n_kept > 0)
-        gpu_resident_make(g, r, resident);
-    free(r->kept);
-    r->kept = NULL;
+        gpu_resident_plan(g, r, resident);
+    if (r->choice.form == GPU_DISPATCHES) {
+        free(r->kept);
+        r->kept = NULL;
+    }
     return r;
 }
 
@@ -177,7 +191,7 @@ void gpu_replay(struct gpu *g, struct gpu_recording *r) {
     double start = clock_now();
     replay(g, c);
     gpu_wait(g);
-    gpu_choice_took(g, r, c, clock_now() - start);
+    gpu_choice_took(g, &r->choice, clock_now() - start);
 }
 
 void gpu_recordings_close(struct gpu *g) {
@@ -186,6 +200,7 @@ void gpu_recordings_close(struct gpu *g) {
         gpu_commands_free(g, &r->commands);
         if (r->resident.pool)
             gpu_commands_free(g, &r->resident);
+        free(r->kept);
         free(r);
     }
 }

@@ -57,7 +57,7 @@ void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d) {
 }
 
 void gpu_resident_prepare(struct gpu *g, const struct gpu_resident *k) {
-    if (is_worth(g) && gpu_choice_known(g, key_of(g, k)) != GPU_DISPATCHES)
+    if (is_worth(g) && gpu_choice_begin(g, key_of(g, k)).form != GPU_DISPATCHES)
         gpu_prepare(g, k->program, k->constants);
 }
 
@@ -216,7 +216,7 @@ static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_re
     put_steps(g, c, k, &t, patience(g, PATIENCE));
 }
 
-/* The recording's resident form. */
+/* The recording's resident form; none of it is there yet. */
 static void make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
     struct gpu_pending pending = {.all = true};
     gpu_commands_new(g, &r->resident);
@@ -237,22 +237,48 @@ static void make(struct gpu *g, struct gpu_recording *r, const struct gpu_reside
     gpu_check(vkEndCommandBuffer(r->resident.buffer), "vkEndCommandBuffer");
 }
 
-void gpu_resident_make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
-    r->choice.key = key_of(g, k);
-    r->choice.form =
-        is_worth(g) && !r->has_fills ? gpu_choice_known(g, r->choice.key) : GPU_DISPATCHES;
+/* Memory that the tables will need is taken while there still is some. */
+static void reserve(struct gpu *g) {
+    gpu_alloc(g, &g->resident.memory, 1);
+}
+
+void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
+    if (is_worth(g) && !r->has_fills)
+        r->choice = gpu_choice_begin(g, key_of(g, k));
     if (r->choice.form == GPU_DISPATCHES)
         return;
+    r->kernel = *k;
+    reserve(g);
+    if (gpu_wish(g).form != GPU_STAYS)
+        gpu_prepare(g, k->program, k->constants);
+    else if (gpu_pipeline(g, k->program, k->constants))
+        gpu_resident_ready(g, r);
+}
+
+/* True if workgroups meet. */
+static bool has_groups(struct gpu *g, const struct gpu_recording *r) {
     if (!g->resident.tried) {
         gpu_choice_risk(g, &r->choice);
-        try_out(g, k);
+        try_out(g, &r->kernel);
         if (g->resident.groups)
             gpu_choice_survived(g, &r->choice);
     }
-    if (g->resident.groups)
-        make(g, r, k);
+    return g->resident.groups > 0;
+}
+
+bool gpu_resident_ready(struct gpu *g, struct gpu_recording *r) {
+    if (r->resident.pool)
+        return true;
+    VkResult made = gpu_prepared(g, r->kernel.program, r->kernel.constants);
+    if (made == VK_NOT_READY)
+        return false;
+    if (made == VK_SUCCESS && has_groups(g, r))
+        make(g, r, &r->kernel);
     else
         r->choice.form = GPU_DISPATCHES;
+    free(r->kept);
+    r->kept = NULL;
+    return r->resident.pool != NULL;
 }
 
 bool gpu_resident_works(struct gpu *g) {

@@ -67,7 +67,7 @@ static void write_inline(struct gpu *g, const struct gpu_buffer *to, uint64_t ds
 }
 
 void gpu_write(struct gpu *g, uint64_t dst, const void *src, size_t bytes) {
-    if (bytes == 0 || g->rehearsal)
+    if (bytes == 0 || g->rehearses)
         return;
     only_outside(g, "write");
     const struct gpu_buffer *to = gpu_buffer_at(g, dst, bytes);
@@ -86,7 +86,7 @@ void gpu_write(struct gpu *g, uint64_t dst, const void *src, size_t bytes) {
 
 void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes) {
     static const char zeros[8];
-    if (bytes == 0 || g->rehearsal)
+    if (bytes == 0 || g->rehearses)
         return;
     /* The device fills whole words; what is around them are a few bytes. */
     size_t head = (4 - dst % 4) % 4, tail = (dst + bytes) % 4;
@@ -134,7 +134,7 @@ void gpu_read(struct gpu *g, uint64_t src, void *dst, size_t bytes) {
     only_outside(g, "read");
     if (!g->readback.bytes)
         g->readback = gpu_buffer_new(g, GPU_STAGE, GPU_DOWNLOAD);
-    if (g->rehearsal) {
+    if (g->rehearses) {
         memset(dst, 0, bytes);
         return;
     }
@@ -153,7 +153,7 @@ struct gpu_letter gpu_post(struct gpu *g, uint64_t src, size_t bytes) {
     if (!g->letters.bytes)
         g->letters = gpu_buffer_new(g, GPU_LETTERS * GPU_LETTER, GPU_DOWNLOAD);
     struct gpu_letter l = {.at = g->letter_at * GPU_LETTER, .bytes = bytes};
-    if (g->rehearsal)
+    if (g->rehearses)
         return l;
     g->letter_at = (g->letter_at + 1) % GPU_LETTERS;
     fetch(g, &g->letters, l.at, src, bytes);
@@ -163,7 +163,7 @@ struct gpu_letter gpu_post(struct gpu *g, uint64_t src, size_t bytes) {
 }
 
 void gpu_collect(struct gpu *g, const struct gpu_letter *l, void *dst) {
-    if (g->rehearsal) {
+    if (g->rehearses) {
         memset(dst, 0, l->bytes);
         return;
     }

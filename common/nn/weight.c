@@ -21,8 +21,10 @@ static void widen_row(uint16_t *to, float *wide, const struct tensor *row) {
 }
 
 /* dst bf16, stored of another type. */
-static void move_widened(struct run *run, const struct tensor *dst, const struct tensor *stored) {
+static void move_widened(struct run *run, struct weights *w, const struct tensor *dst,
+                         const struct tensor *stored) {
     size_t rows = stored->shape[0], width = tensor_row(stored);
+    weights_ask(w, stored);
     size_t some = width < WIDEN_NUMBERS ? WIDEN_NUMBERS / width : 1;
     struct tensor flat = tensor_reshape_2d(dst, rows, width);
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
@@ -59,7 +61,7 @@ void nn_weight_move(struct run *run, struct weights *w, const struct tensor *dst
                     const struct tensor *stored) {
     struct weights_place p;
     if (dst->dtype != stored->dtype)
-        move_widened(run, dst, stored);
+        move_widened(run, w, dst, stored);
     else if (weights_place(w, stored, &p))
         run_load(run, dst, &(struct gpu_file){p.fd, p.offset, p.file});
     else

@@ -56,16 +56,17 @@ void run_free(struct run *run);
 void run_list_devices(void);
 /* What run works on: the GPU's name, or the CPU's instruction set. */
 const char *run_device(const struct run *run);
-/* From now on keeps the GPU's time by kernel; run_say_times() prints what it was spent on. */
+/* From now on keeps the GPU's time by kernel; run_say_times() prints what it was spent on, and
+ * which kernels took longest to be made. */
 void run_time(struct run *run);
 void run_say_times(struct run *run, FILE *to);
 /* Which kernels a GPU uses for products of many rows, in words. */
 const char *run_matrix_kernels(const struct run *run);
 /* The recorded steps of a GPU, see gpu_recorded(). */
 struct gpu_steps run_steps(const struct run *run);
-/* Kernels that the GPU has made ready, and bytes of weights loaded, and the host's time for that.
- */
-struct gpu_time run_compiled(const struct run *run);
+/* Kernels that have been made ready for the GPU; bytes of weights loaded, and the host's time for
+ * that. */
+struct gpu_made run_made(const struct run *run);
 struct gpu_time run_loaded(const struct run *run);
 /* The most bytes of memory m that were in use. */
 size_t run_peak(const struct run *run, enum run_memory m);
@@ -161,9 +162,10 @@ bool run_replay(struct run *run, const struct run_recording *r);
 void run_record(struct run *run, struct run_recording *r);
 void run_recorded(struct run *run, struct run_recording *r);
 
-/* A rehearsal: on a GPU the ops up to run_rehearsed() only have their kernels made ready, and step
- * memory is there afterwards; data is left as it is, run_read() gives zeros. False on the CPU,
- * where ops would happen, and on a software driver, which compiles them when they happen. */
+/* A rehearsal: on a GPU the ops up to run_rehearsed() only have their kernels made ready,
+ * meanwhile, and step memory is there afterwards; data is left as it is, run_read() gives zeros.
+ * False on the CPU, where ops would happen, and on a software driver, which compiles them when they
+ * happen. */
 bool run_rehearse(struct run *run);
 void run_rehearsed(struct run *run);
 

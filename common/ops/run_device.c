@@ -112,12 +112,25 @@ struct gpu_steps run_steps(const struct run *run) {
     return run->gpu ? gpu_steps(run->gpu) : (struct gpu_steps){.n = 0};
 }
 
-struct gpu_time run_compiled(const struct run *run) {
-    return run->gpu ? gpu_compiled(run->gpu) : (struct gpu_time){.n = 0};
+struct gpu_made run_made(const struct run *run) {
+    return run->gpu ? gpu_made(run->gpu) : (struct gpu_made){.n = 0};
 }
 
 struct gpu_time run_loaded(const struct run *run) {
     return run->gpu ? gpu_loaded(run->gpu) : (struct gpu_time){.n = 0};
+}
+
+/* The kernels that took longest to be made, with their constants. */
+static void say_made(const struct run *run, FILE *to) {
+    enum { SAID = 16 };
+    struct gpu_kernel list[GPU_PIPELINES];
+    size_t n = gpu_kernels(run->gpu, list);
+    for (size_t i = 0; i < n && i < SAID; i++) {
+        fprintf(to, "%s: made in %.3f s  %s", die_program(), list[i].seconds, list[i].name);
+        for (size_t k = 0; k < GPU_CONSTANTS; k++)
+            fprintf(to, " %u", list[i].constants[k]);
+        fputc('\n', to);
+    }
 }
 
 void run_say_times(struct run *run, FILE *to) {
@@ -130,6 +143,8 @@ void run_say_times(struct run *run, FILE *to) {
         fprintf(to, "%s: %9.3f ms %5.1f %%  %8zu x %9.2f us  %s\n", die_program(),
                 1e3 * times[i].seconds, 100 * times[i].seconds / all, times[i].n,
                 1e6 * times[i].seconds / (double)times[i].n, times[i].name);
+    if (n > 0)
+        say_made(run, to);
 }
 
 /* ---- kernels ---- */

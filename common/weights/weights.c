@@ -26,7 +26,7 @@ struct weights {
     size_t n_files;
     struct st_tensor *tensors; /* of all files, by name */
     size_t n_tensors;
-    bool keeps_half;
+    bool keeps_half, keeps_back;
     struct ahead asking;
     size_t ahead, most_ahead; /* bytes asked for in advance, and how many may be */
 };
@@ -194,6 +194,10 @@ void weights_keep_half(struct weights *w) {
     w->keeps_half = true;
 }
 
+void weights_keep_back(struct weights *w) {
+    w->keeps_back = true;
+}
+
 void weights_close(struct weights *w) {
     if (!w)
         return;
@@ -283,7 +287,7 @@ static void align(struct weights *w, struct tensor *t) {
         t->data = memcpy(arena_alloc(&w->arena, bytes), t->data, bytes);
 }
 
-static void ask_for(struct weights *w, const struct tensor *t) {
+void weights_ask(struct weights *w, const struct tensor *t) {
     size_t bytes = tensor_bytes(t);
     if (bytes > w->most_ahead - w->ahead)
         return;
@@ -294,6 +298,8 @@ static void ask_for(struct weights *w, const struct tensor *t) {
 /* Half precision and quantised weights for those who want numbers. */
 static void widen(struct weights *w, struct tensor *t) {
     size_t n = tensor_count(t);
+    if (w->keeps_back)
+        weights_ask(w, t);
     float *f = arena_alloc(&w->arena, n * sizeof *f);
     quant_widen(f, t->data, t->dtype, n);
     t->data = f;
@@ -315,7 +321,8 @@ int weights_get_stored(struct weights *w, struct tensor *t, struct err *e, const
     memset(t->shape, 0, sizeof t->shape);
     for (t->rank = 0; t->rank < 4 && shape[t->rank]; t->rank++)
         t->shape[t->rank] = shape[t->rank];
-    ask_for(w, t);
+    if (!w->keeps_back)
+        weights_ask(w, t);
     align(w, t);
     if (t->dtype == TENSOR_F16 && !w->keeps_half)
         widen(w, t);

@@ -16,6 +16,10 @@ void weights_close(struct weights *w);
 /* From here on weights_get_stored() leaves f16 as it is. */
 void weights_keep_half(struct weights *w);
 
+/* For those who read weights themselves (weights_place()): what stays in the map is not read ahead.
+ */
+void weights_keep_back(struct weights *w);
+
 /* Walks all tensors in name order (for inspection); i from 0; NULL at the end. A dtype that `struct
  * tensor` cannot say (I64, F8_E4M3, ..) gives data NULL; weights_dtype() names it all the same. */
 const char *weights_name(const struct weights *w, size_t i, struct tensor *t);
@@ -56,6 +60,9 @@ struct weights_place {
     const char *file; /* base name */
 };
 bool weights_place(const struct weights *w, const struct tensor *t, struct weights_place *p);
+
+/* t, from weights_get(), is about to be read in the map after all. */
+void weights_ask(struct weights *w, const struct tensor *t);
 
 /* t, from weights_get(), has been copied elsewhere: memory that its part of the map takes is given
  * back. It can still be read; that brings it in again. */
