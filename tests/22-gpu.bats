@@ -182,8 +182,59 @@ every() {
         "$add" -d vulkan
         cmp "$cache"/vulkan-* "$BATS_TEST_TMPDIR/good"
     done
+    printf x | dd of="$(echo "$cache"/vulkan-*)" bs=1 seek=40 conv=notrunc status=none
+    "$add" -d vulkan
+    cmp "$cache"/vulkan-* "$BATS_TEST_TMPDIR/good"
+    touch -d '2001-01-01' "$cache"/vulkan-*
+    "$add" -d vulkan
+    [ "$(date -r "$(echo "$cache"/vulkan-*)" +%Y)" -eq 2001 ] # there was nothing new
     files=("$cache"/*)
     [ ${#files[@]} -eq 1 ]
+}
+
+# until_true COMMAND...: soon it is.
+until_true() {
+    local n
+    for ((n = 0; n < 10 * LIMIT; n++)); do
+        ! "$@" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+ended() {
+    omni-inspect "$1" >/dev/null
+}
+
+# A kernel that stays takes a driver longest, and is not needed to answer.
+@test "device: an answer does not wait for a kernel that it can do without" {
+    no_sanitizer
+    local turns=$GOLDEN/stream/tiny-talker-turns out=$BATS_TEST_TMPDIR/out pid
+    OMNI_RESIDENT=auto with_fault late:1000 omni-talker -d vulkan --precise --temp 0 -n 20 \
+        <"$turns.in" >"$out" 3>&- &
+    pid=$!
+    until_true ended "$out"
+    kill -0 $pid # which it would if it could
+    kill -9 $pid
+    omni-inspect -x codes "$turns.out" >"$BATS_TEST_TMPDIR/want.npy"
+    omni-inspect -x codes "$out" | cmp - "$BATS_TEST_TMPDIR/want.npy"
+}
+
+# Not at its end, which a signal may bring; made by two threads, while its first turn is still to come.
+@test "device: kernels are made before the first turn and kept on disk at once" {
+    no_sanitizer
+    local pid
+    mkfifo "$BATS_TEST_TMPDIR/in"
+    exec 4<>"$BATS_TEST_TMPDIR/in"
+    with_fault discrete omni-talker -d vulkan --precise --threads 2 <&4 >"$BATS_TEST_TMPDIR/out" 3>&- 4>&- &
+    pid=$!
+    kept() { compgen -G "$XDG_CACHE_HOME/omni/vulkan-*" >/dev/null; }
+    until_true kept
+    kill -9 $pid
+    exec 4>&-
+    with_fault discrete omni-talker -d vulkan --precise --temp 0 -n 4 -v --threads 2 \
+        <"$GOLDEN/stream/tiny-talker-turns.in" >/dev/null 2>"$BATS_TEST_TMPDIR/err"
+    grep -E '[0-9]+ kernels made ready in [0-9.]+ s on [23] threads, waited for [0-9.]+ s' "$BATS_TEST_TMPDIR/err"
 }
 
 # What another driver has left is whole and means nothing to this one; several programs write at once.

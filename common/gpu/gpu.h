@@ -223,7 +223,7 @@ struct gpu_made {
 };
 struct gpu_made gpu_made(const struct gpu *g);
 
-/* Each of them, what took longest first; how many. */
+/* Each of them if times are kept, what took longest first; how many. */
 enum { GPU_PIPELINES = 1024 /* more than the catalogue can have */ };
 struct gpu_kernel {
     const char *name;

@@ -227,7 +227,7 @@ static int by_seconds(const void *a, const void *b) {
 size_t gpu_kernels(const struct gpu *g, struct gpu_kernel list[GPU_PIPELINES]) {
     size_t n = 0;
     pthread_mutex_lock(&g->making->lock);
-    for (size_t i = 0; i < GPU_PIPELINES; i++) {
+    for (size_t i = 0; g->timed && i < GPU_PIPELINES; i++) {
         const struct gpu_pipeline *p = &g->pipelines[i];
         if (p->program && p->state == GPU_MADE)
             list[n++] = (struct gpu_kernel){p->program->name, p->constants, p->seconds};

@@ -143,7 +143,7 @@ void run_say_times(struct run *run, FILE *to) {
         fprintf(to, "%s: %9.3f ms %5.1f %%  %8zu x %9.2f us  %s\n", die_program(),
                 1e3 * times[i].seconds, 100 * times[i].seconds / all, times[i].n,
                 1e6 * times[i].seconds / (double)times[i].n, times[i].name);
-    if (n > 0)
+    if (run->gpu)
         say_made(run, to);
 }
 

@@ -7,6 +7,7 @@
  *     OMNI_VULKAN_FAULT=discrete     a software driver says that it is a graphics card
  *     OMNI_VULKAN_FAULT=sizes        subgroups may be twice as large; kernels that ask for a size
  * are named on stderr OMNI_VULKAN_FAULT=unasked      the same, and no kernel may ask
+ *     OMNI_VULKAN_FAULT=late:N       to make the largest of kernels takes N seconds more
  *     OMNI_VULKAN_FAULT=order        barriers are forgotten
  *     OMNI_VULKAN_FAULT=memory:N     the N-th allocation of device memory fails
  *     OMNI_VULKAN_FAULT=lost:N       the device is lost at the N-th submission
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <vulkan/vulkan.h>
 
 /* What follows the fault's name among the faults that are asked for; NULL: it is not. */
@@ -89,6 +91,17 @@ void vkGetPhysicalDeviceFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeatu
             s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES)
             ((VkPhysicalDeviceSubgroupSizeControlFeatures *)s)->subgroupSizeControl = VK_FALSE;
     }
+}
+
+VkResult vkCreateShaderModule(VkDevice device, const VkShaderModuleCreateInfo *info,
+                              const VkAllocationCallbacks *allocator, VkShaderModule *module) {
+    enum { LARGE = 100 << 10 };
+    const char *rest = find("late");
+    PFN_vkCreateShaderModule real;
+    *(void **)&real = next("vkCreateShaderModule");
+    if (rest && *rest == ':' && info->codeSize > LARGE)
+        sleep((unsigned)atoi(rest + 1));
+    return real(device, info, allocator, module);
 }
 
 VkResult vkCreateComputePipelines(VkDevice device, VkPipelineCache cache, uint32_t n,
