@@ -90,10 +90,11 @@ static bool is_there(const struct gpu *g, const unsigned char *data, size_t n) {
     return same;
 }
 
-/* A pipeline cache with what the file has. */
-static VkResult load(const struct gpu *g, VkPipelineCache *cache) {
+/* A pipeline cache with what the file has, and how much that is. */
+static VkResult load(const struct gpu *g, VkPipelineCache *cache, size_t *bytes) {
     size_t n = 0;
     unsigned char *data = read_data(g, &n);
+    *bytes = n = data ? n : 0;
     const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                             .initialDataSize = n,
                                             .pInitialData = data};
@@ -103,7 +104,7 @@ static VkResult load(const struct gpu *g, VkPipelineCache *cache) {
 }
 
 void gpu_cache_open(struct gpu *g) {
-    gpu_check(load(g, &g->cache), "vkCreatePipelineCache");
+    gpu_check(load(g, &g->cache, &g->cache_bytes), "vkCreatePipelineCache");
 }
 
 /* Two pieces to a new file that takes the old one's place: who reads at the same time sees one or
@@ -131,11 +132,13 @@ static void write_data(const struct gpu *g, const unsigned char *data, size_t n)
 }
 
 /* g->cache may be in use, so all is brought together in another. */
-void gpu_cache_save(const struct gpu *g) {
+void gpu_cache_save(struct gpu *g) {
     VkPipelineCache all;
-    size_t n = 0;
-    if (load(g, &all))
+    size_t own = 0, n = 0;
+    vkGetPipelineCacheData(g->device, g->cache, &own, NULL);
+    if (own == g->cache_bytes || load(g, &all, &n))
         return;
+    g->cache_bytes = own;
     vkMergePipelineCaches(g->device, all, 1, &g->cache);
     vkGetPipelineCacheData(g->device, all, &n, NULL);
     unsigned char *data = arena_xrealloc(NULL, n, 1);

@@ -173,8 +173,9 @@ void gpu_wait(struct gpu *g);
  * dispatches become one dispatch of it, if the device lets workgroups wait for each other: it is
  * tried out. Should they fail to meet later, all is done all the same, though slowly, and from then
  * on the dispatches are submitted one by one. Both forms compute the same numbers; the faster one
- * is used. OMNI_RESIDENT: auto: both are measured, once for a device and a step; yes: the kernel,
- * if it can be; N: with so many workgroups, untried; 0: no. Not set: auto on hardware, else 0. */
+ * is used. OMNI_RESIDENT: auto: both are measured, for a device and a step (choice.c), once the
+ * kernel is there: nothing waits for it; yes: the kernel, if it can be; N: with so many workgroups,
+ * untried; 0: no. Not set: auto on hardware, else 0. */
 struct gpu_resident {
     const struct gpu_program *program;
     uint32_t constants[GPU_CONSTANTS];

@@ -115,6 +115,7 @@ struct gpu {
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
+    size_t cache_bytes; /* when it was read or saved; 0: never */
     struct gpu_pipeline pipelines[GPU_PIPELINES];
 
     VkSemaphore timeline;
@@ -242,18 +243,16 @@ const struct gpu_buffer *gpu_buffer_at(const struct gpu *g, uint64_t address, si
 /* program.c */
 VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
                         const uint32_t constants[GPU_CONSTANTS]);
-/* Has it made meanwhile, if it is not there. */
-void gpu_prepare(struct gpu *g, const struct gpu_program *p,
-                 const uint32_t constants[GPU_CONSTANTS]);
-/* The same, and whether it is there: VK_NOT_READY: not yet; < 0: it cannot be made. */
-VkResult gpu_prepared(struct gpu *g, const struct gpu_program *p,
-                      const uint32_t constants[GPU_CONSTANTS]);
+/* Has it made meanwhile, if it is not there. VK_NOT_READY: it is not; < 0: it cannot be made. */
+VkResult gpu_prepare(struct gpu *g, const struct gpu_program *p,
+                     const uint32_t constants[GPU_CONSTANTS]);
 void gpu_programs_open(struct gpu *g);
 void gpu_programs_close(struct gpu *g);
 
 /* making.c */
 void gpu_making_open(struct gpu *g);
-void gpu_making_close(struct gpu *g); /* after what is being made */
+void gpu_making_close(struct gpu *g);           /* after what is being made */
+void gpu_making_hold(struct gpu *g, bool hold); /* more are coming: not to be saved yet */
 void gpu_make_later(struct gpu *g, struct gpu_pipeline *slot);
 VkResult gpu_make_now(struct gpu *g, struct gpu_pipeline *slot);
 VkResult gpu_make_result(struct gpu *g, const struct gpu_pipeline *slot); /* VK_NOT_READY: none */
@@ -263,9 +262,9 @@ VkResult gpu_make_result(struct gpu *g, const struct gpu_pipeline *slot); /* VK_
 #define GPU_HASH 14695981039346656037U
 uint64_t gpu_hash(uint64_t h, const void *data, size_t n);
 void gpu_cache_open(struct gpu *g);
-/* To disk, with what other programs have kept there meanwhile; while kernels are made, if need be.
- */
-void gpu_cache_save(const struct gpu *g);
+/* What is new to disk, with what other programs have kept there meanwhile. One thread at a time;
+ * others may make kernels. */
+void gpu_cache_save(struct gpu *g);
 void gpu_cache_close(struct gpu *g);
 /* A word about this device that an earlier start has kept for the key; false: none. */
 enum { GPU_WORD = 32 };

@@ -18,10 +18,11 @@ struct gpu_making {
     pthread_cond_t more, made;                 /* kernels to be made; results of kernels */
     struct gpu_pipeline *slots[GPU_PIPELINES]; /* [taken, n) are to be made, if none has begun */
     size_t taken, n;
-    bool ending;      /* what has not begun is not wanted any more */
-    size_t n_active;  /* being made now, */
-    double since;     /* some are since then */
-    size_t n_unsaved; /* made, and not yet kept on disk */
+    bool ending;       /* what has not begun is not wanted any more */
+    size_t n_active;   /* being made now, */
+    double since;      /* some are since then */
+    size_t n_unsaved;  /* made, and not yet kept on disk, */
+    bool held, saving; /* which is for later; which is happening */
     struct gpu_made sum;
     pthread_t makers[MAKERS];
     size_t n_makers;
@@ -111,12 +112,14 @@ static struct gpu_pipeline *next(struct gpu_making *m) {
  * by signals, and the next one begins meanwhile. */
 static void save(struct gpu *g) {
     struct gpu_making *m = g->making;
-    if (m->n_active || !m->n_unsaved)
-        return;
-    m->n_unsaved = 0;
-    pthread_mutex_unlock(&m->lock);
-    gpu_cache_save(g);
-    pthread_mutex_lock(&m->lock);
+    while (m->n_unsaved && !m->n_active && !m->held && !m->saving) {
+        m->n_unsaved = 0;
+        m->saving = true;
+        pthread_mutex_unlock(&m->lock);
+        gpu_cache_save(g);
+        pthread_mutex_lock(&m->lock);
+        m->saving = false;
+    }
 }
 
 static void *work(void *arg) {
@@ -172,6 +175,13 @@ void gpu_making_close(struct gpu *g) {
     pthread_cond_destroy(&m->more);
     pthread_cond_destroy(&m->made);
     free(m);
+}
+
+void gpu_making_hold(struct gpu *g, bool hold) {
+    pthread_mutex_lock(&g->making->lock);
+    g->making->held = hold;
+    pthread_cond_signal(&g->making->more);
+    pthread_mutex_unlock(&g->making->lock);
 }
 
 /* ---- who wants kernels ---- */

@@ -66,16 +66,8 @@ VkPipeline gpu_pipeline(struct gpu *g, const struct gpu_program *p,
     return slot->pipeline;
 }
 
-void gpu_prepare(struct gpu *g, const struct gpu_program *p,
-                 const uint32_t constants[GPU_CONSTANTS]) {
-    bool fresh;
-    struct gpu_pipeline *slot = slot_for(g, p, constants, &fresh);
-    if (fresh)
-        gpu_make_later(g, slot);
-}
-
-VkResult gpu_prepared(struct gpu *g, const struct gpu_program *p,
-                      const uint32_t constants[GPU_CONSTANTS]) {
+VkResult gpu_prepare(struct gpu *g, const struct gpu_program *p,
+                     const uint32_t constants[GPU_CONSTANTS]) {
     bool fresh;
     struct gpu_pipeline *slot = slot_for(g, p, constants, &fresh);
     if (fresh)

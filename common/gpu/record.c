@@ -125,10 +125,12 @@ void gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
 
 void gpu_rehearse(struct gpu *g) {
     g->rehearses = true;
+    gpu_making_hold(g, true);
 }
 
 void gpu_rehearsed(struct gpu *g) {
     g->rehearses = false;
+    gpu_making_hold(g, false);
 }
 
 bool gpu_rehearses(const struct gpu *g) {

@@ -269,7 +269,7 @@ static bool has_groups(struct gpu *g, const struct gpu_recording *r) {
 bool gpu_resident_ready(struct gpu *g, struct gpu_recording *r) {
     if (r->resident.pool)
         return true;
-    VkResult made = gpu_prepared(g, r->kernel.program, r->kernel.constants);
+    VkResult made = gpu_prepare(g, r->kernel.program, r->kernel.constants);
     if (made == VK_NOT_READY)
         return false;
     if (made == VK_SUCCESS && has_groups(g, r))
