@@ -17,6 +17,13 @@ with_fault() {
     env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$fault" "$@"
 }
 
+# behind_with_fault FAULT COMMAND... <IN >OUT &: the command itself, so that $! is its id.
+behind_with_fault() {
+    local fault=$1
+    shift
+    exec env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$fault" "$@"
+}
+
 # dies_with CODE FAULT DEVICE: an op's program, a small user of a device, on one that fails.
 dies_with() {
     fails_with "$1" env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$2" \
@@ -210,7 +217,7 @@ ended() {
 @test "device: an answer does not wait for a kernel that it can do without" {
     no_sanitizer
     local turns=$GOLDEN/stream/tiny-talker-turns out=$BATS_TEST_TMPDIR/out pid
-    OMNI_RESIDENT=auto with_fault late:1000 omni-talker -d vulkan --precise --temp 0 -n 20 \
+    OMNI_RESIDENT=auto behind_with_fault late:1000 omni-talker -d vulkan --precise --temp 0 -n 20 \
         <"$turns.in" >"$out" 3>&- &
     pid=$!
     until_true ended "$out"
@@ -226,7 +233,7 @@ ended() {
     local pid
     mkfifo "$BATS_TEST_TMPDIR/in"
     exec 4<>"$BATS_TEST_TMPDIR/in"
-    with_fault discrete omni-talker -d vulkan --precise --threads 2 <&4 >"$BATS_TEST_TMPDIR/out" 3>&- 4>&- &
+    behind_with_fault discrete omni-talker -d vulkan --precise --threads 2 <&4 >"$BATS_TEST_TMPDIR/out" 3>&- 4>&- &
     pid=$!
     kept() { compgen -G "$XDG_CACHE_HOME/omni/vulkan-*" >/dev/null; }
     until_true kept
