@@ -230,9 +230,8 @@ END
     local part
     part=$(talk 0 4 | sed '$d' | unended | wc -c)
     mkfifo "$OUT/codes"
-    set -m # a background job without it ignores SIGINT
-    omni-code2wav --trace pcm -o "$OUT/%d.wav" <"$OUT/codes" >"$OUT/stream" &
-    set +m
+    # bash starts what is in the background with SIGINT ignored
+    env --default-signal=INT omni-code2wav --trace pcm -o "$OUT/%d.wav" <"$OUT/codes" >"$OUT/stream" &
     exec 7>"$OUT/codes"
     head -c "$part" "$OUT/whole" >&7
     for ((i = 0; i < 100 && $(wc -c <"$OUT/stream") < 4 * 7125; i++)); do sleep .1; done
