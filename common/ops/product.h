@@ -20,6 +20,10 @@ struct product {
     const char *rounded;
 };
 
+/* A convolution, see op_conv(). */
+struct product product_conv(const struct tensor *dst, const struct tensor *x,
+                            const struct tensor *w, const struct tensor *b, size_t dilation);
+
 /* The whole of it, by all threads. */
 void product_run(struct run *run, const struct product *p);
 /* The same on a GPU; product_run() calls it. */

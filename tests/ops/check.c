@@ -181,6 +181,23 @@ double *check_doubles(struct check *c, size_t n) {
     return arena_zalloc(&c->run.memory[RUN_MODEL], n * sizeof(double));
 }
 
+double *check_conv(struct check *c, size_t rows, const struct tensor *x, const struct tensor *w,
+                   const struct tensor *b, size_t dilation) {
+    size_t outs = w->shape[0], taps = w->shape[1], width = w->shape[2];
+    double *y = check_doubles(c, rows * outs);
+    for (size_t t = 0; t < rows; t++) {
+        for (size_t n = 0; n < outs; n++) {
+            double sum = b ? check_at(b, n) : 0;
+            for (size_t i = 0; i < taps; i++)
+                for (size_t k = 0; k < width; k++)
+                    sum += check_at(w, (n * taps + i) * width + k) *
+                           check_at(x, (t + i * dilation) * width + k);
+            y[t * outs + n] = sum;
+        }
+    }
+    return y;
+}
+
 struct tensor check_copy(struct check *c, const struct tensor *t) {
     struct tensor copy = *t;
     copy.data = arena_alloc(&c->run.memory[RUN_MODEL], tensor_bytes(t));

@@ -61,6 +61,9 @@ struct tensor check_3d(struct check *c, enum tensor_dtype dtype, size_t n0, size
 struct tensor check_ints(struct check *c, size_t n0);
 /* New array of zeros, for references. */
 double *check_doubles(struct check *c, size_t n);
+/* What op_conv() shall give for `rows` rows; b may be NULL. */
+double *check_conv(struct check *c, size_t rows, const struct tensor *x, const struct tensor *w,
+                   const struct tensor *b, size_t dilation);
 /* A copy with its own memory, for ops that work in place. */
 struct tensor check_copy(struct check *c, const struct tensor *t);
 /* t as an op takes it: t itself on the CPU; on a GPU a tensor of the device with t's numbers, made

@@ -4,22 +4,6 @@ struct shape {
     size_t rows, outs, taps, width, dilation;
 };
 
-static double *reference(struct check *c, const struct shape *s, const struct tensor *x,
-                         const struct tensor *w, const struct tensor *b) {
-    double *y = check_doubles(c, s->rows * s->outs);
-    for (size_t t = 0; t < s->rows; t++) {
-        for (size_t n = 0; n < s->outs; n++) {
-            double sum = b ? check_at(b, n) : 0;
-            for (size_t i = 0; i < s->taps; i++)
-                for (size_t k = 0; k < s->width; k++)
-                    sum += check_at(w, (n * s->taps + i) * s->width + k) *
-                           check_at(x, (t + i * s->dilation) * s->width + k);
-            y[t * s->outs + n] = sum;
-        }
-    }
-    return y;
-}
-
 static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype, bool bias) {
     struct tensor x = check_2d(c, TENSOR_F32, s->rows + (s->taps - 1) * s->dilation, s->width);
     struct tensor w = check_3d(c, dtype, s->outs, s->taps, s->width),
@@ -27,7 +11,7 @@ static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype,
     struct tensor dst = check_2d(c, TENSOR_F32, s->rows, s->outs);
     op_conv(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w),
             check_on(c, bias ? &b : NULL), s->dilation);
-    check_close(c, &dst, reference(c, s, &x, &w, bias ? &b : NULL), 1e-5,
+    check_close(c, &dst, check_conv(c, s->rows, &x, &w, bias ? &b : NULL, s->dilation), 1e-5,
                 "conv %zu rows, %s [%zu, %zu, %zu], dilation %zu, bias %d", s->rows,
                 tensor_dtype_name(dtype), s->outs, s->taps, s->width, s->dilation, bias);
     struct tensor again = check_copy(c, &dst);

@@ -6,23 +6,6 @@ struct shape {
     size_t rows, outs, taps, width, dilation, channels; /* outs: a multiple of channels */
 };
 
-static double *reference(struct check *c, const struct shape *s, const struct tensor *dst,
-                         const struct tensor *x, const struct tensor *w, const struct tensor *b,
-                         bool add) {
-    double *y = check_doubles(c, s->rows * s->outs);
-    for (size_t t = 0; t < s->rows; t++) {
-        for (size_t n = 0; n < s->outs; n++) {
-            double sum = check_at(b, n) + (add ? check_at(dst, t * s->outs + n) : 0);
-            for (size_t i = 0; i < s->taps; i++)
-                for (size_t k = 0; k < s->width; k++)
-                    sum += check_at(w, (n * s->taps + i) * s->width + k) *
-                           check_at(x, (t + i * s->dilation) * s->width + k);
-            y[t * s->outs + n] = sum;
-        }
-    }
-    return y;
-}
-
 /* Of the sums as the op made them: a snake enlarges their errors. */
 static double *snakes(struct check *c, const struct tensor *sums, const struct tensor *alpha,
                       const struct tensor *beta) {
@@ -44,7 +27,9 @@ static void one(struct check *c, const struct shape *s, enum tensor_dtype dtype,
     struct tensor beta = check_1d(c, dtype, s->channels);
     struct tensor dst = check_2d(c, TENSOR_F32, s->rows, s->outs);
     struct tensor snaked = check_2d(c, result, s->rows, s->outs);
-    double *want = reference(c, s, &dst, &x, &w, &b, add);
+    double *want = check_conv(c, s->rows, &x, &w, &b, s->dilation);
+    for (size_t i = 0; add && i < tensor_count(&dst); i++)
+        want[i] += check_at(&dst, i);
     const struct op_snake snake = {check_on(c, &snaked), check_on(c, &alpha), check_on(c, &beta)};
     op_conv_snake(&c->run, check_on(c, &dst), check_on(c, &x), check_on(c, &w), check_on(c, &b),
                   s->dilation, add, &snake);
