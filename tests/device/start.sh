@@ -50,15 +50,7 @@ start() {
     done
 }
 
-python3 - "$layers" >"$tmp/config.json" <<'END'
-import json
-import sys
-
-config = json.load(open("tests/bench/true-size/config.json"))
-config["thinker_config"]["text_config"]["num_hidden_layers"] = int(sys.argv[1])
-config["talker_config"]["accept_hidden_layer"] = min(24, int(sys.argv[1]))
-json.dump(config, sys.stdout)
-END
+python3 tests/device/layers.py "$layers" >"$tmp/config.json"
 python3 - "$tmp" <<'END'
 import json
 import random
