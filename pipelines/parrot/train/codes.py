@@ -3,7 +3,14 @@
 import numpy as np
 import torch
 
+from corpus import FRAME
+
 SHORT = 555  # samples that code2wav leaves out at the end
+
+
+def samples_of(frames):
+    """Samples at 24 kHz that code2wav makes of so many frames (number, array or tensor)."""
+    return FRAME * frames - SHORT
 
 
 class Codes:
@@ -35,7 +42,7 @@ def load_code2wav(model, path):
 
 @torch.no_grad()
 def played(code2wav, rows, device):
-    """Sound [B, samples] at 24 kHz of codes [F, G] each; of row b 1920 F - SHORT samples are real."""
+    """Sound [B, samples] at 24 kHz of codes [F, G] each; of row b samples_of(F) are real."""
     longest = max(map(len, rows))
     codes = np.stack([np.pad(r, ((0, longest - len(r)), (0, 0))) for r in rows])
     return code2wav(torch.from_numpy(codes).transpose(1, 2).to(device)).float()[:, 0]

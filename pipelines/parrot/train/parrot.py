@@ -126,6 +126,11 @@ class Guide:
 # ---- audio encoder ----
 
 
+def n_columns(samples):
+    """Columns of the log-mel of so many samples at 24 kHz (number, array or tensor)."""
+    return samples * 2 // 3 // 160
+
+
 def n_rows(n_mels):
     """Rows of the encoder for so many mel columns (tensor)."""
     rest = n_mels % 100

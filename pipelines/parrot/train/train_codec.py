@@ -19,13 +19,13 @@ import run
 import sizes
 import world
 from codec import Codec, contextualise, sound_of
+from codes import samples_of
 from corpus import FRAME, Speech
 from graphed import Graphed
 from judges import Judges, judge_loss, maker_losses, mel_distance
 from sizes import CODEBOOK, GROUPS, healthy_code2wav
 
 CONTEXT = 5  # frames that the convolutions reach back to
-SHORT = 555  # samples that code2wav leaves out at the end
 WEIGHTS = {"mel": 15.0, "phonemes": 0.5, "commitment": 1.0, "fooled": 1.0, "apart": 3.0}
 
 
@@ -39,6 +39,7 @@ def arguments():
     parser.add_argument("--judge-from", type=float, default=0.15, help="share of the plan")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--decoder", action="store_true", help="codes stay as they are")
+    parser.add_argument("--compile", action="store_true", help="the snakes: slow start, fewer kernels")
     parser.add_argument("--codes", type=pathlib.Path, help="at the end write all speech as codes")
     return parser.parse_args()
 
@@ -134,7 +135,7 @@ class Training:
             index = 4 * first[:, None] + torch.arange(4 * size, device=first.device)
             columns = columns.gather(2, index[:, None].expand(-1, columns.shape[1], -1))
             skip = 0 if at_start else FRAME * CONTEXT
-            at = torch.arange(skip, FRAME * size - SHORT, device=first.device)
+            at = torch.arange(skip, samples_of(size), device=first.device)
             meant = sound.gather(1, FRAME * first[:, None] + at)
             made = sound_of(codec.code2wav, columns).float()[:, skip : skip + meant.shape[1]]
             losses["mel"] = mel_distance(made, meant)

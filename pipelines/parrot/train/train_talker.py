@@ -22,7 +22,7 @@ import spectra
 import tokens
 import world
 from average import Average
-from codes import SHORT, Codes, load_code2wav, played
+from codes import Codes, load_code2wav, played, samples_of
 from feed import by_length, feed
 from graphed import Graphed
 from text import N_HELD_OUT, read
@@ -71,9 +71,9 @@ class Sounds:
 
     def _heard(self, utterances, random_):
         sound = played(self.model.code2wav, [self.codes[u] for u in utterances], self.device)
-        n = 1920 * torch.from_numpy(self.codes.frames[utterances]).to(self.device) - SHORT
+        n = samples_of(torch.from_numpy(self.codes.frames[utterances]).to(self.device))
         sound = sound * (torch.arange(sound.shape[1], device=self.device) < n[:, None])
-        columns = n * 2 // 3 // 160
+        columns = parrot.n_columns(n)
         mel = spectra.log_mel(spectra.resample(sound, 2, 3))[..., : int(columns.max())]
         heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
         prompts = [
@@ -208,7 +208,7 @@ class Training:
 
 def rows_of(frames):
     """Rows that the audio encoder makes of so many frames of the codec's sound."""
-    return int(parrot.n_rows(torch.tensor((1920 * frames - SHORT) * 2 // 3 // 160)))
+    return int(parrot.n_rows(torch.tensor(parrot.n_columns(samples_of(frames)))))
 
 
 def main():

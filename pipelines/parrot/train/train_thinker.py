@@ -22,8 +22,8 @@ import spectra
 import tokens
 import world
 from average import Average
-from codes import SHORT, Codes, load_code2wav, played
-from corpus import Speech
+from codes import Codes, load_code2wav, played, samples_of
+from corpus import FRAME, Speech
 from feed import by_length, feed
 from graphed import Graphed
 from text import N_HELD_OUT, read
@@ -119,11 +119,11 @@ class Training:
         codec, which = next(self.clips)
         if codec:
             sound = played(self.model.code2wav, [self.codes[u] for u in which], self.options.device)
-            return sound, 1920 * self.codes.frames[which] - SHORT, self.codes.line[which].tolist()
+            return sound, samples_of(self.codes.frames[which]), self.codes.line[which].tolist()
         which = torch.tensor(np.array(which))
         frames = self.speech.frames[which]
         sound, _ = self.speech.cut(which, torch.zeros_like(which), int(frames.max()))
-        return sound, 1920 * frames.numpy(), self.speech.line[which].tolist()
+        return sound, FRAME * frames.numpy(), self.speech.line[which].tolist()
 
     def roughened(self, sound, n):
         """Quiet before it, another speed, loudness and some noise, and 16 kHz: (log-mel, its columns
@@ -139,7 +139,7 @@ class Training:
         noise = 10 ** (torch.rand(len(sound), 1, device=device) * 2 - 4.5)
         sound = spectra.resample(gain * sound + noise * torch.randn_like(sound), 2, 3)
         mel = spectra.log_mel(sound)
-        columns = ((n + lead) * speed).astype(int) * 2 // 3 // 160
+        columns = parrot.n_columns(((n + lead) * speed).astype(int))
         columns = columns.clip(max=mel.shape[-1])
         return mel[..., : columns.max()], columns
 
