@@ -34,12 +34,17 @@ shared vec4 few_squares[WIDTH > 0 && NORM != 0 ? ROWS * FEW_THREADS / 4 : 1]; /*
 float few_sum[ROWS * MATRICES], few_square[ROWS];
 raw_eight few_raw[BATCH * MATRICES];
 
-/* Puts x into shared memory, where it stays. All threads of the workgroup must call it. */
+/* Puts x into shared memory, where it stays. All threads of the workgroup must call it. A loop that
+ * is to be unrolled must say how often it turns: one from `thread` to WIDTH / 4 never ended on NVIDIA. */
 void few_stage(few_rows r) {
+    const uint FOURS = WIDTH / 4, TURNS = (FOURS + FEW_THREADS - 1) / FEW_THREADS;
     uint thread = gl_LocalInvocationIndex;
     [[unroll]] for (uint t = 0; t < ROWS; t++) {
         float squares = 0;
-        [[unroll]] for (uint i = thread; i < WIDTH / 4; i += FEW_THREADS) {
+        [[unroll]] for (uint j = 0; j < TURNS; j++) {
+            uint i = j * FEW_THREADS + thread;
+            if (FOURS % FEW_THREADS != 0 && i >= FOURS)
+                continue;
             vec4 x = vectors(r.x[t]).at[i], g = vec4(1);
             if (NORM != 0)
                 g = load_four(r.norm, i, NORM == NORM_BF16);
@@ -112,7 +117,7 @@ void few_ask(few_rows r) {
 void few_eights(few_rows r) {
     uint n = few_count(r);
     few_multiply(r, 0, n);
-    [[unroll]] for (uint first = BATCH * TEAM; first < n; first += BATCH * TEAM) {
+    for (uint first = BATCH * TEAM; first < n; first += BATCH * TEAM) {
         few_load(r, first, n);
         few_multiply(r, first, n);
     }
