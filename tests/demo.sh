@@ -1,18 +1,23 @@
 #!/bin/sh
-# `make demo`: one sentence through the full pipe, into a WAV.
+# `make demo`: TEXT goes through the full pipe, into a WAV; then that is listened to, and what was
+# heard is printed. The model is $OMNI_MODEL, else parrot, the small one that ships with omni.
 set -eu
-cd "$(dirname "$0")/.."
 build=$(realpath "${OMNI_BUILD:-build}")
-PATH=$build:$PATH
+cd "$(dirname "$0")/.."
+PATH=$build:$PWD/pipelines:$PATH
 if [ -z "${OMNI_MODEL:-}" ]; then
-    OMNI_MODEL=tests/golden/tiny
-    echo "demo: $OMNI_MODEL is a tiny model with random weights: what it writes is babble, and it" >&2
-    echo "demo: speaks noise. Set OMNI_MODEL to a directory with real weights to hear an answer." >&2
+    export OMNI_MODEL=pipelines/parrot
+    [ -e "$OMNI_MODEL/model.safetensors" ] || {
+        echo "demo: $OMNI_MODEL/model.safetensors: no such file; set OMNI_MODEL to a model" >&2
+        exit 66
+    }
 fi
-export OMNI_MODEL
+text=${TEXT:-Hello! I am a parrot, and I repeat what you say.}
 out=$build/demo.wav
-sentence="Tell me a story about a lighthouse."
-printf 'demo: "%s"\n' "$sentence" >&2
-echo "$sentence" | omni-tokenize --voice ethan | omni-thinker -n 48 | omni-talker -n 100 |
+printf 'demo: tell it:   %s\n' "$text" >&2
+printf 'demo: it says:   ' >&2
+printf '%s\n' "$text" | omni-tokenize | omni-thinker -n 300 | omni-talker -n 1000 |
     omni-code2wav --text -o "$out"
-echo "demo: wrote $out" >&2
+echo "demo: written:   $out" >&2
+printf 'demo: it hears:  ' >&2
+omni-listen -n 300 "$out"

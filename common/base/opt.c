@@ -32,7 +32,7 @@ static size_t build_table(struct opt *o, struct poptOption *table, const struct 
         POPT_ARG_STRING,
         &o->model,
         0,
-        "directory or GGUF file (default: $OMNI_MODEL, else the model that ships with omni)",
+        "directory or GGUF file (default: $OMNI_MODEL, else parrot, which ships with omni)",
         "MODEL"};
     const struct poptOption device[] = {
         {"device", 'd', POPT_ARG_STRING, &o->device, 0,
