@@ -12,7 +12,7 @@ if [ -z "${OMNI_MODEL:-}" ]; then
         exit 66
     }
 fi
-text=${TEXT:-Hello! I am a parrot, and I repeat what you say.}
+text=${TEXT:-This is a small model with a voice.}
 out=$build/demo.wav
 printf 'demo: tell it:   %s\n' "$text" >&2
 printf 'demo: it says:   ' >&2
