@@ -1,4 +1,5 @@
-"""The recipe's fast ways through the model give what transformers' own code gives.
+"""The recipe's fast ways through the model give what transformers' own code gives, its CTC what torch's gives, and
+sentences put together anew say what they should.
 
 python3 paths.py        needs torch, transformers, tokenizers, regex; tiny sizes, random weights
 """
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 import batches
+import ctc
 import export
 import models
 import parrot
@@ -23,6 +25,7 @@ import reference
 import spectra
 import tokens
 from codec import Codec, contextualise, sound_of
+from pieces import QUIET, Pieces
 
 TEXTS = ["The sea was calm that morning.", "One, two, three!"]
 
@@ -59,7 +62,7 @@ def check_thinking(model, chat):
 def check_talking(model, config, chat):
     """What the talker says freely, taught: the same states at every row, the same residual codes
     the likeliest."""
-    spoken = [chat.spoken_as_is(line) for line in range(len(chat.texts))]
+    spoken = [chat.in_pieces(text) for text in chat.texts]
     users = [chat.turn("user", ids) for ids, _ in spoken]
     codes, states = [], []
     for user, ids in zip(users, spoken):
@@ -102,6 +105,68 @@ def check_codec(config):
     near(made, codec.code2wav(codes)[:, 0], "sound of quantised features")
 
 
+def check_forgetting(model):
+    """Dropout changes what is taught, not what is judged."""
+    text, ids = parrot.text_model(model), torch.arange(20)[None]
+    before = parrot.think(model, ids)
+    parrot.forgetful(text, 0.5)
+    assert torch.equal(parrot.think(model, ids), before), "dropout in eval mode"
+    text.train()
+    assert not torch.allclose(parrot.think(model, ids), before), "no dropout in training mode"
+    text.eval()
+    parrot.forgetful(text, 0.0)
+
+
+@torch.enable_grad()
+def check_ctc():
+    """Against torch's, with a sound that is too short, one without text and double symbols."""
+    random = torch.Generator().manual_seed(5)
+    counts, lengths = torch.tensor([50, 47, 50, 6, 30]), torch.tensor([20, 3, 0, 9, 12])
+    logits = (2 * torch.randn(5, 50, 8, generator=random)).requires_grad_()
+    targets = torch.randint(0, 7, (5, 20), generator=random)
+    targets = torch.where(torch.arange(20) < lengths[:, None], targets, -1)
+    loss = ctc.loss(logits, targets, counts)
+    logs = logits.log_softmax(-1).transpose(0, 1)
+    own = torch.nn.functional.ctc_loss(logs, targets[targets >= 0], counts, lengths, 7, zero_infinity=True)
+    near(loss.detach(), own.detach(), "CTC")
+    near(torch.autograd.grad(loss, logits)[0], torch.autograd.grad(own, logits)[0], "CTC's gradient")
+
+
+class Source:
+    """Utterances of two frames a character, with a pause before each sentence that follows another."""
+
+    def __init__(self, texts):
+        rows = []
+        for text in texts:
+            second = text.find(". ") + 2 if ". " in text else len(text)
+            row = np.repeat(np.arange(len(text)), 2)
+            rows.append(np.insert(row[row != second - 1], 2 * (second - 1), [second] * QUIET * (second < len(text))))
+        self.spoken, self.line = np.concatenate(rows), np.arange(len(texts))
+        self.frames = np.array([len(row) for row in rows])
+        self.start = np.cumsum(self.frames) - self.frames
+
+
+def check_pieces():
+    """What is put together has the frames of its characters, one after another, and pauses only between sentences."""
+    texts = ["A held-out line.", "The sea. A calm day.", "no end", "Who? We!", "It rains. It pours."]
+    source = Source(texts)
+    pieces, random_ = Pieces(texts, source, 1), batches.new_random(1)
+    characters = np.concatenate([np.array(list(t))[source.spoken[a : a + n]] for t, a, n in zip(texts, source.start, source.frames)])
+    longest = 0
+    for _ in range(300):
+        text, at, spoken = pieces.joined(random_, 200, (0, 3))
+        assert at.min() >= source.frames[0], "held out"
+        assert len(at) == len(spoken) and (np.diff(spoken) >= 0).all(), text
+        quiet = np.isin(at, [p + i for p in pieces.pauses for i in range(QUIET)])
+        said = [text[p] for p in spoken[~quiet]]
+        assert said == characters[at[~quiet]].tolist(), text
+        starts = [i for i in np.unique(spoken[quiet])]
+        assert all(text[i - 2] in ".!?" and text[i - 1] == " " for i in starts), text
+        longest = max(longest, len(starts))
+    assert longest == 3, "four sentences"
+    print("300 texts put together")
+
+
 def models_code2wav(config):
     import sizes
 
@@ -120,6 +185,9 @@ def main():
         check_codec(config)
         check_hearing(model)
         check_thinking(model, chat)
+        check_forgetting(model)
+        check_ctc()
+        check_pieces()
         check_talking(model, config, chat)
         export.write(model, folder)
         again = models.load(folder)

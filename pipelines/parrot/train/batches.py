@@ -26,15 +26,13 @@ class Chat:
         from tokens import Encoder
 
         self.vocabulary, self.texts = vocabulary, texts
-        self.encode, self.ends = Encoder(vocabulary), []
-        encoders = [self.encode, *(Encoder(vocabulary, dropout) for dropout in dropouts)]
-        self.tokens = [self._all(encoder) for encoder in encoders]
+        self.encode = Encoder(vocabulary)
+        self.encoders = [self.encode, *(Encoder(vocabulary, dropout) for dropout in dropouts)]
+        self.tokens = [self._all(encoder) for encoder in self.encoders]
         self.newline = self.encode("\n")
 
     def _all(self, encoder):
-        found = encoder.tokenizer.encode_batch(self.texts)
-        self.ends.append([np.array([end for _, end in e.offsets], np.int32) for e in found])
-        return [np.array(e.ids, np.int32) for e in found]
+        return [np.array(e.ids, np.int32) for e in encoder.tokenizer.encode_batch(self.texts)]
 
     def __getitem__(self, name):
         return self.vocabulary[name]
@@ -53,23 +51,22 @@ class Chat:
         variant = random_.choice([0, 0, *range(len(self.tokens))])
         return self.tokens[variant][line].tolist()
 
-    def answer(self, line):
-        return [] if line is None else self.tokens[0][line].tolist()
+    def decode(self, ids):
+        return self.encode.tokenizer.decode(ids)
 
-    def spoken_as_is(self, line):
-        return self.tokens[0][line].tolist(), self.ends[0][line]
+    def in_pieces(self, text, encoder=None):
+        """Ids of a text, and the character of it at which each ends."""
+        found = (encoder or self.encode).tokenizer.encode(text)
+        return found.ids, np.array([end for _, end in found.offsets])
 
-    def spoken(self, line, random_):
-        """The same, sometimes all small or without its end, and the character of the sentence at which
-        each piece ends."""
-        style, text = random_.random(), self.texts[line]
+    def spoken(self, text, random_):
+        """The same, sometimes of the text all small or without its end, half the time in other pieces."""
+        style = random_.random()
         if style < 0.3:
             text = text.lower() if style < 0.1 or style > 0.2 else text
             text = text[:-1] if style > 0.1 and len(text) > 1 else text
-            found = self.encode.tokenizer.encode(text)
-            return found.ids, np.array([end for _, end in found.offsets])
-        variant = random_.choice([0, 0, *range(len(self.tokens))])
-        return self.tokens[variant][line].tolist(), self.ends[variant][line]
+            return self.in_pieces(text)
+        return self.in_pieces(text, random_.choice([self.encode, self.encode, *self.encoders]))
 
 
 def padded(rows, fill, length):
@@ -148,9 +145,9 @@ def text_rows(chat, lines, size, random_):
     ]
 
 
-def sound_row(chat, line, count, random_):
-    """(ids, labels) of a turn that holds `count` rows of sound and is answered with the line, or with nothing if
-    that is None; sometimes after a turn of text."""
+def sound_row(chat, answer, count, random_):
+    """(ids, labels) of a turn that holds `count` rows of sound and is answered with those ids; sometimes after a turn
+    of text."""
     ids = opening(chat, random_)
     if random_.random() < 0.25:
         said = chat.sentence(random_.randrange(len(chat.texts)), random_)
@@ -158,7 +155,7 @@ def sound_row(chat, line, count, random_):
     labels = [IGNORED] * len(ids)
     content = chat.sound(count) + chat.encode(random_.choice(ASK))
     prompt = chat.turn("user", content) + chat.header("assistant")
-    answered(chat, prompt, chat.answer(line), ids, labels)
+    answered(chat, prompt, answer, ids, labels)
     return ids, labels
 
 
@@ -205,7 +202,7 @@ def reading(ends, places, before, frames):
 
 
 def talk_rows(chat, config, spoken, user, codes, places, speaker, heard=None):
-    """One utterance as a dict of arrays [rows, ...] of the above; `spoken`: Chat.spoken() of the text, `user`: ids
+    """One utterance as a dict of arrays [rows, ...] of the above; `spoken`: Chat.in_pieces() of the text, `user`: ids
     before the answer, codes [F, G] and places [F] of the frames, `heard`: the first of its sound's rows."""
     spoken, ends = spoken
     talker = config.talker_config

@@ -14,21 +14,18 @@ def samples_of(frames):
 
 
 class Codes:
-    """Utterance u is codes[start[u] : start[u] + frames[u]], says line[u]; places[...] alike are the
-    characters of the line that are spoken in the middle of each frame."""
+    """Utterance u is codes[start[u] : start[u] + frames[u]], says line[u]; spoken[...] alike are the
+    characters of the line in the middle of each frame."""
 
     def __init__(self, path, n_held_out):
         with np.load(path) as stored:
-            self.codes, self.places = stored["codes"], stored["places"]
+            self.codes, self.spoken = stored["codes"], stored["places"]
             self.frames, self.line = stored["frames"], stored["line"]
         self.start = np.cumsum(self.frames) - self.frames
         self.taught = np.flatnonzero(self.line >= n_held_out)
 
     def __getitem__(self, u):
         return self.codes[self.start[u] : self.start[u] + self.frames[u]].astype(np.int64)
-
-    def places_of(self, u):
-        return self.places[self.start[u] : self.start[u] + self.frames[u]]
 
 
 def load_code2wav(model, path):

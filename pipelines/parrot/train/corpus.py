@@ -49,6 +49,11 @@ class Speech:
         return len(self.frames)
 
     @property
+    def spoken(self):
+        """The character in the middle of each frame."""
+        return self.places[:, LABELS // 2]
+
+    @property
     def hours(self):
         return len(self.pcm) / FRAME / 12.5 / 3600
 
@@ -61,6 +66,12 @@ class Speech:
             self._rows(self.pcm, at, left, n_frames, FRAME).float() / 32767,
             self._rows(self.labels, at, left, n_frames, LABELS).long(),
         )
+
+    def sound(self, at):
+        """Sound [B, F * FRAME] in -1..1 of frames at [B, F] (array), zeros where that is negative."""
+        at = torch.from_numpy(at).to(self.device)
+        sound = self.pcm.view(-1, FRAME)[at.clamp(min=0)].float() / 32767
+        return (sound * (at >= 0)[..., None]).flatten(1)
 
     @staticmethod
     def _rows(flat, at, left, n_frames, size):

@@ -22,7 +22,7 @@ def build(folder):
     for module in model.modules():
         if hasattr(module, "gate_up_proj") and hasattr(module, "num_experts"):
             module.forward = types.MethodType(all_experts, module)
-    return model, config
+    return model.eval(), config
 
 
 def all_experts(self, x, chosen, weights):
@@ -34,6 +34,20 @@ def all_experts(self, x, chosen, weights):
     return (out * share.T[..., None]).sum(0).to(x.dtype)
 
 
+def forgetful(part, rate):
+    """While `part` is in training mode, dropout (Srivastava et al. 2014) of what is embedded and of what each
+    attention and feed-forward layer adds: decode() and hear() look for the rate, transformers' layers get hooks."""
+    for module in part.modules():
+        module.forgets = rate
+        if hasattr(module, "self_attn") and hasattr(module, "mlp"):
+            module.self_attn.register_forward_hook(lambda layer, _, out: (dropped(layer, out[0]), *out[1:]))
+            module.mlp.register_forward_hook(lambda layer, _, out: dropped(layer, out))
+
+
+def dropped(module, rows):
+    return F.dropout(rows, getattr(module, "forgets", 0.0), module.training)
+
+
 def decode(decoder, rows, axes=3, kept=None, window=None):
     """The layers of a decoder on rows [B, S, D], without a cache; `axes` of its positions (1: all but thinker and
     talker), each row looking at the last `window` ones. With `kept` = n, the output of layer n - 1 instead of the normalised last one."""
@@ -41,6 +55,7 @@ def decode(decoder, rows, axes=3, kept=None, window=None):
     if axes > 1:
         position = position.expand(axes, -1, -1)
     turns, mask = decoder.rotary_emb(rows, position), None
+    rows = dropped(decoder, rows)
     if window and rows.shape[1] > window:
         row = torch.arange(rows.shape[1], device=rows.device)
         back = row[:, None] - row
@@ -67,7 +82,7 @@ def audio_tower(model):
 
 
 class RouterWatch:
-    """Keeps the routers' logits of a forward pass for the loss that spreads rows over experts
+    """Keeps the routers' logits of a forward pass, in training mode, for the loss that spreads rows over experts
     (Fedus et al. 2021, the Switch loss)."""
 
     def __init__(self, model):
@@ -77,7 +92,8 @@ class RouterWatch:
                 module.register_forward_hook(self._keep)
 
     def _keep(self, module, args, output):
-        self.seen.append((output[0], output[2]))
+        if module.training:
+            self.seen.append((output[0], output[2]))
 
     def loss(self):
         total = 0
@@ -149,14 +165,14 @@ def hear(tower, mel, n_mels):
         x = F.gelu(conv(x))
     x = tower.conv_out(x.permute(0, 3, 1, 2).flatten(2))
     x = x + tower.positional_embedding.positional_embedding[: x.shape[1]].to(x.dtype)
-    x = x.unflatten(0, (-1, n_chunks)).flatten(1, 2)
+    x = dropped(tower, x.unflatten(0, (-1, n_chunks)).flatten(1, 2))
     t = torch.arange(x.shape[1], device=x.device)
     window = 13 * tower.n_window_infer // 100
     near = (t[:, None] // window) == (t // window)
     mask = (near & (t < n_rows(n_mels)[:, None, None]))[:, None]
     for layer in tower.layers:
-        x = x + attend(layer.self_attn, layer.self_attn_layer_norm(x), mask)
-        x = x + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(x))))
+        x = x + dropped(tower, attend(layer.self_attn, layer.self_attn_layer_norm(x), mask))
+        x = x + dropped(tower, layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(x)))))
     return tower.proj2(tower.act(tower.proj1(tower.ln_post(x))))
 
 

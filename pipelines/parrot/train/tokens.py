@@ -54,7 +54,7 @@ class Encoder:
     show a word in other pieces, so that its sound is learnt from its letters too."""
 
     def __init__(self, vocabulary, dropout=0.0):
-        from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+        from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
         self.vocabulary = vocabulary
         model = models.BPE(vocabulary.ids, vocabulary.merges, dropout=dropout or None)
@@ -65,6 +65,7 @@ class Encoder:
                 pre_tokenizers.ByteLevel(False, use_regex=False),
             ]
         )
+        self.tokenizer.decoder = decoders.ByteLevel()
 
     def __call__(self, text):
         return self.tokenizer.encode(text).ids

@@ -25,9 +25,11 @@ from average import Average
 from codes import Codes, load_code2wav, played, samples_of
 from feed import by_length, feed
 from graphed import Graphed
+from pieces import Pieces
 from text import N_HELD_OUT, read
 
 HELD_OUT_EVERY = 200  # steps
+LONGEST = 240  # frames of an answer that is put together
 WEIGHTS = {"code0": 1, "codes": 2, "guide": 0.2, "router": 0.01}
 
 
@@ -42,6 +44,8 @@ def arguments():
     parser.add_argument("--lessons", type=int, default=32, help="frames of an utterance that the predictor sees")
     parser.add_argument("--heard", type=int, default=3000, help="utterances that are said after their sound")
     parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--joined", type=float, default=0.5, help="share of answers put together from sentences")
+    parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument(
         "--noise",
         type=float,
@@ -76,12 +80,8 @@ class Sounds:
         columns = parrot.n_columns(n)
         mel = spectra.log_mel(spectra.resample(sound, 2, 3))[..., : int(columns.max())]
         heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
-        prompts = [
-            batches.sound_row(
-                self.chat, int(self.codes.line[u]), rows_of(int(self.codes.frames[u])), random_
-            )
-            for u in utterances
-        ]
+        counts = [rows_of(int(self.codes.frames[u])) for u in utterances]
+        prompts = [batches.sound_row(self.chat, [], count, random_) for count in counts]
         ids = batches.text_batch(prompts, max(len(ids) for ids, _ in prompts))["ids"]
         places = batches.sound_places(self.chat, ids, heard.shape[1]).to(self.device)
         accept = self.config.talker_config.accept_hidden_layer
@@ -104,11 +104,13 @@ class Training:
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
         self.codes = Codes(options.codes, options.held_out)
+        self.pieces = Pieces(texts, self.codes, options.held_out)
         self.sounds = Sounds(
             self.model, self.config, self.chat, self.codes, options.heard, device
         )
-        self.model.talker.requires_grad_(True)
+        self.model.talker.requires_grad_(True).train()
         self.average = Average(self.model.talker)
+        parrot.forgetful(self.model.talker, options.dropout)
         self.router = parrot.RouterWatch(self.model.talker)
         self.guide = parrot.Guide(self.model.talker.model)
         self.learns = [p for p in self.model.talker.parameters() if p.requires_grad]
@@ -125,26 +127,19 @@ class Training:
         options, rows = self.options, []
         voices = list(self.config.talker_config.speaker_id.values())  # all the same one
         for _ in range(8 * options.batch):
-            u, user, heard = random_.choice(self.codes.taught), [], None
-            kind = random_.random()
+            user, heard, kind = [], None, random_.random()
             if kind < 0.1:
                 k = random_.randrange(len(self.sounds.which))
-                u, heard = self.sounds.which[k], int(self.sounds.first[k])
-                user = batches.heard_part(self.chat, self.sounds.counts[k], random_)
-            said = self.chat.spoken(int(self.codes.line[u]), random_)
+                text, at, places = self.pieces.whole(self.sounds.which[k])
+                user, heard = batches.heard_part(self.chat, self.sounds.counts[k], random_), int(self.sounds.first[k])
+            else:
+                text, at, places = self.pieces.some(random_, options.joined, LONGEST)
+            said = self.chat.spoken(text, random_)
             if kind > 0.4:
                 user = self.asked(said[0], random_)
+            voice = random_.choice(voices)
             rows.append(
-                batches.talk_rows(
-                    self.chat,
-                    self.config,
-                    said,
-                    user,
-                    self.codes[u],
-                    self.codes.places_of(u),
-                    random_.choice(voices),
-                    heard,
-                )
+                batches.talk_rows(self.chat, self.config, said, user, self.codes.codes[at], places, voice, heard)
             )
         rows = [row for row in rows if len(row["text"]) <= batches.LENGTHS[-1]]
         for batch in by_length(rows, options.batch, lambda row: len(row["text"]), random_):
@@ -159,26 +154,27 @@ class Training:
     def held_out(self, textless=False):
         """Code 0 of held-out sentences after the codes as they are: (loss, share right), with `textless` after
         the text of another."""
-        lines = [self.chat.spoken_as_is((line + textless) % self.options.held_out) for line in range(self.options.held_out)]
+        lines = [(line + textless) % self.options.held_out for line in range(self.options.held_out)]
         which = np.flatnonzero(self.codes.line < self.options.held_out)[: self.options.batch]
         rows = [
             batches.talk_rows(
                 self.chat,
                 self.config,
-                lines[self.codes.line[u]],
+                self.chat.in_pieces(self.chat.texts[lines[self.codes.line[u]]]),
                 [],
                 self.codes[u],
-                self.codes.places_of(u),
+                self.pieces.whole(u)[2],
                 self.config.talker_config.speaker_id["ethan"],
             )
             for u in which
         ]
         batch = batches.talk_batch(rows, [0.0], 1, batches.new_random(1))
         fields = (batch[n].to(self.options.device) for n in ("text", "media", "special", "speaks", "fed"))
+        self.model.talker.eval()
         with torch.no_grad():
             states = parrot.talk(self.model, *fields).flatten(0, 1)
             logits = self.model.talker.codec_head(states)
-            self.router.loss()
+            self.model.talker.train()
             return run.cross_entropy(logits, batch["next0"].flatten().to(self.options.device))
 
     def losses(self, text, media, special, speaks, fed, next0, reads, before, codes, read):
@@ -200,7 +196,7 @@ class Training:
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
         losses = self.lesson(next(self.feed))
         norm = run.follow(self.optimizer, self.learns)
-        if self.run.step % HELD_OUT_EVERY == 0 and not world.RANK:
+        if self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 and not world.RANK:
             losses = {**losses, "held out": self.held_out()[1], "by the wrong text": self.held_out(True)[1]}
         self.run.note(**losses, norm=norm)
         self.average.update(self.model.talker, self.run.step)
@@ -216,6 +212,7 @@ def main():
     while training.run.going():
         training.step()
     training.run.finish()
+    world.leave()
 
 
 if __name__ == "__main__":

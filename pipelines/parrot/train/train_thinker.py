@@ -3,35 +3,33 @@
     python3 train_thinker.py --text text.jsonl --model MODEL --state thinker.pt --minutes 9 --plan 20
                              [--speech DIR] [--codes codes.npz --codec codec.pt] [--keep-embeddings]
 
-A step: a batch of texts to repeat and of sounds to write down (in the first part of the plan CTC beside it, so that
-the encoder finds the words early). Sounds are the teacher's own and, with --codes, as code2wav plays them.
+A step: a batch of texts to repeat and of sounds to write down, CTC beside it, so that the encoder finds the words
+early. Sounds are the teacher's own and, with --codes, as code2wav plays them (clips.py).
 With --keep-embeddings the token embeddings stay the averaged ones of the checkpoint: the
 talker, which reads them too, is taught at the same time.
 """
 
 import pathlib
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 
 import batches
+import ctc
 import parrot
 import run
-import spectra
 import tokens
 import world
 from average import Average
-from codes import Codes, load_code2wav, played, samples_of
-from corpus import FRAME, Speech
+from clips import LENGTHS, Clips
+from codes import Codes, load_code2wav
+from corpus import Speech
 from feed import by_length, feed
 from graphed import Graphed
+from hearing import HeldOut
 from text import N_HELD_OUT, read
 
-QUIET = 12000  # samples before a sound, at most
-WEIGHTS = {"think": 1, "hear": 1, "ctc": 0.3, "router": 0.01}
-LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768)  # tokens of a batch: few shapes
-COLUMNS = (200, 300, 400, 500, 600, 800, 1000, 1300, 1700, 2400)  # of a batch of log-mels
+HELD_OUT_EVERY = 500  # steps
+WEIGHTS = {"think": 1, "hear": 1, "router": 0.01}
 
 
 def arguments():
@@ -44,7 +42,11 @@ def arguments():
     parser.add_argument("--keep-embeddings", action="store_true")
     parser.add_argument("--texts", type=int, default=64, help="conversations to repeat, a step")
     parser.add_argument("--hear", type=int, default=48, help="utterances to write down, a step")
-    parser.add_argument("--ctc", type=float, default=0.5, help="share of the plan with CTC")
+    parser.add_argument("--joined", type=float, default=0.5, help="share of sounds put together from sentences")
+    parser.add_argument("--masks", type=int, default=1, help="0: all of the log-mels is seen")
+    parser.add_argument("--ctc", type=float, nargs=2, default=[0.3, 0.05], help="its weight at first and last")
+    parser.add_argument("--dropout", type=float, default=0.1, help="of the text layers")
+    parser.add_argument("--ear-dropout", type=float, default=0.1, help="of the audio encoder")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=4, help="processes that make batches")
     parser.add_argument("--held-out", type=int, default=N_HELD_OUT)
@@ -64,19 +66,22 @@ class Training:
         for part in (parrot.text_model(self.model), parrot.audio_tower(self.model)):
             part.requires_grad_(True)
         self.model.thinker.lm_head.requires_grad_(True)
+        self.model.thinker.train()
         text = self.config.thinker_config.text_config
-        self.ctc = torch.nn.Linear(text.hidden_size, text.vocab_size + 1).to(device)
+        self.spell = torch.nn.Linear(text.hidden_size, text.vocab_size + 1).to(device)
         self.average = Average(self.model.thinker)
+        parrot.forgetful(parrot.text_model(self.model), options.dropout)
+        parrot.forgetful(parrot.audio_tower(self.model), options.ear_dropout)
         self.router = parrot.RouterWatch(self.model.thinker)
         texts = [line["text"] for line in read(options.text)]
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
-        self.speech = Speech(options.speech, device) if options.speech else None
+        speech = Speech(options.speech, device) if options.speech else None
         self.learns = [
-            p for p in [*self.model.parameters(), *self.ctc.parameters()] if p.requires_grad
+            p for p in [*self.model.parameters(), *self.spell.parameters()] if p.requires_grad
         ]
         self.optimizer = run.adamw(self.learns)
-        parts = {"thinker": self.model.thinker, "ctc": self.ctc, "average": self.average}
+        parts = {"thinker": self.model.thinker, "ctc": self.spell, "average": self.average}
         self.run = run.Run(options, {**parts, "optimizer": self.optimizer})
         run.no_gradients(self.learns)
         if options.keep_embeddings:
@@ -87,10 +92,12 @@ class Training:
         self.random = batches.new_random(options.seed * 1000003 + self.run.step + world.RANK)
         seed = f"{options.seed} {self.run.step}"
         self.conversations = feed(self.texts, seed, device, options.workers)
-        self.clips = self.utterances()
+        self.clips = None
+        if speech is not None or self.codes:
+            self.clips = Clips(options, self.chat, speech, self.codes, self.model.code2wav, self.random)
+        self.held_out = None
         self.repeat = Graphed(self.think, self.learns, device)
         self.write = Graphed(self.hear, self.learns, device)
-        self.spell = Graphed(self.hear_and_spell, self.learns, device, plain=True)
 
     def texts(self, random_):
         """Some batches of conversations, away from the GPU."""
@@ -99,69 +106,6 @@ class Training:
         rows = [row for row in rows if len(row[0]) <= LENGTHS[-1]]
         for batch in by_length(rows, size, lambda row: len(row[0]), random_):
             yield batches.text_batch(batch, batches.shortest(LENGTHS, len(batch[-1][0])))
-
-    # ---- sounds ----
-
-    def utterances(self):
-        """(played by the codec?, utterances of like length), again and again."""
-        while True:
-            size, codec = self.options.hear, self.codes is not None
-            if codec and self.speech:
-                codec = self.random.random() < 0.5
-            taught = self.codes.taught if codec else self.speech.taught.numpy()
-            frames = self.codes.frames if codec else self.speech.frames.numpy()
-            which = self.random.choices(taught, k=8 * size)
-            for batch in by_length(which, size, lambda u: frames[u], self.random):
-                yield codec, batch
-
-    def sounds(self):
-        """([B, samples] at 24 kHz, how many are real [B], the lines they say)"""
-        codec, which = next(self.clips)
-        if codec:
-            sound = played(self.model.code2wav, [self.codes[u] for u in which], self.options.device)
-            return sound, samples_of(self.codes.frames[which]), self.codes.line[which].tolist()
-        which = torch.tensor(np.array(which))
-        frames = self.speech.frames[which]
-        sound, _ = self.speech.cut(which, torch.zeros_like(which), int(frames.max()))
-        return sound, FRAME * frames.numpy(), self.speech.line[which].tolist()
-
-    def roughened(self, sound, n):
-        """Quiet before it, another speed, loudness and some noise, and 16 kHz: (log-mel, its columns
-        [B])."""
-        device, speed = sound.device, self.random.uniform(0.85, 1.15)
-        lead = np.array([max(0, int(self.random.uniform(-QUIET, QUIET))) for _ in n])
-        at = torch.arange(sound.shape[1] + int(lead.max()), device=device)
-        at = at - torch.from_numpy(lead).to(device)[:, None]
-        real = (at >= 0) & (at < torch.from_numpy(n).to(device)[:, None])
-        sound = sound.gather(1, at.clamp(0, sound.shape[1] - 1)) * real
-        sound = F.interpolate(sound[:, None], scale_factor=speed, mode="linear")[:, 0]
-        gain = 10 ** (torch.rand(len(sound), 1, device=device) * 0.8 - 0.6)
-        noise = 10 ** (torch.rand(len(sound), 1, device=device) * 2 - 4.5)
-        sound = spectra.resample(gain * sound + noise * torch.randn_like(sound), 2, 3)
-        mel = spectra.log_mel(sound)
-        columns = parrot.n_columns(((n + lead) * speed).astype(int))
-        columns = columns.clip(max=mel.shape[-1])
-        return mel[..., : columns.max()], columns
-
-    @torch.no_grad()
-    def clip_batch(self):
-        """(the tensors that hear() takes, the lines)"""
-        sound, n, lines = self.sounds()
-        lines = [None if self.random.random() < 0.02 else line for line in lines]
-        said = torch.tensor([[line is not None] for line in lines])
-        mel, columns = self.roughened(sound * said.to(sound.device), n)
-        width = batches.shortest(COLUMNS, -(-mel.shape[-1] // 100) * 100)
-        counts = [int(c) for c in parrot.n_rows(torch.from_numpy(columns))]
-        rows = [
-            batches.sound_row(self.chat, line, count, self.random)
-            for line, count in zip(lines, counts)
-        ]
-        longest = max(len(ids) for ids, _ in rows)
-        batch = batches.text_batch(rows, batches.shortest(LENGTHS, longest))
-        batch["places"] = batches.sound_places(self.chat, batch["ids"], 13 * width // 100)
-        batch["mel"] = F.pad(mel, (0, width - mel.shape[-1]))
-        batch["columns"] = torch.from_numpy(columns)
-        return batch, lines
 
     # ---- tasks ----
 
@@ -175,50 +119,64 @@ class Training:
             losses["router"] = self.router.loss()
         return run.weighted(losses, WEIGHTS)
 
-    def heard(self, ids, labels, places, mel, columns):
-        heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
-        logits = parrot.think(self.model, ids, heard.flatten(0, 1), places)
-        return heard, {**answer_losses(logits, labels, "hear"), "router": self.router.loss()}
-
-    def hear(self, **batch):
+    def hear(self, ids, labels, places, mel, columns, targets, ctc_weight):
         with self.autocast():
-            return run.weighted(self.heard(**batch)[1], WEIGHTS)
-
-    def hear_and_spell(self, **batch):
-        with self.autocast():
-            heard, losses = self.heard(**batch)
-        losses["ctc"] = self.words_in(heard, parrot.n_rows(batch["columns"]), self.lines_heard)
-        return run.weighted(losses, WEIGHTS)
-
-    def words_in(self, heard, counts, lines):
-        targets = [torch.tensor(self.chat.answer(line), dtype=torch.long) for line in lines]
-        logs = self.ctc(heard.float()).log_softmax(-1).transpose(0, 1)
-        return F.ctc_loss(
-            logs,
-            torch.cat(targets).to(heard.device),
-            counts,
-            torch.tensor([len(t) for t in targets], device=heard.device),
-            blank=logs.shape[-1] - 1,
-            zero_infinity=True,
-        )
+            heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
+            logits = parrot.think(self.model, ids, heard.flatten(0, 1), places)
+            losses = {**answer_losses(logits, labels, "hear"), "router": self.router.loss()}
+        losses["ctc"] = ctc.loss(self.spell(heard.float()), targets, parrot.n_rows(columns))
+        return run.weighted(losses, {**WEIGHTS, "ctc": ctc_weight})
 
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
         losses = dict(self.repeat(next(self.conversations)))
-        if self.speech or self.codes:
-            batch, self.lines_heard = self.clip_batch()
-            early = self.run.progress < self.options.ctc
-            losses.update((self.spell if early else self.write)(batch))
+        if self.clips:
+            first, last = self.options.ctc
+            weight = torch.tensor(first + (last - first) * self.run.progress)
+            losses.update(self.write({**self.clips.batch(), "ctc_weight": weight}))
         losses.pop("total")
         norm = run.follow(self.optimizer, self.learns)
+        if self.clips and self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1:
+            self.clips.refresh()
+            if not world.RANK:
+                losses.update(self.listen())
         self.run.note(**losses, norm=norm)
         self.average.update(self.model.thinker, self.run.step)
 
+    # ---- held-out sentences ----
+
+    def sentences(self):
+        """Those that there are, by source."""
+        found = {name: HeldOut(self.clips, source) for name, source in self.clips.sources.items()}
+        return {name: sentences for name, sentences in found.items() if len(sentences)}
+
+    def listen(self):
+        """Share of the tokens and of the whole held-out sentences that is heard right."""
+        if self.held_out is None:
+            self.held_out = self.sentences()
+        self.model.thinker.eval()
+        found = {}
+        with self.autocast():
+            for name, sentences in self.held_out.items():
+                found[f"held out {name}"], found[f"held out {name} whole"] = sentences.right(self.model)
+        self.model.thinker.train()
+        return {name: torch.tensor(value) for name, value in found.items()}
+
+    def judge(self):
+        """Says what the averaged thinker makes of held-out sentences."""
+        self.model.thinker.load_state_dict(self.average.state_dict())
+        self.model.thinker.eval()
+        print(f"held-out sentences repeated exactly: {self.repeats()}", flush=True)
+        if self.clips:
+            for name, sentences in self.sentences().items():
+                with self.autocast():
+                    rate = sentences.error_rate(self.model)
+                print(f"held-out sentences heard, {name}: word error rate {rate} of {len(sentences)}", flush=True)
+
     @torch.no_grad()
     def repeats(self):
-        """How many of the held-out sentences the averaged thinker repeats exactly: with the right
-        token most likely at each place, greedy choice finds it."""
-        self.model.thinker.load_state_dict(self.average.state_dict())
+        """How many of the held-out sentences are repeated exactly: with the right token most likely at each place,
+        greedy choice finds it."""
         exact = 0
         for line in range(self.options.held_out):
             said = self.chat.tokens[0][line].tolist()
@@ -244,10 +202,10 @@ def main():
     training = Training(arguments())
     while training.run.going():
         training.step()
-        if training.speech and training.run.step % 500 == 0:
-            training.speech.refresh()
     training.run.finish()
-    print(f"held-out sentences repeated exactly: {training.repeats()}", flush=True)
+    if not world.RANK:
+        training.judge()
+    world.leave()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""Utterances put together anew: cut where the teacher pauses between two sentences, sentences of different
+utterances follow each other, so that no long context comes twice.
+
+Between two sentences the teacher is quiet for PAUSE (synth.py), and those frames have the place of the first character
+after the pause. A sentence that began its utterance gets such a pause from elsewhere in front; one that now comes
+first loses its own.
+"""
+
+import re
+
+import numpy as np
+
+from synth import PAUSE
+
+QUIET = round(PAUSE * 12.5)  # frames of a pause
+AFTER_SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+")
+ENDED = re.compile(r"[.!?][\"')]*$")
+COUNTS = (1, 2, 2, 3, 3, 4)  # sentences, one of them is chosen
+
+
+def cuts(text, places):
+    """(frame, character) of each pause between sentences, from the places [F] of the frames: there the teacher
+    stands still."""
+    found, last = [], 0
+    for match in AFTER_SENTENCE.finditer(text):
+        frame = int(np.searchsorted(places, match.end()))
+        still = places[frame : frame + QUIET]
+        room = last + 2 * QUIET < frame < len(places) - 2 * QUIET
+        if room and still[0] == still[-1] and match.end() < len(text):
+            found.append((frame, match.end()))
+            last = frame
+    return found
+
+
+class Pieces:
+    """`source`: frames [start[u], start[u] + frames[u]) of it are utterance u, which says texts[line[u]]; `spoken` [all
+    frames] are the characters of the line (corpus.Speech, codes.Codes)."""
+
+    def __init__(self, texts, source, n_held_out):
+        self.texts, self.source, self.n_held_out = texts, source, n_held_out
+        self.seen, self.taught, self.pauses = 0, [], []
+        self.spans = np.zeros((0, 5), np.int64)  # frames of the source from, to, line, its characters from, to
+        self.extend()
+
+    def extend(self):
+        """Takes in what has come to the source since."""
+        new, source, spoken = [], self.source, self.source.spoken
+        lists = (np.asarray(x)[self.seen :].tolist() for x in (source.line, source.start, source.frames))
+        for u, (line, first, frames) in enumerate(zip(*lists), self.seen):
+            if line < self.n_held_out:
+                continue
+            self.taught.append(u)
+            text = self.texts[line]
+            inside = cuts(text, spoken[first : first + frames])
+            self.pauses += [first + frame for frame, _ in inside]
+            edges = [(0, 0), *inside, (frames, len(text))]
+            new += [(first + f, first + end, line, a, b) for (f, a), (end, b) in zip(edges, edges[1:])]
+        self.seen = len(source.frames)
+        self.spans = np.concatenate([self.spans, np.array(new, np.int64).reshape(-1, 5)])
+
+    def whole(self, u):
+        """An utterance as it is: (text, its frames [F] in the source, the characters [F] spoken in them)"""
+        at = int(self.source.start[u]) + np.arange(int(self.source.frames[u]))
+        return self.texts[int(self.source.line[u])], at, self.source.spoken[at]
+
+    def sentence(self, random_):
+        """(text, frames of the pause before it, its own frames, the characters [F] spoken in those)"""
+        first, end, line, a, b = self.spans[random_.randrange(len(self.spans))].tolist()
+        at = np.arange(first, end)
+        quiet, at = (at[:QUIET], at[QUIET:]) if a else (self.pause(random_), at)
+        return self.texts[line][a:b].rstrip(), quiet, at, self.source.spoken[at].astype(np.int64) - a
+
+    def pause(self, random_):
+        first = random_.choice(self.pauses)
+        return np.array([first, *[first + 1] * (QUIET - 1)])
+
+    def joined(self, random_, longest, rests):
+        """The same as whole() of one to four sentences, at most `longest` frames if it is more than one; one of `rests` is
+        chosen as the frames by which a pause is longer than the teacher's."""
+        text, at, spoken = "", [], []
+        for _ in range(random_.choice(COUNTS)):
+            more, quiet, said, places = self.sentence(random_)
+            quiet = np.insert(quiet, 1, [quiet[1]] * random_.choice(rests))
+            if text and sum(map(len, [*at, quiet, said])) > longest:
+                break
+            if text:
+                text += " "
+                at.append(quiet)
+                spoken.append(np.full(len(quiet), len(text)))
+            at.append(said)
+            spoken.append(len(text) + places.clip(0, len(more) - 1))
+            text += more
+            if not ENDED.search(text):  # nobody pauses here
+                break
+        return text, np.concatenate(at), np.concatenate(spoken)
+
+    def some(self, random_, share, longest, rests=(0,)):
+        """An utterance as it is or, in a share of cases, a joined one."""
+        if self.pauses and random_.random() < share:
+            return self.joined(random_, longest, rests)
+        return self.whole(random_.choice(self.taught))
