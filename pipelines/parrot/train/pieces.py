@@ -75,8 +75,8 @@ class Pieces:
         return np.array([first, *[first + 1] * (QUIET - 1)])
 
     def joined(self, random_, longest, rests):
-        """The same as whole() of one to four sentences, at most `longest` frames if it is more than one; one of `rests` is
-        chosen as the frames by which a pause is longer than the teacher's."""
+        """The same as whole() of one to four sentences, at most `longest` frames if it is more than one; one of `rests`
+        is chosen as the frames by which a pause is longer than the teacher's."""
         text, at, spoken = "", [], []
         for _ in range(random_.choice(COUNTS)):
             more, quiet, said, places = self.sentence(random_)
