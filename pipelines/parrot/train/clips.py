@@ -1,5 +1,5 @@
-"""Sounds to write down: the teacher's own and as code2wav plays their codes, whole utterances and sentences put together
-anew (pieces.py), made worse in many ways."""
+"""Sounds to write down: the teacher's own and as code2wav plays their codes, whole utterances and sentences put
+together anew (pieces.py), made worse in many ways."""
 
 import numpy as np
 import torch
