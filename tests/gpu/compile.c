@@ -1,6 +1,7 @@
-/* compile N FILE.spv [CONSTANT...]: has the compiler of device N's driver make one kernel, and says how
- * long that takes: for finding out what a driver cannot bear. The file is SPIR-V of a compute shader;
- * constant_id i has the i-th CONSTANT. A compiler that crashes takes this program with it. */
+/* compile N FILE.spv [CONSTANT...]: has the compiler of device N's driver make one kernel, and says
+ * how long that takes: for finding out what a driver cannot bear. The file is SPIR-V of a compute
+ * shader; constant_id i has the i-th CONSTANT. A compiler that crashes takes this program with it.
+ */
 #include "common/base/die.h"
 #include "common/base/map.h"
 #include "common/gpu/gpu.h"
