@@ -125,6 +125,7 @@ class Run:
         if self.count:
             self.say()
         self.save()
+        world.leave()
 
 
 def set_rate(optimizer, rate):

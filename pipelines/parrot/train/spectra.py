@@ -50,9 +50,7 @@ def spectrum(sound, n_fft, hop):
 def mel(sound, n_fft, hop, n_mels, rate=24000):
     """Magnitudes [B, n_mels, frames]."""
     magnitude = spectrum(sound, n_fft, hop).abs()
-    return (magnitude.transpose(1, 2) @ mel_filters(n_mels, n_fft, rate, sound.device)).transpose(
-        1, 2
-    )
+    return (magnitude.transpose(1, 2) @ mel_filters(n_mels, n_fft, rate, sound.device)).transpose(1, 2)
 
 
 @exact
@@ -74,13 +72,24 @@ def low_pass(up, down, device, zeros=24):
     return (taps * up / taps.sum()).float().to(device)
 
 
+@functools.cache
+def phases(up, down, device):
+    """low_pass as a filter for each of the `up` samples that `down` become, [up, 1, reach]; and how
+    many samples before those it begins."""
+    taps = low_pass(up, down, device)
+    middle = len(taps) // 2
+    before, after = middle // up, ((up - 1) * down + middle) // up
+    into = torch.arange(-before, after + 1, device=device)
+    index = torch.arange(up, device=device)[:, None] * down - into * up + middle
+    inside = (index >= 0) & (index < len(taps))
+    return (taps[index.clamp(0, len(taps) - 1)] * inside)[:, None], before
+
+
 @exact
 def resample(sound, up, down):
     """[B, samples] at up / down times the rate."""
-    taps = low_pass(up, down, sound.device)
-    stuffed = torch.zeros(*sound.shape, up, device=sound.device)
-    stuffed[..., 0] = sound
-    stuffed = stuffed.flatten(1)[:, None]
-    return torch.nn.functional.conv1d(
-        stuffed, taps[None, None], padding=len(taps) // 2, stride=down
-    )[:, 0]
+    n, (filters, before) = sound.shape[-1], phases(up, down, sound.device)
+    made = -(-n * up // down)
+    room = before, (-(-made // up) - 1) * down + filters.shape[-1] - before - n
+    blocks = torch.nn.functional.conv1d(torch.nn.functional.pad(sound, room)[:, None], filters, stride=down)
+    return blocks.transpose(1, 2).flatten(1)[:, :made]

@@ -1,138 +1,174 @@
-"""The teacher speaks the sentences, on all cores, for some minutes.
+"""The teacher speaks the sentences, on GPUs or on all cores, for some minutes.
 
-    python3 synth.py text.jsonl TEACHER OUT --minutes 5 --workers 16 [--varied]
+    python3 synth.py text.jsonl TEACHER OUT --minutes 5 [--device cuda] [--workers 16] [--varied]
 
 Writes OUT/NNNNN.npz, a shard of SHARD lines each: pcm i16 24 kHz, `ends` of the utterances, `line` of
 each, at 50 Hz (four a frame of 80 ms) phoneme `labels` u8 and `places` u16, the character of the line that
-is being spoken. Shards that are there already
-are kept, so a second call goes on where the first stopped. Sound is trimmed, levelled, and padded
-to whole frames. --varied: other speeds and more chance, for ears rather than for the mouth.
+is being spoken. Shards that are there already are kept, so a second call goes on where the first
+stopped. Sound is trimmed, levelled, and padded to whole frames (finish.py). --device cuda: a process
+a GPU speaks, the workers finish. --varied: other speeds and more chance, for ears rather than for
+the mouth.
 """
 
 import argparse
+import collections
+import concurrent.futures
 import json
 import multiprocessing
 import pathlib
 import time
 
 import numpy as np
-from scipy.signal import resample_poly
+import torch
 
-RATE, FRAME, LABEL = 24000, 1920, 480
-TEACHER_RATE, HOP = 22050, 256
-SHARD = 50
-LEVEL = 0.12  # RMS of what is louder than the gate: about -20.5 LUFS with this voice
-GATE = 0.25  # of the RMS
-PAUSE, LEAD, TAIL = 0.25, 0.06, 0.16  # seconds between sentences, before and after speech
-STEADY = {"noise": 0.333, "width": 0.333, "length": 1.0}
+import finish
+import spectra
+import vits
 
-
-class Teacher:
-    def __init__(self, folder):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
-            str(folder / "voice.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-
-    def __call__(self, ids, noise, length, width):
-        """(sound at RATE, for each 20 ms which of the ids is spoken)"""
-        sound, lengths = self.session.run(
-            None,
-            {
-                "input": ids[None].astype(np.int64),
-                "input_lengths": np.array([len(ids)]),
-                "scales": np.array([noise, length, width], np.float32),
-            },
-        )
-        sound = resample_poly(sound.ravel(), 160, 147).astype(np.float32)
-        ends = np.cumsum(lengths.ravel()) * HOP / TEACHER_RATE
-        middles = (np.arange(len(sound) // LABEL) + 0.5) * LABEL / RATE
-        spoken = np.searchsorted(ends, middles).clip(max=len(ids) - 1)
-        blank = ids[spoken] == 0  # between two phonemes: counts for the one before
-        return sound, np.where(blank, np.maximum(spoken - 1, 0), spoken)
+SHARD, WINDOW = 50, 32  # lines of a shard; shards that a GPU speaks at once
+BATCH = 12288  # phonemes, padding too: some 400 seconds of speech
+WIDE, LONG = 32, 128  # phonemes and frames come in multiples of these: few shapes to plan for
+STEADY = {"noise": 0.333, "width": 0.333, "lengths": (1.0, 1.0)}
+VARIED = {"noise": 0.667, "width": 0.8, "lengths": (0.8, 1.25)}
+AHEAD = 4  # shards a worker that may wait for it
+FORK = multiprocessing.get_context("fork")  # the rows are shared, not sent
 
 
-def active(sound, size=LABEL):
-    """Which 20 ms are louder than the gate, and the RMS of those."""
-    energy = np.sqrt(np.mean(sound[: len(sound) // size * size].reshape(-1, size) ** 2, axis=1))
-    loud = energy > GATE * np.sqrt(np.mean(sound**2))
-    return loud, np.sqrt(np.mean(energy[loud] ** 2))
+def up_to(n, multiple):
+    return -(-n // multiple) * multiple
 
 
-def trim(sound, spoken, lead, tail):
-    """Speech between `lead` and `tail` seconds of quiet, cut where a label starts."""
-    loud = np.flatnonzero(active(sound)[0])
-    start = max(0, loud[0] - round(lead * RATE / LABEL))
-    end = min(len(spoken), loud[-1] + 1 + round(tail * RATE / LABEL))
-    return sound[start * LABEL : end * LABEL], spoken[start:end]
+def groups_of(lengths, size):
+    """[(indices, padded length, rows)], the longest first, about `size` with padding. The last group
+    may fill only a part of its rows."""
+    order, groups = sorted(range(len(lengths)), key=lambda i: -lengths[i]), []
+    while order:
+        padded = up_to(lengths[order[0]], WIDE if size > 1 else 1)
+        n_rows = max(1, size // padded)
+        groups.append((order[:n_rows], padded, n_rows))
+        order = order[n_rows:]
+    return groups
 
 
-def softened(sound, knee=0.6, top=0.9):
-    """Peaks over the knee pressed under the top, smoothly."""
-    over = np.maximum(np.abs(sound) - knee, 0)
-    pressed = knee + (top - knee) * np.tanh(over / (top - knee))
-    return np.where(over > 0, np.sign(sound) * pressed, sound)
+class Speaker:
+    """Rows of phonemes to sound, on one device. What `start` gives may still be in the making."""
+
+    def __init__(self, folder, device, manner):
+        self.device, self.manner, self.gpu = device, manner, device != "cpu"
+        dtype = torch.float16 if self.gpu else torch.float32
+        self.voice = vits.Voice(folder / "voice.npz", device, dtype)
+
+    def read(self, rows, group):
+        indices, padded, n_rows = group
+        ids, lengths = np.zeros((n_rows, padded), np.int64), np.ones(n_rows, np.int64)
+        for b, i in enumerate(indices):
+            ids[b, : len(rows[i])], lengths[b] = rows[i], len(rows[i])
+        least, most = self.manner["lengths"]
+        speed = torch.empty(n_rows, 1, 1).uniform_(least, most)
+        ids, lengths, speed = map(self.sent, (torch.from_numpy(ids), torch.from_numpy(lengths), speed))
+        return self.voice.read(ids, lengths, self.manner["width"], speed)
+
+    def sent(self, tensor):
+        """On the device, without a wait for what it is doing."""
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.gpu else tensor
+
+    def sound(self, reading, n_frames):
+        """i16 [B, samples at 24 kHz], on its way to the host."""
+        sound = self.voice.say(reading, n_frames, self.manner["noise"])
+        sound = spectra.resample(sound, *finish.RATIO).clamp(-1, 1) * 32767
+        return sound.round().to(torch.int16).to("cpu", non_blocking=self.gpu)
+
+    @torch.no_grad()
+    def start(self, rows):
+        """All is read before anything sounds: one wait for the lengths, and the device has work."""
+        groups = groups_of([len(row) for row in rows], BATCH if self.gpu else 1)
+        readings = [self.read(rows, group) for group in groups]
+        ends = [reading.ends.cpu().numpy() for reading in readings]
+        longest = [max(1, int(end[: len(of), -1].max())) for end, (of, *_) in zip(ends, groups)]
+        sounds = [
+            self.sound(reading, up_to(n, LONG if self.gpu else 1)) for reading, n in zip(readings, longest)
+        ]
+        done = torch.cuda.Event() if self.gpu else None
+        if done:
+            done.record()
+        return groups, ends, sounds, done
+
+    @staticmethod
+    def collect(started, rows):
+        """[(sound i16, ends of its phonemes in frames)], one a row."""
+        groups, ends, sounds, done = started
+        if done:
+            done.synchronize()
+        spoken = [None] * len(rows)
+        for (indices, *_), end, sound in zip(groups, ends, sounds):
+            for b, i in enumerate(indices):
+                end_of = end[b, : len(rows[i])]
+                samples = finish.samples(end_of[-1])
+                spoken[i] = sound[b, :samples].numpy(), end_of
+        return spoken
 
 
-def speak(teacher, rows, manner):
-    """One line of text: its sentences in a row, as (i16 [frames * FRAME], labels, places)."""
-    sounds, labels, places = [], [], []
-    pause = round(PAUSE * RATE / LABEL)
-    for number, (ids, place) in enumerate(rows):
-        sound, spoken = trim(*teacher(ids, **manner), LEAD, TAIL)
-        if number:
-            sounds.append(np.zeros(pause * LABEL, np.float32))
-            labels.append(np.zeros(pause, np.uint8))
-            places.append(np.full(pause, place[0]))
-        sounds.append(sound)
-        labels.append(ids[spoken])
-        places.append(place[spoken])
-    sound, label, place = map(np.concatenate, (sounds, labels, places))
-    sound = softened((sound - sound.mean()) * (LEVEL / active(sound)[1]))
-    frames = -(-len(sound) // FRAME)
-    sound = np.pad(sound, (0, frames * FRAME - len(sound)))
-    room = (0, frames * FRAME // LABEL - len(label))
-    return np.round(sound * 32767).astype(np.int16), np.pad(label, room), np.pad(place, room, "edge")
+def spoken_windows(speaker, windows, rows_of, deadline):
+    """(shards, {line: spoken rows}) for one window after the other, while the next is in the making."""
 
+    def start(window):
+        torch.manual_seed(window[0][0])
+        keys = [(line, s) for _, lines in window for line in lines for s in range(len(rows_of[line]))]
+        rows = [rows_of[line][s][0] for line, s in keys]
+        return window, keys, rows, speaker.start(rows)
 
-def shard(teacher, path, lines, rows_of, varied):
-    random_ = np.random.default_rng(int(path.stem))
-    sounds, labels, places, kept = [], [], [], []
-    for line in lines:
-        manner = STEADY
-        if varied:
-            manner = {"noise": 0.667, "width": 0.8, "length": random_.uniform(0.8, 1.25)}
-        try:
-            sound, label, place = speak(teacher, rows_of[line], manner)
-        except IndexError:  # nothing was louder than the gate
-            continue
-        sounds.append(sound)
-        labels.append(label)
-        places.append(place)
-        kept.append(line)
-    part = path.with_suffix(".part.npz")
-    np.savez(
-        part,
-        pcm=np.concatenate(sounds),
-        ends=np.cumsum([len(s) for s in sounds]),
-        line=np.array(kept),
-        labels=np.concatenate(labels).astype(np.uint8),
-        places=np.concatenate(places).astype(np.uint16),
-    )
-    part.rename(path)
+    def collect(window, keys, rows, started):
+        of_line = collections.defaultdict(list)
+        for (line, _), row in zip(keys, speaker.collect(started, rows)):
+            of_line[line].append(row)
+        return window, of_line
 
-
-def work(folder, out, todo, rows_of, deadline, varied):
-    teacher = Teacher(folder)
-    for number, lines in todo:
+    before = None
+    for window in windows:
         if time.time() > deadline:
-            return
-        path = out / f"{number:05d}.npz"
-        if not path.exists():
-            shard(teacher, path, lines, rows_of, varied)
+            break
+        now = start(window)
+        if before:
+            yield collect(*before)
+        before = now
+    if before:
+        yield collect(*before)
+
+
+def shards(windows, rows_of):
+    """Arguments of finish.shard without the path: (number, lines, their rows, how those sound)."""
+    for window, of_line in windows:
+        for number, lines in window:
+            yield number, lines, [rows_of[n] for n in lines], [of_line[n] for n in lines]
+
+
+def in_windows(todo, size):
+    return [todo[i : i + size] for i in range(0, len(todo), size)]
+
+
+def speak(folder, out, todo, rows_of, deadline, manner):
+    """A core does everything, a shard at a time."""
+    torch.set_num_threads(1)
+    speaker = Speaker(folder, "cpu", manner)
+    windows = spoken_windows(speaker, in_windows(todo, 1), rows_of, deadline)
+    for number, *shard in shards(windows, rows_of):
+        finish.shard(out / f"{number:05d}.npz", *shard)
+
+
+def speak_on_gpu(folder, out, todo, rows_of, deadline, manner, gpu, n_workers):
+    with concurrent.futures.ProcessPoolExecutor(n_workers, mp_context=FORK) as pool:
+        pool.submit(int).result()  # all processes are there before CUDA is
+        torch.cuda.set_device(gpu)
+        torch.backends.cudnn.allow_tf32 = False  # what decides lengths, and the resampling
+        speaker = Speaker(folder, "cuda", manner)
+        windows = spoken_windows(speaker, in_windows(todo, WINDOW), rows_of, deadline)
+        waiting = collections.deque()
+        for number, *shard in shards(windows, rows_of):
+            waiting.append(pool.submit(finish.shard, out / f"{number:05d}.npz", *shard))
+            if len(waiting) > AHEAD * n_workers:
+                waiting.popleft().result()
+        for left in waiting:
+            left.result()
 
 
 def load_rows(folder):
@@ -146,46 +182,57 @@ def load_rows(folder):
     return rows_of
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("text", type=pathlib.Path)
-    parser.add_argument("teacher", type=pathlib.Path)
-    parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
-    parser.add_argument("--lines", type=int, help="only the first so many")
-    parser.add_argument("--varied", action="store_true")
-    options = parser.parse_args()
-    deadline = time.time() + 60 * options.minutes
-    options.out.mkdir(parents=True, exist_ok=True)
-    rows_of = load_rows(options.teacher)
+def to_do(options, rows_of):
+    """[(number, lines)] of the shards that are not there yet."""
     numbers = range(len(options.text.read_text().splitlines()))[: options.lines]
     todo = [
         (i // SHARD, [n for n in numbers[i : i + SHARD] if n in rows_of])
         for i in range(0, len(numbers), SHARD)
     ]
-    workers = [
-        multiprocessing.Process(
-            target=work,
-            args=(
-                options.teacher,
-                options.out,
-                todo[w :: options.workers],
-                rows_of,
-                deadline,
-                options.varied,
-            ),
-        )
-        for w in range(options.workers)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    seconds = (
-        sum(int(np.load(p)["ends"][-1]) for p in sorted(options.out.glob("[0-9]*[0-9].npz"))) / RATE
-    )
-    print(json.dumps({"hours": round(seconds / 3600, 3)}))
+    return [(n, lines) for n, lines in todo if lines and not (options.out / f"{n:05d}.npz").exists()]
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("text", type=pathlib.Path)
+    parser.add_argument("teacher", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--gpus", type=int, help="how many, with --device cuda; default: all")
+    parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
+    parser.add_argument("--lines", type=int, help="only the first so many")
+    parser.add_argument("--varied", action="store_true")
+    return parser.parse_args()
+
+
+def processes(options, rows_of, deadline):
+    """Not started yet, one a GPU or one a worker."""
+    manner, todo = VARIED if options.varied else STEADY, to_do(options, rows_of)
+    on_gpu = options.device == "cuda"
+    n = (options.gpus or torch.cuda.device_count()) if on_gpu else options.workers
+    if n == 0:
+        raise SystemExit("synth.py: there is no GPU")
+    for i in range(n):
+        args = options.teacher, options.out, todo[i::n], rows_of, deadline, manner
+        if on_gpu:
+            yield FORK.Process(target=speak_on_gpu, args=(*args, i, max(1, options.workers // n)))
+        else:
+            yield FORK.Process(target=speak, args=args)
+
+
+def main():
+    options, began = parse(), time.time()
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows_of = load_rows(options.teacher)
+    started = list(processes(options, rows_of, began + 60 * options.minutes))
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    hours, seconds = finish.seconds(options.out) / 3600, time.time() - began
+    print(json.dumps({"hours": round(hours, 3), "seconds": round(seconds, 1)}))
+    raise SystemExit(any(process.exitcode for process in started))
 
 
 if __name__ == "__main__":

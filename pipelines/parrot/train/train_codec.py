@@ -194,10 +194,9 @@ def main():
     if not options.decoder:
         training.codec.write_tables()
     training.run.finish()
-    if options.codes:
+    if options.codes and not world.RANK:
         training.speech.refresh()
         encode.write(training.codec, training.speech, options.codes)
-    world.leave()
 
 
 if __name__ == "__main__":

@@ -18,12 +18,6 @@ def join(device):
     return device
 
 
-def wait():
-    """For all processes."""
-    if SIZE > 1:
-        dist.barrier()
-
-
 def leave():
     if SIZE > 1:
         dist.destroy_process_group()
