@@ -77,26 +77,31 @@ same_values() {
         OMNI_RESIDENT=$1 omni-talker -v --precise -s 5 -n 40 <"$GOLDEN/stream/tiny-talker-turns.in" 2>err |
             omni-inspect -x codes - >"$2"
     }
+    # On a busy machine the kernel may come after the last frame: then it is the next start's.
+    same_until() {
+        for _ in 1 2 3 4 5; do
+            frames auto again
+            cmp alone again
+            if grep "$1" err; then
+                return 0
+            fi
+        done
+        return 1
+    }
     export XDG_CACHE_HOME=$PWD/cache
     frames 0 alone
     frames yes stayed
     cmp alone stayed
     local words=(cache/omni/vulkan-*-step-*)
     [ ! -e "${words[0]}" ]
-    frames auto measured
-    cmp alone measured
-    grep '1 measured: .* ms by kernels one by one, .* ms by what stays' err
+    same_until '1 measured: .* ms by kernels one by one, .* ms by what stays'
     words=(cache/omni/vulkan-*-step-*)
     grep -xE '(dispatches|stays) once' "${words[0]}"
-    frames auto measured
-    cmp alone measured
-    grep '1 measured' err
+    same_until '1 measured'
     grep -xE 'dispatches|stays' "${words[0]}"
 
     echo stays >"${words[0]}"
-    frames auto stayed
-    cmp alone stayed
-    grep '1 of 1 recorded steps by .* workgroups that stay' err
+    same_until '1 of 1 recorded steps by .* workgroups that stay'
     [[ $(<err) != *measured* ]]
     echo dispatches >"${words[0]}"
     frames auto dispatched

@@ -136,7 +136,7 @@ struct gpu {
         uint32_t groups; /* 0: there are none */
         bool tried;
         uint64_t key; /* of the dispatches of a recording so far, how many, and those with a step */
-        size_t n, n_steps;
+        size_t n, n_steps, n_draws;
         uint64_t state; /* see shaders/resident.h */
         struct gpu_arena memory;
         struct gpu_buffer report; /* the host reads it */

@@ -19,7 +19,7 @@ enum {
 
 void gpu_resident_begin(struct gpu *g) {
     g->resident.key = GPU_HASH;
-    g->resident.n = g->resident.n_steps = 0;
+    g->resident.n = g->resident.n_steps = g->resident.n_draws = 0;
 }
 
 static void count(struct gpu *g, const struct gpu_dispatch *d) {
@@ -30,6 +30,7 @@ static void count(struct gpu *g, const struct gpu_dispatch *d) {
     g->resident.key = gpu_hash(h, &d->step, sizeof d->step);
     g->resident.n++;
     g->resident.n_steps += d->step != RESIDENT_NONE;
+    g->resident.n_draws += d->step == RESIDENT_SAMPLE;
 }
 
 /* The recording so far, with this kernel: the same at each start, addresses apart. */
@@ -38,9 +39,11 @@ static uint64_t key_of(const struct gpu *g, const struct gpu_resident *k) {
     return gpu_hash(h, k->program->words, k->program->bytes);
 }
 
-/* Worth trying: it is mostly steps. */
+/* Worth trying: it is mostly steps. Without draws (the thinker's step) only for who asks for it: of
+ * that kernel the compiler in NVIDIA's driver 580.159 dies, and the program with it. */
 static bool is_worth(const struct gpu *g) {
-    return g->resident.n_steps >= LEAST && 2 * g->resident.n_steps >= g->resident.n;
+    bool spared = g->info.hardware && !g->resident.n_draws && gpu_wish(g).form != GPU_STAYS;
+    return g->resident.n_steps >= LEAST && 2 * g->resident.n_steps >= g->resident.n && !spared;
 }
 
 void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d) {

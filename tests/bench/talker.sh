@@ -1,10 +1,11 @@
 #!/bin/sh
 # Frames per second and real-time factor of talker and code predictor at the released sizes, with
-# random bf16 weights (6.7 GB in $TMPDIR while it runs). Arguments go to omni-talker; what it writes
-# goes to $OMNI_BENCH_STREAM, if that is set.
+# random bf16 weights (6.7 GB in $TMPDIR while it runs; none with OMNI_BENCH_HOLLOW=1, for GPUs: see
+# tests/preload/hollow.c). Arguments go to omni-talker; what it writes goes to $OMNI_BENCH_STREAM, if
+# that is set.
 set -eu
 cd "$(dirname "$0")/../.."
-build=${OMNI_BUILD:-build}
+build=$(realpath "${OMNI_BUILD:-build}")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
@@ -36,9 +37,14 @@ for _ in range(12):
 print('{"kind":"done","turn":0,"reason":"stop"}')
 END
 
-"$build/tests/bench/random_model" "$tmp/model" tests/bench/true-size/config.json talker codepred
-"$build/omni-talker" -m "$tmp/model" -n 25 "$@" <"$tmp/in" >"$tmp/warm-up"
-"$build/omni-talker" -m "$tmp/model" -v -n 50 "$@" <"$tmp/in" 2>"$tmp/said" >"${OMNI_BENCH_STREAM:-/dev/null}"
+hollow=${OMNI_BENCH_HOLLOW:+--hollow}
+talk() {
+    LD_PRELOAD=${hollow:+$build/tests/preload/hollow.so} "$build/omni-talker" -m "$tmp/model" "$@" <"$tmp/in"
+}
+# shellcheck disable=SC2086 # one word or none
+"$build/tests/bench/random_model" $hollow "$tmp/model" tests/bench/true-size/config.json talker codepred
+talk -n 25 "$@" >"$tmp/warm-up"
+talk -v -n 50 "$@" 2>"$tmp/said" >"${OMNI_BENCH_STREAM:-/dev/null}"
 cat "$tmp/said"
 [ -z "${OMNI_BENCH_ROWS:-}" ] || sed -n \
     's,.* \([0-9.]*\) frames/s\, RTF \([0-9.]*\)$,talker\t41 rows then 50 frames\t'"${OMNI_DEVICE:-cpu}"'\t\1\tframes/s\t\t\

@@ -22,7 +22,7 @@ done
 
 echo "== speed"
 for op in linear norm_linears moe moe_add; do
-    "$build/tests/ops/$op" -d "$device" -b | grep -E ' (bf16|q[0-9]_[0K]) \[(4096|2048|152064|768)'
+    "$build/tests/ops/$op" -d "$device" -b -s 0.2 | grep -E ' (bf16|q[0-9]_[0K]) \[(4096|2048|152064|768)'
 done
 
 python3 - <<'END' | python3 tests/stream.py >"$tmp/prompts"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The stages at the released sizes, with random bf16 weights, on a device: what each says of its own
-# speed with -v. Needs about 10 GB in $TMPDIR, on the CPU 70 GB, as a GPU's thinker has a hollow file
-# (tests/preload/hollow.c).
+# speed with -v. On a GPU the models are hollow (tests/preload/hollow.c) and take no room; for the CPU
+# they need 70 GB in $TMPDIR.
 # usage: speed.sh [DEVICE [LAYERS]]      after `make all test-programs`
 # LAYERS: of the thinker (default: all 48).
 set -eu
@@ -13,11 +13,24 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
+hollow=--hollow
+preload=$build/tests/preload/hollow.so
+[ "$device" != cpu ] || hollow='' preload=''
+export OMNI_BENCH_HOLLOW=$hollow
+
 # model NAME COMPONENT...: a random checkpoint in $tmp/NAME.
 model() {
     name=$1
     shift
-    "$build/tests/bench/random_model" "$tmp/$name" "$tmp/config.json" "$@"
+    # shellcheck disable=SC2086 # one word or none
+    "$build/tests/bench/random_model" $hollow "$tmp/$name" "$tmp/config.json" "$@"
+}
+
+# stage TOOL MODEL OPTION...: with -v, its answer thrown away.
+stage() {
+    tool=$1 name=$2
+    shift 2
+    LD_PRELOAD=$preload "$build/$tool" -m "$tmp/$name" -d "$device" -v "$@" >/dev/null
 }
 
 python3 tests/device/layers.py "$layers" >"$tmp/config.json"
@@ -38,9 +51,9 @@ for _ in range(250):
     print(json.dumps(dict(kind="tensor", turn=0, name="codes", dtype="i32", shape=[1, 16], values=codes)))
 print('{"kind":"done","turn":0,"reason":"stop"}')
 END
-for chunk in 8 25; do
+for chunk in 1 8 25; do
     for _ in 1 2; do
-        "$build/omni-code2wav" -m "$tmp/sound" -d "$device" -v --chunk $chunk --raw f32 <"$tmp/codes" >/dev/null
+        stage omni-code2wav sound --chunk $chunk --raw f32 <"$tmp/codes"
     done
 done
 
@@ -58,14 +71,10 @@ with wave.open(sys.argv[1], "wb") as clip:
     clip.setframerate(16000)
     clip.writeframes(array.array("h", [random.randrange(-9000, 9000) for _ in range(480000)]).tobytes())
 END
-printf '%s\n' "$tmp/clip.wav" "$tmp/clip.wav" "$tmp/clip.wav" |
-    "$build/omni-encode-audio" -m "$tmp/hearing" -d "$device" -v -l >/dev/null
+printf '%s\n' "$tmp/clip.wav" "$tmp/clip.wav" "$tmp/clip.wav" | stage omni-encode-audio hearing -l
 
 echo "== thinker, $layers layers: prompts of 512, 1000 and 2048 tokens, 64 tokens each, twice"
-case $device in
-cpu) model thinker thinker ;;
-*) "$build/tests/bench/random_model" --hollow "$tmp/thinker" "$tmp/config.json" thinker ;;
-esac
+model thinker thinker
 # Any tokenizer will do.
 cp tests/golden/tiny/vocab.json tests/golden/tiny/merges.txt tests/golden/tiny/tokenizer_config.json \
     "$tmp/thinker"
@@ -79,5 +88,4 @@ for turn, n in enumerate((512, 512, 1000, 1000, 2048, 2048)):
     print(json.dumps(dict(kind="tensor", turn=turn, name="prompt", dtype="i32", shape=[n], values=ids)))
     print(json.dumps(dict(kind="done", turn=turn, reason="stop")))
 END
-LD_PRELOAD=$build/tests/preload/hollow.so \
-    "$build/omni-thinker" -m "$tmp/thinker" -d "$device" -v -n 64 <"$tmp/prompts" >/dev/null
+stage omni-thinker thinker -n 64 <"$tmp/prompts"

@@ -151,7 +151,8 @@ def check_pieces():
     texts = ["A held-out line.", "The sea. A calm day.", "no end", "Who? We!", "It rains. It pours."]
     source = Source(texts)
     pieces, random_ = Pieces(texts, source, 1), batches.new_random(1)
-    characters = np.concatenate([np.array(list(t))[source.spoken[a : a + n]] for t, a, n in zip(texts, source.start, source.frames)])
+    spans = zip(texts, source.start, source.frames)
+    characters = np.concatenate([np.array(list(t))[source.spoken[a : a + n]] for t, a, n in spans])
     longest = 0
     for _ in range(300):
         text, at, spoken = pieces.joined(random_, 200, (0, 3))
@@ -160,7 +161,7 @@ def check_pieces():
         quiet = np.isin(at, [p + i for p in pieces.pauses for i in range(QUIET)])
         said = [text[p] for p in spoken[~quiet]]
         assert said == characters[at[~quiet]].tolist(), text
-        starts = [i for i in np.unique(spoken[quiet])]
+        starts = np.unique(spoken[quiet])
         assert all(text[i - 2] in ".!?" and text[i - 1] == " " for i in starts), text
         longest = max(longest, len(starts))
     assert longest == 3, "four sentences"

@@ -1,64 +1,113 @@
 #!/bin/bash
-# parrot from sentences to a checkpoint, in sittings of at most ten minutes on four GPUs; with fewer the parts share
-# them and learn less in the same time.
-# usage: all.sh WORK first|more
-# WORK holds text.jsonl, teacher/ and model/ (the tokenizer): steps 1 to 3 of README.md. The first sitting makes
-# speech, codec and codes, and begins with the thinker; more teaches all parts at once and exports to WORK/model. It
-# can be called again, with a larger PLAN. The variables below are minutes; a trial gives smaller ones.
+# parrot from sentences to a checkpoint in one go on four GPUs; with fewer the parts share them and learn less in the
+# same time.
+# usage: all.sh WORK        in the background: nohup all.sh WORK >/dev/null 2>&1 &
+# WORK holds text.jsonl, teacher/ and model/ (the tokenizer): steps 1 to 3 of README.md. First speech, codec and codes
+# are made and the thinker begins; then all parts are taught at once. WORK/phase.log tells what happened when, each
+# program has a log; at the end WORK/keep holds the model, the codes and small states to go on from (carry.py), and
+# WORK/done the exit status.
+# Variables: minutes, END (seconds since 1970 by which all must be done: shortens MORE), and more arguments for the
+# programs, as in a trial: TALKER_ARGS="--batch 6".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
-: "${SYNTH:=4.5}" "${CODEC:=6.9}" "${THINKER:=7.5}" "${MORE:=6.9}" "${LISTEN:=$MORE}" "${PLAN:=$MORE}"
-gpus=$(nvidia-smi -L | wc -l)
-last=$((gpus - 1))
+: "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${SHARDS:=30}"
+: "${SYNTH_ARGS:=}" "${CODEC_ARGS:=}" "${DECODER_ARGS:=--batch 24}" "${THINKER_ARGS:=}" "${TALKER_ARGS:=}"
+CLOSING=85 # seconds for starting the second phase and for export
+export PYTHONUNBUFFERED=1
+gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
+last=$((gpus > 0 ? gpus - 1 : 0))
 before=$((gpus > 1 ? gpus - 2 : 0))
+
+say() { echo "$(date +%T) $*" >>phase.log; }
 plan() { python3 -c "print($*)"; }
 first_to() { seq -s, 0 "$1"; }
 
 # on GPUS PROGRAM ARGUMENT...: a process on each of the GPUs (0,1,2), its log in WORK.
 on() {
-    local cards=$1 program=$2 count log
+    local cards=$1 program=$2 count status=0
     shift 2
     count=$(tr ',' '\n' <<<"$cards" | wc -l)
-    log=$(basename "$program" .py).log
     if [ "$count" -gt 1 ]; then
         CUDA_VISIBLE_DEVICES=$cards python3 -m torch.distributed.run --nproc-per-node "$count" "$here/$program" "$@"
     else
-        CUDA_VISIBLE_DEVICES=$cards python3 "$here/$program" "$@"
-    fi >>"$log" 2>&1 || tail -n 20 "$log"
+        CUDA_VISIBLE_DEVICES=$cards OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} python3 "$here/$program" "$@"
+    fi >>"${program%.py}.log" 2>&1 || status=$?
+    say "$program ended $status"
+    return $status
 }
 
-codec() {
-    on "$1" train_codec.py --speech speech --model model --state codec.pt --plan "$(plan "$CODEC + $PLAN")" "${@:2}"
-}
-
-thinker() {
-    on $last train_thinker.py --text text.jsonl --speech speech --model model --state thinker.pt \
-        --plan "$(plan "$THINKER + $PLAN")" "$@"
-}
-
-talker() {
-    on "$1" train_talker.py --text text.jsonl --codes codes.npz --model model --thinker talker-from.pt \
-        --state talker.pt --plan "$PLAN" "${@:2}"
-}
-
-export PYTHONUNBUFFERED=1
-case $2 in
-first)
+speak() {
+    local cores
     cores=$(nproc)
-    python3 "$here/synth.py" text.jsonl teacher speech --minutes "$SYNTH" --workers $((cores - cores / 6)) >synth.log &
-    until [ "$(find speech -name '*[0-9].npz' 2>/dev/null | wc -l)" -ge 30 ]; do sleep 1; done
-    thinker --minutes "$THINKER" &
-    codec "$(first_to "$before")" --minutes "$CODEC" --codes codes.npz
-    wait
-    ;;
-more)
-    cp codec.pt codec-frozen.pt
-    [ -e talker-from.pt ] || cp thinker.pt talker-from.pt
-    talker "$(first_to $((before > 0 ? before - 1 : 0)))" --codec codec-frozen.pt --minutes "$MORE" &
-    thinker --codes codes.npz --codec codec-frozen.pt --keep-embeddings --minutes "$LISTEN" &
-    codec $before --decoder --batch 24 --minutes "$MORE"
-    wait
-    python3 "$here/export.py" --thinker thinker.pt --talker talker.pt --codec codec.pt model
-    ;;
-esac
+    # shellcheck disable=SC2086
+    nice -n 5 python3 "$here/synth.py" text.jsonl teacher speech --minutes "$SYNTH" \
+        --workers $((cores > 6 ? cores - cores / 5 : cores)) $SYNTH_ARGS >>synth.log 2>&1
+}
+
+# Until there is some speech.
+listen() {
+    until [ "$(find speech -name '*[0-9].npz' ! -name '*.part.npz' 2>/dev/null | wc -l)" -ge "$SHARDS" ]; do
+        kill -0 "$1" 2>/dev/null || break
+        sleep 1
+    done
+    say "speech begins"
+}
+
+codec() { # GPUS PLAN MINUTES ARGUMENT...
+    on "$1" train_codec.py --speech speech --model model --state codec.pt --plan "$2" --minutes "$3" "${@:4}"
+}
+
+thinker() { # MINUTES ARGUMENT...
+    # shellcheck disable=SC2086
+    on $last train_thinker.py --text text.jsonl --speech speech --model model --state thinker.pt \
+        --plan "$(plan "$THINKER + $MORE")" --minutes "$@" $THINKER_ARGS
+}
+
+talker() { # GPUS MINUTES
+    # shellcheck disable=SC2086
+    on "$1" train_talker.py --text text.jsonl --codes codes.npz --codec codec-frozen.pt --model model \
+        --thinker talker-from.pt --state talker.pt --plan "$2" --minutes "$2" $TALKER_ARGS
+}
+
+keep() {
+    mkdir -p keep
+    python3 "$here/carry.py" pack codec.pt keep codec judges
+    python3 "$here/carry.py" pack thinker.pt keep average ctc
+    python3 "$here/carry.py" pack talker.pt keep average
+    cp -r model codes.npz keep
+}
+
+trap 'echo $? >"done"' EXIT
+rm -f "done"
+say "begins on $gpus GPUs"
+speak &
+speech=$!
+listen $speech
+thinker "$THINKER" &
+ears=$!
+# The codec has a plan of its own, nearly over when the codes are made: then they hardly move any more.
+# shellcheck disable=SC2086
+codec "$(first_to $before)" "$(plan "$CODEC * 1.16")" "$CODEC" --codes codes.npz $CODEC_ARGS
+wait $speech $ears
+say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of codes"
+cp codec.pt codec-frozen.pt
+cp thinker.pt talker-from.pt
+if [ "$END" -gt 0 ]; then
+    MORE=$(plan "min($MORE, ($END - $(date +%s) - $CLOSING) / 60)")
+fi
+say "second phase of $MORE minutes"
+talker "$(first_to $((before > 0 ? before - 1 : 0)))" "$MORE" &
+mouth=$!
+thinker "$MORE" --codes codes.npz --codec codec-frozen.pt --keep-embeddings &
+ears=$!
+# shellcheck disable=SC2086
+codec $before "$(plan "$CODEC + $MORE")" "$MORE" --decoder $DECODER_ARGS &
+sound=$!
+wait $mouth
+wait $ears
+wait $sound
+python3 "$here/export.py" --thinker thinker.pt --talker talker.pt --codec codec.pt model >export.log 2>&1
+say "exported"
+keep >keep.log 2>&1
+say "kept: $(du -sh keep | cut -f 1)"

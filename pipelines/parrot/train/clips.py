@@ -1,5 +1,5 @@
-"""Sounds to write down: the teacher's own and as code2wav plays their codes, whole utterances and sentences put together
-anew (pieces.py), made worse in many ways."""
+"""Sounds to write down: the teacher's own and as code2wav plays their codes, whole utterances and sentences put
+together anew (pieces.py), made worse in many ways."""
 
 import numpy as np
 import torch
@@ -16,24 +16,23 @@ from pieces import Pieces
 QUIET = 12000  # samples before a sound, at most
 LONGEST = 192  # frames of what is put together
 RESTS = (0, 0, 0, 1, 2, 4, 8)  # frames by which a pause is longer than the teacher's
-SLIPS = (0, 0.02, 0.05, 0.1)  # shares of codes 1 to 15 that are another's
+SLIPS = (0, 0.02, 0.05, 0.1, 0.2)  # shares of codes 1 to 15 that are another's
 LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768)  # tokens of a batch: few shapes
 COLUMNS = (200, 300, 400, 500, 600, 800, 1000, 1300, 1700, 2400)  # of a batch of log-mels
 BANDS, TIME = 24, 40  # of a log-mel that are hidden, at most, twice each
 
 
-def hearing_batch(chat, rows, mel, columns, texts):
-    """What heard() takes: `rows` of (ids, labels) whose sounds are log-mels [B, 128, F], of which columns [B] (array)
-    are real; `texts`: what they say, for CTC's targets [B, N]. Whose text has more symbols than half of the rows of
-    sound has no target."""
+def hearing_batch(chat, rows, mel, columns, answers):
+    """What train_thinker.py's hear() takes: `rows` of (ids, labels) whose sounds are log-mels [B, 128, F], of which
+    columns [B] (array) are real; `answers`: ids of what they say, CTC's targets [B, N]. Who has more of them than half
+    the rows of sound has no target."""
     width = batches.shortest(COLUMNS, -(-mel.shape[-1] // 100) * 100)
     batch = batches.text_batch(rows, batches.shortest(LENGTHS, max(len(ids) for ids, _ in rows)))
     batch["places"] = batches.sound_places(chat, batch["ids"], 13 * width // 100)
     batch["mel"] = F.pad(mel, (0, width - mel.shape[-1]))
     batch["columns"] = torch.from_numpy(columns)
     most = 13 * width // 200
-    targets = [chat.encode(text) for text in texts]
-    batch["targets"] = batches.padded([t if len(t) <= most else [] for t in targets], -1, most)
+    batch["targets"] = batches.padded([a if len(a) <= most else [] for a in answers], -1, most)
     return batch
 
 
@@ -50,8 +49,8 @@ def slipped(rows, shares, random):
 
 
 def hidden_in_part(mel, columns):
-    """SpecAugment (Park et al. 2019): of log-mels [B, 128, F], of which columns [B] (array) are real, bands and stretches
-    of time become the mean."""
+    """SpecAugment (Park et al. 2019): of log-mels [B, 128, F], of which columns [B] (array) are real, bands and
+    stretches of time become the mean."""
     batch, bands, time = mel.shape
     columns = torch.from_numpy(columns).to(mel.device, torch.float32)[:, None]
     random = torch.rand(8, batch, 1, device=mel.device)
@@ -127,13 +126,13 @@ class Clips:
         """hearing_batch() of some of them, one in fifty silent."""
         source, some = next(self.chosen)
         sound, n = self.sound(source, [at for _, at in some], SLIPS)
-        texts = ["" if self.random.random() < 0.02 else text for text, _ in some]
-        said = torch.tensor([[bool(text)] for text in texts])
+        answers = [self.chat.encode("" if self.random.random() < 0.02 else text) for text, _ in some]
+        said = torch.tensor([[bool(answer)] for answer in answers])
         mel, columns = self.roughened(sound * said.to(sound.device), n)
         if self.options.masks:
             mel = hidden_in_part(mel, columns)
         rows = [
-            batches.sound_row(self.chat, self.chat.encode(text), int(count), self.random)
-            for text, count in zip(texts, parrot.n_rows(torch.from_numpy(columns)))
+            batches.sound_row(self.chat, answer, count, self.random)
+            for answer, count in zip(answers, parrot.n_rows(torch.from_numpy(columns)).tolist())
         ]
-        return hearing_batch(self.chat, rows, mel, columns, texts)
+        return hearing_batch(self.chat, rows, mel, columns, answers)

@@ -13,34 +13,48 @@ import numpy as np
 import torch
 
 import sizes
+import world
 from codec import Codec
 from corpus import Speech
 
 
 @torch.no_grad()
-def encode_all(codec, speech, batch=64):
-    """u8 [frames, G], utterance after utterance. Utterances of like length go together."""
-    rows = [None] * len(speech)
-    for which in torch.argsort(speech.frames).split(batch):
+def encode_some(codec, speech, mine, batch=64):
+    """What codes.npz holds of the utterances `mine` (tensor). Utterances of like length go together."""
+    rows = {}
+    for which in mine[torch.argsort(speech.frames[mine])].split(batch):
         longest = int(speech.frames[which].max())
         sound, _ = speech.cut(which, torch.zeros_like(which), longest)
         codes = codec.encode(sound).transpose(1, 2).to(torch.uint8).cpu()
         for u, row in zip(which.tolist(), codes):
-            rows[u] = row[: speech.frames[u]]
-    return torch.cat(rows).numpy()
+            rows[u] = row[: speech.frames[u]].numpy()
+    at = [int(speech.start[u]) + np.arange(int(speech.frames[u])) for u in mine]
+    return {
+        "codes": np.concatenate([rows[u] for u in mine.tolist()]),
+        "places": speech.spoken[np.concatenate(at)],
+        "frames": speech.frames[mine].numpy(),
+        "line": speech.line[mine].numpy(),
+    }
 
 
 def write(codec, speech, path):
-    codes = encode_all(codec, speech)
-    np.savez(
-        path,
-        codes=codes,
-        places=speech.places[:, 2],
-        frames=speech.frames.numpy(),
-        line=speech.line.numpy(),
-    )
-    used = [len(np.unique(column)) for column in codes.T]
-    print(f"{len(codes)} frames, {len(speech)} utterances, entries used of each codebook: {used}")
+    """Each process takes the lines that are its own, the first one puts all together."""
+    world.as_first(*codec.parameters(), *codec.buffers())
+    mine = torch.nonzero(speech.line % world.SIZE == world.RANK)[:, 0]
+    parts = [path.with_suffix(f".{rank}.part.npz") for rank in range(world.SIZE)]
+    np.savez(parts[world.RANK], **encode_some(codec, speech, mine))
+    world.wait()
+    if world.RANK:
+        return
+    loaded = [dict(np.load(part)) for part in parts]
+    stored = {name: np.concatenate([part[name] for part in loaded]) for name in loaded[0]}
+    np.savez(parts[0], **stored)
+    parts[0].replace(path)
+    for part in parts[1:]:
+        part.unlink()
+    used = [len(np.unique(column)) for column in stored["codes"].T]
+    frames, utterances = len(stored["codes"]), len(stored["frames"])
+    print(f"{frames} frames, {utterances} utterances, entries used of each codebook: {used}", flush=True)
 
 
 def main():

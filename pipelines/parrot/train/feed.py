@@ -32,8 +32,8 @@ def feed(make, seed, device, workers):
 
 
 def by_length(rows, size, length, random_):
-    """Rows sorted into batches of like length, in any order."""
-    rows = sorted(rows, key=length)
-    batches = [rows[i : i + size] for i in range(0, len(rows) - size + 1, size)]
+    """Rows sorted into batches of like length, in any order; what is left over is left out, whatever its length."""
+    rows = sorted(random_.sample(rows, len(rows) // size * size), key=length)
+    batches = [rows[i : i + size] for i in range(0, len(rows), size)]
     random_.shuffle(batches)
     return batches

@@ -19,8 +19,8 @@ MOST = 96  # tokens of an answer
 
 
 class HeldOut:
-    """The held-out utterances of a source (see clips.Clips) in batches of like length, as they are: what heard() takes,
-    and their texts."""
+    """The held-out utterances of a source (see clips.Clips) in batches of like length, as they are: what
+    hearing_batch() makes, and their texts."""
 
     def __init__(self, clips, source, size=50):
         self.chat, self.batches = clips.chat, []
@@ -36,13 +36,13 @@ class HeldOut:
         real = torch.arange(sound.shape[1]) < torch.from_numpy(n)[:, None]
         columns = parrot.n_columns(n)
         mel = spectra.log_mel(spectra.resample(sound * real.to(sound.device), 2, 3))[..., : columns.max()]
-        rows = []
-        for text, count in zip(texts, parrot.n_rows(torch.from_numpy(columns))):
+        rows, answers = [], [self.chat.encode(text) for text in texts]
+        for answer, count in zip(answers, parrot.n_rows(torch.from_numpy(columns)).tolist()):
             ids, labels = [], []
-            prompt = self.chat.turn("user", self.chat.sound(int(count))) + self.chat.header("assistant")
-            batches.answered(self.chat, prompt, self.chat.encode(text), ids, labels)
+            prompt = self.chat.turn("user", self.chat.sound(count)) + self.chat.header("assistant")
+            batches.answered(self.chat, prompt, answer, ids, labels)
             rows.append((ids, labels))
-        batch = hearing_batch(self.chat, rows, mel, columns, texts)
+        batch = hearing_batch(self.chat, rows, mel, columns, answers)
         return {name: tensor.to(sound.device) for name, tensor in batch.items()}, texts
 
     def __len__(self):

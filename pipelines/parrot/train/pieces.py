@@ -2,8 +2,9 @@
 utterances follow each other, so that no long context comes twice.
 
 Between two sentences the teacher is quiet for PAUSE (synth.py), and those frames have the place of the first character
-after the pause. A sentence that began its utterance gets such a pause from elsewhere in front; one that now comes
-first loses its own.
+after the pause. Sound dies away in the first of them, the second is silent, and the next sentence may begin within the
+last. So the first goes with the sentence before, the others with the one after. A sentence that ended or began its
+utterance gets the frames that it lacks from other pauses: the first from one where the same code 0 came before.
 """
 
 import re
@@ -38,7 +39,7 @@ class Pieces:
 
     def __init__(self, texts, source, n_held_out):
         self.texts, self.source, self.n_held_out = texts, source, n_held_out
-        self.seen, self.taught, self.pauses = 0, [], []
+        self.seen, self.taught, self.pauses = 0, [], []  # pauses: the first frame of each
         self.spans = np.zeros((0, 5), np.int64)  # frames of the source from, to, line, its characters from, to
         self.extend()
 
@@ -57,6 +58,16 @@ class Pieces:
             new += [(first + f, first + end, line, a, b) for (f, a), (end, b) in zip(edges, edges[1:])]
         self.seen = len(source.frames)
         self.spans = np.concatenate([self.spans, np.array(new, np.int64).reshape(-1, 5)])
+        self.learn_ends()
+
+    def learn_ends(self):
+        """What comes before a pause, and which codes 0 are those of sound that dies away in its first frame."""
+        codes = getattr(self.source, "codes", None)
+        self.code0 = codes[:, 0] if codes is not None else np.zeros(len(self.source.spoken), np.uint8)
+        first = np.array(self.pauses, np.int64)
+        before, begin, silent = (np.bincount(self.code0[first + i], minlength=256) for i in (-1, 0, 1))
+        self.dying = (begin > before) & (np.arange(256) != silent.argmax())
+        self.after = {code: first[self.code0[first - 1] == code].tolist() for code in np.flatnonzero(before)}
 
     def whole(self, u):
         """An utterance as it is: (text, its frames [F] in the source, the characters [F] spoken in them)"""
@@ -64,34 +75,38 @@ class Pieces:
         return self.texts[int(self.source.line[u])], at, self.source.spoken[at]
 
     def sentence(self, random_):
-        """(text, frames of the pause before it, its own frames, the characters [F] spoken in those)"""
+        """(text, two quiet frames before it, its own frames, the characters [F] spoken in those, the frame after it: that
+        of a pause and [] if it does without)"""
         first, end, line, a, b = self.spans[random_.randrange(len(self.spans))].tolist()
-        at = np.arange(first, end)
-        quiet, at = (at[:QUIET], at[QUIET:]) if a else (self.pause(random_), at)
-        return self.texts[line][a:b].rstrip(), quiet, at, self.source.spoken[at].astype(np.int64) - a
-
-    def pause(self, random_):
-        first = random_.choice(self.pauses)
-        return np.array([first, *[first + 1] * (QUIET - 1)])
+        own, last = np.arange(first + QUIET if a else first, end), self.code0[end - 1]
+        quiet, after = [first + 1] * (QUIET - 2) + [first + QUIET - 1], [end]
+        if not a:
+            quiet = [random_.choice(self.pauses) + 1] * (QUIET - 1)
+        if b == len(self.texts[line]):
+            after = [] if self.dying[last] else [random_.choice(self.after.get(last, self.pauses))]
+        return self.texts[line][a:b].rstrip(), quiet, own, self.source.spoken[own].astype(np.int64) - a, after
 
     def joined(self, random_, longest, rests):
-        """The same as whole() of one to four sentences, at most `longest` frames if it is more than one; one of `rests` is
-        chosen as the frames by which a pause is longer than the teacher's."""
-        text, at, spoken = "", [], []
+        """The same as whole() of one to four sentences, at most `longest` frames if it is more than one; one of `rests`
+        is chosen as the frames by which a pause is longer than the teacher's."""
+        text, at, spoken, after = "", [], [], []
         for _ in range(random_.choice(COUNTS)):
-            more, quiet, said, places = self.sentence(random_)
-            quiet = np.insert(quiet, 1, [quiet[1]] * random_.choice(rests))
-            if text and sum(map(len, [*at, quiet, said])) > longest:
+            more, quiet, own, places, then = self.sentence(random_)
+            quiet = [*after, *quiet[:1] * random_.choice(rests), *quiet]
+            if text and sum(map(len, [*at, quiet, own])) > longest:
                 break
             if text:
                 text += " "
                 at.append(quiet)
                 spoken.append(np.full(len(quiet), len(text)))
-            at.append(said)
+            at.append(own)
             spoken.append(len(text) + places.clip(0, len(more) - 1))
-            text += more
+            text, after = text + more, then
             if not ENDED.search(text):  # nobody pauses here
                 break
+        if after == [at[-1][-1] + 1] and self.dying[self.code0[after[0]]]:
+            at.append(after)
+            spoken.append([len(text) - 1])
         return text, np.concatenate(at), np.concatenate(spoken)
 
     def some(self, random_, share, longest, rests=(0,)):

@@ -125,7 +125,6 @@ class Run:
         if self.count:
             self.say()
         self.save()
-        world.leave()
 
 
 def set_rate(optimizer, rate):

@@ -194,9 +194,10 @@ def main():
     if not options.decoder:
         training.codec.write_tables()
     training.run.finish()
-    if options.codes and not world.RANK:
+    if options.codes:
         training.speech.refresh()
         encode.write(training.codec, training.speech, options.codes)
+    world.leave()
 
 
 if __name__ == "__main__":

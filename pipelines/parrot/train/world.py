@@ -18,6 +18,12 @@ def join(device):
     return device
 
 
+def wait():
+    """For all processes."""
+    if SIZE > 1:
+        dist.barrier()
+
+
 def leave():
     if SIZE > 1:
         dist.destroy_process_group()
