@@ -1,7 +1,7 @@
 """Utterances put together anew: cut where the teacher pauses between two sentences, sentences of different
 utterances follow each other, so that no long context comes twice.
 
-Between two sentences the teacher is quiet for PAUSE (synth.py), and those frames have the place of the first character
+Between two sentences the teacher is quiet for PAUSE (finish.py), and those frames have the place of the first character
 after the pause. Sound dies away in the first of them, the second is silent, and the next sentence may begin within the
 last. So the first goes with the sentence before, the others with the one after. A sentence that ended or began its
 utterance gets the frames that it lacks from other pauses: the first from one where the same code 0 came before.
@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 
-from synth import PAUSE
+from finish import PAUSE
 
 QUIET = round(PAUSE * 12.5)  # frames of a pause
 AFTER_SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+")
