@@ -6,6 +6,7 @@
 # are made and the thinker begins; then all parts are taught at once. WORK/phase.log tells what happened when, each
 # program has a log; at the end WORK/keep holds the model, the codes and small states to go on from (carry.py), and
 # WORK/done the exit status.
+# With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it.
 # Variables: minutes, END (seconds since 1970 by which all must be done: shortens MORE), and more arguments for the
 # programs, as in a trial: TALKER_ARGS="--batch 6".
 set -eu
@@ -40,13 +41,15 @@ on() {
 speak() {
     local cores
     cores=$(nproc)
+    [[ $SYNTH_ARGS == *cuda* ]] || cores=$((cores > 6 ? cores - cores / 5 : cores))
     # shellcheck disable=SC2086
     nice -n 5 python3 "$here/synth.py" text.jsonl teacher speech --minutes "$SYNTH" \
-        --workers $((cores > 6 ? cores - cores / 5 : cores)) $SYNTH_ARGS >>synth.log 2>&1
+        --workers "$cores" $SYNTH_ARGS >>synth.log 2>&1
 }
 
-# Until there is some speech.
+# Until there is some speech, or all if it takes the GPUs.
 listen() {
+    [[ $SYNTH_ARGS != *cuda* ]] || wait "$1"
     until [ "$(find speech -name '*[0-9].npz' ! -name '*.part.npz' 2>/dev/null | wc -l)" -ge "$SHARDS" ]; do
         kill -0 "$1" 2>/dev/null || break
         sleep 1

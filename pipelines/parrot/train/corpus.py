@@ -1,5 +1,7 @@
 """The speech that synth.py wrote, whole on the training device, as 16-bit samples."""
 
+import concurrent.futures
+import functools
 import pathlib
 
 import numpy as np
@@ -8,6 +10,13 @@ import torch
 from text import N_HELD_OUT
 
 FRAME, LABELS = 1920, 4  # samples and phoneme labels of 80 ms
+READERS = 4  # threads
+
+
+def stored(path, names):
+    """Arrays of a file of synth.py."""
+    with np.load(path) as shard:
+        return {name: shard[name] for name in names}
 
 
 class Speech:
@@ -26,24 +35,31 @@ class Speech:
         self.refresh()
 
     def refresh(self):
-        """Takes in shards that have come since."""
+        """Takes in shards that have come since. The sound, by far the most, is never there twice but for what was there
+        before."""
         new = [p for p in sorted(self.folder.glob("[0-9]*[0-9].npz")) if p not in self.read]
-        pcm, labels, frames, lines = [self.pcm], [self.labels], [self.frames], [self.line]
-        places = [self.places]
-        for path in new:
-            with np.load(path) as shard:
-                pcm.append(torch.from_numpy(shard["pcm"]).to(self.device))
-                labels.append(torch.from_numpy(shard["labels"]).to(self.device))
-                frames.append(torch.from_numpy(np.diff(shard["ends"], prepend=0) // FRAME))
-                lines.append(torch.from_numpy(shard["line"]))
-                places.append(shard["places"].reshape(-1, LABELS))
-            self.read.add(path)
-        if new:
-            self.pcm, self.labels = torch.cat(pcm), torch.cat(labels)
-            self.frames, self.line = torch.cat(frames), torch.cat(lines)
-            self.places = np.concatenate(places)
-            self.start = torch.cumsum(self.frames, 0) - self.frames
-            self.taught = torch.nonzero(self.line >= N_HELD_OUT)[:, 0]
+        if not new:
+            return
+        self.read.update(new)
+        read = functools.partial(stored, names=("pcm", "labels", "line", "places"))
+        with concurrent.futures.ThreadPoolExecutor(READERS) as readers:
+            ends = [shard["ends"] for shard in readers.map(functools.partial(stored, names=["ends"]), new)]
+            at, pcm = len(self.pcm), self.pcm.new_empty(len(self.pcm) + sum(int(e[-1]) for e in ends))
+            pcm[:at] = self.pcm
+            labels, lines, places = [self.labels], [self.line], [self.places]
+            for i in range(0, len(new), 4 * READERS):
+                for shard in readers.map(read, new[i : i + 4 * READERS]):
+                    pcm[at : at + len(shard["pcm"])] = torch.from_numpy(shard["pcm"]).to(self.device)
+                    at += len(shard["pcm"])
+                    labels.append(torch.from_numpy(shard["labels"]).to(self.device))
+                    lines.append(torch.from_numpy(shard["line"]))
+                    places.append(shard["places"].reshape(-1, LABELS))
+        frames = [torch.from_numpy(np.diff(e, prepend=0) // FRAME) for e in ends]
+        self.pcm, self.labels = pcm, torch.cat(labels)
+        self.frames, self.line = torch.cat([self.frames, *frames]), torch.cat(lines)
+        self.places = np.concatenate(places)
+        self.start = torch.cumsum(self.frames, 0) - self.frames
+        self.taught = torch.nonzero(self.line >= N_HELD_OUT)[:, 0]
 
     def __len__(self):
         return len(self.frames)
