@@ -7,14 +7,14 @@
 # program has a log; at the end WORK/keep holds the model, the codes and small states to go on from (carry.py), and
 # WORK/done the exit status.
 # With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it.
-# Variables: minutes, END (seconds since 1970 by which all must be done: shortens MORE), and more arguments for the
-# programs, as in a trial: TALKER_ARGS="--batch 6".
+# Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second
+# phase and for export: MORE minutes become what is left; more arguments for the programs, as in a trial:
+# TALKER_ARGS="--batch 6".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
-: "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${SHARDS:=30}"
+: "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${CLOSING:=110}" "${SHARDS:=30}"
 : "${SYNTH_ARGS:=}" "${CODEC_ARGS:=}" "${DECODER_ARGS:=--batch 24}" "${THINKER_ARGS:=}" "${TALKER_ARGS:=}"
-CLOSING=85 # seconds for starting the second phase and for export
 export PYTHONUNBUFFERED=1
 gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
 last=$((gpus > 0 ? gpus - 1 : 0))
@@ -97,7 +97,7 @@ say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of 
 cp codec.pt codec-frozen.pt
 cp thinker.pt talker-from.pt
 if [ "$END" -gt 0 ]; then
-    MORE=$(plan "min($MORE, ($END - $(date +%s) - $CLOSING) / 60)")
+    MORE=$(plan "max(0.1, ($END - $(date +%s) - $CLOSING) / 60)")
 fi
 say "second phase of $MORE minutes"
 talker "$(first_to $((before > 0 ? before - 1 : 0)))" "$MORE" &

@@ -50,7 +50,8 @@ def dropped(module, rows):
 
 def decode(decoder, rows, axes=3, kept=None, window=None):
     """The layers of a decoder on rows [B, S, D], without a cache; `axes` of its positions (1: all but thinker and
-    talker), each row looking at the last `window` ones. With `kept` = n, the output of layer n - 1 instead of the normalised last one."""
+    talker), each row looking at the last `window` ones. With `kept` = n, the output of layer n - 1 instead of the
+    normalised last one."""
     position = torch.arange(rows.shape[1], device=rows.device).expand(len(rows), -1)
     if axes > 1:
         position = position.expand(axes, -1, -1)

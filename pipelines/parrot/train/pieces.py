@@ -1,9 +1,9 @@
 """Utterances put together anew: cut where the teacher pauses between two sentences, sentences of different
 utterances follow each other, so that no long context comes twice.
 
-Between two sentences the teacher is quiet for PAUSE (finish.py), and those frames have the place of the first character
-after the pause. Sound dies away in the first of them, the second is silent, and the next sentence may begin within the
-last. So the first goes with the sentence before, the others with the one after. A sentence that ended or began its
+Between two sentences the teacher is quiet for PAUSE (finish.py), and those frames have the place of the first
+character after the pause. Sound dies away in the first of them, the second is silent, and the next sentence may begin
+within the last. So the first goes with the sentence before, the others with the one after. A sentence that ended or began its
 utterance gets the frames that it lacks from other pauses: the first from one where the same code 0 came before.
 """
 
@@ -75,8 +75,8 @@ class Pieces:
         return self.texts[int(self.source.line[u])], at, self.source.spoken[at]
 
     def sentence(self, random_):
-        """(text, two quiet frames before it, its own frames, the characters [F] spoken in those, the frame after it: that
-        of a pause and [] if it does without)"""
+        """(text, two quiet frames before it, its own frames, the characters [F] spoken in those, the frame of a pause
+        after it, [] if it does without)"""
         first, end, line, a, b = self.spans[random_.randrange(len(self.spans))].tolist()
         own, last = np.arange(first + QUIET if a else first, end), self.code0[end - 1]
         quiet, after = [first + 1] * (QUIET - 2) + [first + QUIET - 1], [end]
