@@ -19,7 +19,7 @@ RESTS = (0, 0, 0, 1, 2, 4, 8)  # frames by which a pause is longer than the teac
 SLIPS = (0, 0.02, 0.05, 0.1, 0.2)  # shares of codes 1 to 15 that are another's
 LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768)  # tokens of a batch: few shapes
 COLUMNS = (200, 300, 400, 500, 600, 800, 1000, 1300, 1700, 2400)  # of a batch of log-mels
-BANDS, TIME = 24, 40  # of a log-mel that are hidden, at most, twice each
+BANDS, TIME = 24, 30  # of a log-mel that are hidden, at most, twice each
 
 
 def hearing_batch(chat, rows, mel, columns, answers):
@@ -48,9 +48,9 @@ def slipped(rows, shares, random):
     return np.split(np.where(wrong, others, flat), np.cumsum([len(row) for row in rows])[:-1])
 
 
-def hidden_in_part(mel, columns):
+def hidden_in_part(mel, columns, share):
     """SpecAugment (Park et al. 2019): of log-mels [B, 128, F], of which columns [B] (array) are real, bands and
-    stretches of time become the mean."""
+    stretches of time become the mean in a share of the batch."""
     batch, bands, time = mel.shape
     columns = torch.from_numpy(columns).to(mel.device, torch.float32)[:, None]
     random = torch.rand(8, batch, 1, device=mel.device)
@@ -63,6 +63,7 @@ def hidden_in_part(mel, columns):
         long = random[i + 2] * (columns / 10).clamp(max=TIME)
         first = random[i + 3] * (columns - long)
         gone |= ((t >= first) & (t < first + long))[:, None]
+    gone &= torch.rand(batch, 1, 1, device=mel.device) < share
     return torch.where(gone, mel.mean((1, 2), keepdim=True), mel)
 
 
@@ -130,7 +131,7 @@ class Clips:
         said = torch.tensor([[bool(answer)] for answer in answers])
         mel, columns = self.roughened(sound * said.to(sound.device), n)
         if self.options.masks:
-            mel = hidden_in_part(mel, columns)
+            mel = hidden_in_part(mel, columns, self.options.masks)
         rows = [
             batches.sound_row(self.chat, answer, count, self.random)
             for answer, count in zip(answers, parrot.n_rows(torch.from_numpy(columns)).tolist())

@@ -43,7 +43,7 @@ def arguments():
     parser.add_argument("--texts", type=int, default=64, help="conversations to repeat, a step")
     parser.add_argument("--hear", type=int, default=48, help="utterances to write down, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of sounds put together from sentences")
-    parser.add_argument("--masks", type=int, default=1, help="0: all of the log-mels is seen")
+    parser.add_argument("--masks", type=float, default=0.5, help="share of sounds of which a part is hidden")
     parser.add_argument("--ctc", type=float, nargs=2, default=[0.3, 0.05], help="its weight at first and last")
     parser.add_argument("--dropout", type=float, default=0.1, help="of the text layers")
     parser.add_argument("--ear-dropout", type=float, default=0.1, help="of the audio encoder")
