@@ -26,7 +26,7 @@ import spectra
 import vits
 
 SHARD, WINDOW = 50, 32  # lines of a shard; shards that a GPU speaks at once
-BATCH = 12288  # phonemes, padding too: some 400 seconds of speech
+BATCH = 12288  # phonemes, padding too: some 290 seconds of speech
 WIDE, LONG = 32, 128  # phonemes and frames come in multiples of these: few shapes to plan for
 STEADY = {"noise": 0.333, "width": 0.333, "lengths": (1.0, 1.0)}
 VARIED = {"noise": 0.667, "width": 0.8, "lengths": (0.8, 1.25)}

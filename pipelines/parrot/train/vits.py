@@ -179,14 +179,18 @@ class Voice:
             weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
             padding = (0, (weight.shape[-1] - stride) // 2)
             x = F.conv_transpose2d(F.leaky_relu(x, 0.1), weight, bias, (1, stride), padding)
-            x = sum(self.block(x, 3 * stage + i, of) for i, of in enumerate(DILATIONS)) / 3
+            x = self.blocks(x, 3 * stage)
         return self.conv(F.leaky_relu(x, 0.01), "dec.conv_post")[:, 0, 0].float().tanh()
 
-    def block(self, x, number, dilations):
-        for i, dilation in enumerate(dilations):
-            name = f"dec.resblocks.{number}.convs.{i}"
-            x = x + self.conv(F.leaky_relu(x, 0.1), name, dilation)
-        return x
+    def blocks(self, x, first):
+        """The mean of what a stage's residual blocks make; in place, for these are the largest tensors."""
+        active, total = F.leaky_relu(x, 0.1), None
+        for number, dilations in enumerate(DILATIONS, first):
+            name = f"dec.resblocks.{number}.convs"
+            y = self.conv(active, f"{name}.0", dilations[0]).add_(x)
+            y = self.conv(F.leaky_relu(y, 0.1), f"{name}.1", dilations[1]).add_(y)
+            total = y if total is None else total.add_(y)
+        return total.div_(len(DILATIONS))
 
     @torch.no_grad()
     def say(self, reading, n_frames, noise):
