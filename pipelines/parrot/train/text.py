@@ -70,6 +70,8 @@ def hold_out(pool, train):
     """The first of the pool that hold no word which stands in fewer than five lines to train on."""
     counts = collections.Counter(word for s in train for word in set(words_of(s)))
     known = [s for s in pool if min(counts[word] for word in words_of(s)) >= 5]
+    if len(known) < N_HELD_OUT:
+        raise SystemExit(f"text.py: {len(train)} lines are too few to hold {N_HELD_OUT} sentences out")
     return sorted(known[:N_HELD_OUT], key=n_words)
 
 
