@@ -8,8 +8,8 @@
 # WORK/done the exit status.
 # With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it.
 # Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second
-# phase and for export: MORE minutes become what is left; more arguments for the programs, as in a trial:
-# TALKER_ARGS="--batch 6".
+# phase and for export: MORE minutes become what is left; which GPUs a part takes: CODEC_ON=0,1 and so on, with
+# DECODER_ON= the decoder stays as it was; more arguments for the programs, as in a trial: TALKER_ARGS="--batch 6".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
@@ -20,9 +20,12 @@ gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
 last=$((gpus > 0 ? gpus - 1 : 0))
 before=$((gpus > 1 ? gpus - 2 : 0))
 
+first_to() { seq -s, 0 "$1"; }
+: "${EARS_ON:=$last}" "${CODEC_ON:=$(first_to $before)}" "${DECODER_ON=$before}"
+: "${TALKER_ON:=$(first_to $((before > 0 ? before - 1 : 0)))}"
+
 say() { echo "$(date +%T) $*" >>phase.log; }
 plan() { python3 -c "print($*)"; }
-first_to() { seq -s, 0 "$1"; }
 
 # on GPUS PROGRAM ARGUMENT...: a process on each of the GPUs (0,1,2), its log in WORK.
 on() {
@@ -63,7 +66,7 @@ codec() { # GPUS PLAN MINUTES ARGUMENT...
 
 thinker() { # MINUTES ARGUMENT...
     # shellcheck disable=SC2086
-    on $last train_thinker.py --text text.jsonl --speech speech --model model --state thinker.pt \
+    on "$EARS_ON" train_thinker.py --text text.jsonl --speech speech --model model --state thinker.pt \
         --plan "$(plan "$THINKER + $MORE")" --minutes "$@" $THINKER_ARGS
 }
 
@@ -91,7 +94,7 @@ thinker "$THINKER" &
 ears=$!
 # The codec has a plan of its own, nearly over when the codes are made: then they hardly move any more.
 # shellcheck disable=SC2086
-codec "$(first_to $before)" "$(plan "$CODEC * 1.16")" "$CODEC" --codes codes.npz $CODEC_ARGS
+codec "$CODEC_ON" "$(plan "$CODEC * 1.16")" "$CODEC" --codes codes.npz $CODEC_ARGS
 wait $speech $ears
 say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of codes"
 cp codec.pt codec-frozen.pt
@@ -100,16 +103,17 @@ if [ "$END" -gt 0 ]; then
     MORE=$(plan "max(0.1, ($END - $(date +%s) - $CLOSING) / 60)")
 fi
 say "second phase of $MORE minutes"
-talker "$(first_to $((before > 0 ? before - 1 : 0)))" "$MORE" &
+talker "$TALKER_ON" "$MORE" &
 mouth=$!
 thinker "$MORE" --codes codes.npz --codec codec-frozen.pt --keep-embeddings &
 ears=$!
-# shellcheck disable=SC2086
-codec $before "$(plan "$CODEC + $MORE")" "$MORE" --decoder $DECODER_ARGS &
-sound=$!
+if [ -n "$DECODER_ON" ]; then
+    # shellcheck disable=SC2086
+    codec "$DECODER_ON" "$(plan "$CODEC + $MORE")" "$MORE" --decoder $DECODER_ARGS &
+    wait $!
+fi
 wait $mouth
 wait $ears
-wait $sound
 python3 "$here/export.py" --thinker thinker.pt --talker talker.pt --codec codec.pt model >export.log 2>&1
 say "exported"
 keep >keep.log 2>&1
