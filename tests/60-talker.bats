@@ -47,6 +47,15 @@ load talker
     [ "$(codes "$OUT/file")" = "$(codes "$OUT/flags")" ]
 }
 
+# The newest row waits for the one after it; the end of the text is said all the same.
+@test "talker: --compat changes nothing where neither thinker nor talker was cut" {
+    local in=$GOLDEN/stream/tiny-talker-stop.in
+    omni-talker --temp 0 -n 60 <"$in" >"$OUT/plain"
+    omni-talker --temp 0 -n 60 --compat <"$in" >"$OUT/compat"
+    [ "$(codes "$OUT/plain" | wc -l)" -gt 10 ]
+    [ "$(codes "$OUT/plain")" = "$(codes "$OUT/compat")" ]
+}
+
 @test "talker: bad flags are 64 and say what is known" {
     stream "$(turn 0)" >"$OUT/in"
     for flag in '--temp -1' '--temp x' '--top-k -1' '--top-p 0' '--top-p 1.5' '--rep 0' '-n -1' \

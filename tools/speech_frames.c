@@ -99,11 +99,12 @@ static int step(struct speech *s, struct err *e) {
 static int begin_frame(struct speech *s, struct err *e) {
     if (stop_before_frame(s, 1))
         return 0;
-    if (rows_ready(s) > 0)
+    if (rows_ready(s) > 0) {
         talker_say(&s->talker, s->run, rowqueue_take(&s->answer, 1));
-    else
+    } else {
         talker_say_special(&s->talker, s->run, s->eos_said ? TALKER_PAD : TALKER_EOS);
-    s->eos_said = s->text_ended && rowqueue_length(&s->answer) == 0;
+        s->eos_said = true;
+    }
     if (step(s, e))
         return e->code;
     add_begun(s);
