@@ -4,27 +4,11 @@
 # they need 70 GB in $TMPDIR.
 # usage: speed.sh [DEVICE [LAYERS]]      after `make all test-programs`
 # LAYERS: of the thinker (default: all 48).
-set -eu
-cd "$(dirname "$0")/../.."
-build=$(realpath "${OMNI_BUILD:-build}")
-device=${1:-vulkan}
-layers=${2:-48}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT TERM
+# shellcheck source=tests/device/models.sh
+. "$(dirname "$0")/models.sh"
 
-hollow=--hollow
-preload=$build/tests/preload/hollow.so
 [ "$device" != cpu ] || hollow='' preload=''
 export OMNI_BENCH_HOLLOW=$hollow
-
-# model NAME COMPONENT...: a random checkpoint in $tmp/NAME.
-model() {
-    name=$1
-    shift
-    # shellcheck disable=SC2086 # one word or none
-    "$build/tests/bench/random_model" $hollow "$tmp/$name" "$tmp/config.json" "$@"
-}
 
 # stage TOOL MODEL OPTION...: with -v, its answer thrown away.
 stage() {
@@ -32,8 +16,6 @@ stage() {
     shift 2
     LD_PRELOAD=$preload "$build/$tool" -m "$tmp/$name" -d "$device" -v "$@" >/dev/null
 }
-
-python3 tests/device/layers.py "$layers" >"$tmp/config.json"
 
 echo "== talker and code predictor: 50 frames, drawn; greedy"
 OMNI_BUILD=$build tests/bench/talker.sh -d "$device"
@@ -75,9 +57,6 @@ printf '%s\n' "$tmp/clip.wav" "$tmp/clip.wav" "$tmp/clip.wav" | stage omni-encod
 
 echo "== thinker, $layers layers: prompts of 512, 1000 and 2048 tokens, 64 tokens each, twice"
 model thinker thinker
-# Any tokenizer will do.
-cp tests/golden/tiny/vocab.json tests/golden/tiny/merges.txt tests/golden/tiny/tokenizer_config.json \
-    "$tmp/thinker"
 python3 - <<'END' | python3 tests/stream.py >"$tmp/prompts"
 import json
 import random

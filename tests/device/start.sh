@@ -5,14 +5,8 @@
 # Models are hollow (tests/preload/hollow.c): no disk, less than a minute on a large GPU.
 # usage: start.sh [DEVICE [LAYERS]]      after `make all test-programs`
 # LAYERS: of the thinker (default: all 48, 61 GB on the GPU).
-set -eu
-cd "$(dirname "$0")/../.."
-build=$(realpath "${OMNI_BUILD:-build}")
-device=${1:-vulkan}
-layers=${2:-48}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT TERM
+# shellcheck source=tests/device/models.sh
+. "$(dirname "$0")/models.sh"
 # The driver has a cache of its own, which would hide ours.
 export XDG_CACHE_HOME="$tmp/cache" __GL_SHADER_DISK_CACHE=0 MESA_SHADER_CACHE_DISABLE=true
 
@@ -43,14 +37,13 @@ start() {
         level=-v
         [ $run = warm ] || level=-vv
         printf '%s, %s: ' "$tool" $run
-        LD_PRELOAD=$build/tests/preload/hollow.so python3 "$tmp/clock.py" "$tmp/$input" "$tmp/said" \
+        LD_PRELOAD=$preload python3 "$tmp/clock.py" "$tmp/$input" "$tmp/said" \
             "$build/$tool" -m "$tmp/$model" -d "$device" $level "$@" || { cat "$tmp/said" && exit 1; }
         grep 'made ready' "$tmp/said" | sed 's/.*); /    /'
         grep ' made in ' "$tmp/said" | head -n 8 | sed 's/.*: made in/       /' || true
     done
 }
 
-python3 tests/device/layers.py "$layers" >"$tmp/config.json"
 python3 - "$tmp" <<'END'
 import json
 import random
@@ -93,19 +86,10 @@ with open(f"{sys.argv[1]}/clips", "w") as clips:
     print(f"{sys.argv[1]}/clip.wav", file=clips)
 END
 
-# model NAME COMPONENT...: a hollow checkpoint in $tmp/NAME.
-model() {
-    name=$1
-    shift
-    "$build/tests/bench/random_model" --hollow "$tmp/$name" "$tmp/config.json" "$@"
-}
 model hearing audio
 model thinker thinker
 model speech talker codepred
 model sound code2wav
-# Any tokenizer will do.
-cp tests/golden/tiny/vocab.json tests/golden/tiny/merges.txt tests/golden/tiny/tokenizer_config.json \
-    "$tmp/thinker"
 
 start hearing clips omni-encode-audio -l
 start thinker prompt omni-thinker -n 1

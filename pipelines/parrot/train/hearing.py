@@ -9,7 +9,6 @@ import torch
 import batches
 import parrot
 import run
-import spectra
 from clips import hearing_batch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tests/parrot"))
@@ -33,9 +32,8 @@ class HeldOut:
 
     @torch.no_grad()
     def _batch(self, sound, n, texts):
-        real = torch.arange(sound.shape[1]) < torch.from_numpy(n)[:, None]
-        columns = parrot.n_columns(n)
-        mel = spectra.log_mel(spectra.resample(sound * real.to(sound.device), 2, 3))[..., : columns.max()]
+        mel, columns = parrot.log_mels(sound, torch.from_numpy(n).to(sound.device))
+        columns = columns.cpu().numpy()
         rows, answers = [], [self.chat.encode(text) for text in texts]
         for answer, count in zip(answers, parrot.n_rows(torch.from_numpy(columns)).tolist()):
             ids, labels = [], []

@@ -13,6 +13,7 @@ from transformers.models.qwen3_omni_moe import modeling_qwen3_omni_moe as modeli
 
 import run
 import sizes
+import spectra
 
 
 def build(folder):
@@ -146,6 +147,14 @@ class Guide:
 def n_columns(samples):
     """Columns of the log-mel of so many samples at 24 kHz (number, array or tensor)."""
     return samples * 2 // 3 // 160
+
+
+def log_mels(sound, n):
+    """Log-mels [B, 128, F] of sounds [B, samples] at 24 kHz, of which n [B] (tensor) are real, and how many of their
+    columns are [B]."""
+    sound = sound * (torch.arange(sound.shape[1], device=sound.device) < n[:, None])
+    columns = n_columns(n)
+    return spectra.log_mel(spectra.resample(sound, 2, 3))[..., : int(columns.max())], columns
 
 
 def n_rows(n_mels):

@@ -18,7 +18,6 @@ import torch
 import batches
 import parrot
 import run
-import spectra
 import tokens
 import world
 from average import Average
@@ -76,10 +75,7 @@ class Sounds:
     def _heard(self, utterances, random_):
         sound = played(self.model.code2wav, [self.codes[u] for u in utterances], self.device)
         n = samples_of(torch.from_numpy(self.codes.frames[utterances]).to(self.device))
-        sound = sound * (torch.arange(sound.shape[1], device=self.device) < n[:, None])
-        columns = parrot.n_columns(n)
-        mel = spectra.log_mel(spectra.resample(sound, 2, 3))[..., : int(columns.max())]
-        heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
+        heard = parrot.hear(parrot.audio_tower(self.model), *parrot.log_mels(sound, n))
         counts = [rows_of(int(self.codes.frames[u])) for u in utterances]
         prompts = [batches.sound_row(self.chat, [], count, random_) for count in counts]
         ids = batches.text_batch(prompts, max(len(ids) for ids, _ in prompts))["ids"]

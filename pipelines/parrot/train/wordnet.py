@@ -87,8 +87,8 @@ def framed(random_, part, file, word, definition):
         frames = [f"{word} was {article(definition)}{definition}", f"the {definition} was {word}"]
     elif part == "noun" and re.match(r"(an?|the|any|someone|something) ", definition):
         name = article(word) + word
-        frames = [f"{name} is {definition}", definition, f"it is {definition}", f"what is {name}?"]
-        frames[3] = f"{frames[3]} It is {definition}"
+        frames = [f"{name} is {definition}", definition, f"it is {definition}"]
+        frames.append(f"what is {name}? It is {definition}")
     elif part == "noun":
         frames = [definition, f"{word} means {definition}", f"this is about {definition}"]
     else:
