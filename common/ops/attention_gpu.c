@@ -56,13 +56,16 @@ static size_t choose_lanes(const struct run *run, const struct attention_job *j)
     return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
 }
 
-/* With as many keys at once as there may be, if those are few. */
+/* With as many keys at once as there may be, if those are few. Else few queries and keys, so that more workgroups fit on
+ * a core and the code is short: for four and four it was 70 KB, fetched anew in each layer, and took half as long again.
+ */
 static struct plan plan_lanes(const struct run *run, const struct attention_job *j, size_t lanes) {
     size_t size = gpu_info(run->gpu)->subgroup.size, capacity = j->k->shape[0];
     struct plan p = {.lanes = lanes, .threads = size * least(8, LANES_THREADS / size)};
-    size_t teams = p.threads / lanes, each = most(least(divide_up(capacity, teams), 4), 1);
-    p.queries = j->q->shape[1] / j->k->shape[1] > 2 ? 4 : 2;
-    p.keys = teams * (each == 3 ? 4 : each);
+    size_t teams = p.threads / lanes, each = most(divide_up(capacity, teams), 1);
+    bool is_short = each <= 4;
+    p.queries = is_short && j->q->shape[1] / j->k->shape[1] > 2 ? 4 : 2;
+    p.keys = teams * (!is_short ? 2 : each == 3 ? 4 : each);
     return p;
 }
 

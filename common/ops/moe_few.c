@@ -8,9 +8,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* The first workgroup of moe_hidden makes the choice, if that is its to make; the others have so
- * many rows of weights each: their own choice must be worth it. */
-enum { ROWS_EACH = 2 * FEW_TEAMS };
+/* The first workgroup of moe_hidden makes the choice, if that is its to make. The others make it for themselves, which
+ * takes as long as some rows of weights: so many of them are enough. */
+enum { CHOOSERS = 128 };
 
 enum {
     /* Shared memory of the choice and of the pairs, about. */
@@ -47,7 +47,8 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
                                 .chosen = (uint32_t)(tensor_count(f->chosen) / rows),
                                 .normalise = f->normalise,
                                 .eps = f->eps};
-    size_t groups = run_groups(tensor_count(h) / rows, choose ? ROWS_EACH : FEW_TEAMS);
+    size_t tasks = tensor_count(h) / rows, times = tasks / (CHOOSERS * FEW_TEAMS);
+    size_t groups = run_groups(tasks, FEW_TEAMS * (choose && times > 1 ? times : 1));
     uint32_t staged = few_width(run, a.width, 1, 2, f->norm != NULL, CHOICE_BYTES);
     struct run_kernel k = {.program = &shader_moe_hidden,
                            .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
@@ -63,7 +64,7 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
                   &(struct few_quant){.program = &shader_moe_hidden_quant,
                                       .dtype = w->gate[0].dtype,
                                       .width = a.width,
-                                      .tasks = tensor_count(h) / rows,
+                                      .tasks = tasks,
                                       .matrices = 2,
                                       .rows = rows,
                                       .share = 1,

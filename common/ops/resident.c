@@ -129,15 +129,15 @@ static uint32_t keys(const struct run *run) {
     return gpu_info(run->gpu)->hardware ? 64 : 16;
 }
 
-/* The plan of attention_gpu.c, or, for few keys, all of them in one workgroup. */
+/* As many splits of the keys as in the plan of attention_gpu.c, if what they find has room, else none. */
 static bool attention(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
     const struct attention_split_args *a = k->args;
     bool fresh = k->constants[2], soft = !gpu_info(run->gpu)->hardware;
-    bool same = k->constants[4] == RESIDENT_QUERIES && k->constants[5] == keys(run);
     groups[0] = (a->heads / a->kv_heads + RESIDENT_QUERIES - 1) / RESIDENT_QUERIES;
     groups[1] = a->kv_heads;
-    groups[2] = same && k->groups[2] ? (uint32_t)k->groups[2] : 1;
-    return fresh && a->window == 0 && (same || a->capacity <= keys(run) || soft) &&
+    bool room = groups[0] * RESIDENT_QUERIES <= k->groups[0] * k->constants[4];
+    groups[2] = room && k->groups[2] ? (uint32_t)k->groups[2] : 1;
+    return fresh && a->window == 0 && (room || a->capacity <= keys(run) || soft) &&
            settle(run, HEAD_DIM, k->constants[0]) && settle(run, KV_BF16, k->constants[1]) &&
            (!a->q_norm || settle(run, NORM_BF16, k->constants[3]));
 }
