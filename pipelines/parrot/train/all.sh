@@ -66,14 +66,15 @@ codec() { # GPUS PLAN MINUTES ARGUMENT...
 
 thinker() { # MINUTES ARGUMENT...
     # shellcheck disable=SC2086
-    on "$EARS_ON" train_thinker.py --text text.jsonl --speech speech --model model --state thinker.pt \
-        --plan "$(plan "$THINKER + $MORE")" --minutes "$@" $THINKER_ARGS
+    on "$EARS_ON" train_thinker.py --text text.jsonl --phonemes teacher/phonemes.npz --speech speech --model model \
+        --state thinker.pt --plan "$(plan "$THINKER + $MORE")" --minutes "$@" $THINKER_ARGS
 }
 
 talker() { # GPUS MINUTES
     # shellcheck disable=SC2086
     on "$1" train_talker.py --text text.jsonl --codes codes.npz --codec codec-frozen.pt --model model \
-        --thinker talker-from.pt --state talker.pt --plan "$2" --minutes "$2" $TALKER_ARGS
+        --phonemes teacher/phonemes.npz --thinker talker-from.pt --state talker.pt \
+        --plan "$2" --minutes "$2" $TALKER_ARGS
 }
 
 keep() {

@@ -189,21 +189,23 @@ def shortest(lengths, longest):
 LENGTHS = (96, 128, 160, 192, 240, 304, 400, 560)  # rows S of a batch: few shapes
 
 
-def reading(ends, places, before, frames):
+def reading(ends, places, before, frames, look):
     """[2, rows]: for each row whose next frame is f, where the token stands that places[f] is in, and
-    the next token; `ends` [tokens] are characters. Token k stands in row before - 1 + k."""
+    the next token; `ends` [tokens] are characters. Token k stands in row before - 1 + k, what it sounds like `look`
+    rows later."""
     rows = np.full((2, before + frames), IGNORED, np.int32)
     spoken = np.searchsorted(ends, places, side="right").clip(max=len(ends) - 1)
-    for head, ahead in enumerate((0, 1)):
-        at = before - 1 + np.minimum(spoken + ahead, len(ends))  # after the last: the end of text
+    for head, ahead in enumerate((look, look + 1)):
+        at = before - 1 + np.minimum(spoken + ahead, len(ends) + look)  # after the last: the end of text
         seen = at <= before - 1 + np.arange(frames)
         rows[head, before - 1 : before - 1 + frames] = np.where(seen, at, IGNORED)
     return rows
 
 
-def talk_rows(chat, config, spoken, user, codes, places, speaker, heard=None):
+def talk_rows(chat, config, spoken, user, codes, places, speaker, heard=None, look=0):
     """One utterance as a dict of arrays [rows, ...] of the above; `spoken`: Chat.in_pieces() of the text, `user`: ids
-    before the answer, codes [F, G] and places [F] of the frames, `heard`: the first of its sound's rows."""
+    before the answer, codes [F, G] and places [F] of the frames, `heard`: the first of its sound's rows, `look`:
+    see reading()."""
     spoken, ends = spoken
     talker = config.talker_config
     pad, eos = chat["<tts_pad>"], chat["<tts_text_eod>"]
@@ -231,11 +233,23 @@ def talk_rows(chat, config, spoken, user, codes, places, speaker, heard=None):
         "speaks": np.arange(len(text)) >= before,
         "fed": np.concatenate([np.zeros((before, GROUPS), np.uint8), codes]),
         "next0": next0,
-        "reads": reading(ends, places, before, frames).T,
+        "reads": reading(ends, places, before, frames, look).T,
     }
 
 
-FILLS = {"media": -1, "special": -1, "next0": IGNORED, "reads": IGNORED}
+def spell_rows(chat, config, spoken, sounds, codes, speaker, look):
+    """A lesson without sound (spelling.py) as a dict of arrays [rows, ...] of the above, and `sounds` [rows, SLOTS];
+    of the text `spoken` as much as codes [F, G] of any other speech have room for."""
+    ids, ends = spoken
+    ids, ends = ids[: len(codes) - look], ends[: len(codes) - look]
+    rows = talk_rows(chat, config, (ids, ends), [], codes, np.zeros(len(codes), np.int32), speaker)
+    labels = np.full((len(rows["text"]), sounds.shape[1]), IGNORED, np.int32)
+    first = len(rows["text"]) - len(codes) - 1 + look
+    labels[first : first + len(ids)] = sounds[: len(ids)]
+    return {**{name: rows[name] for name in ("text", "special", "speaks", "fed")}, "sounds": labels}
+
+
+FILLS = {"media": -1, "special": -1, "next0": IGNORED, "reads": IGNORED, "sounds": IGNORED}
 
 
 def stacked(rows, length):
@@ -277,6 +291,12 @@ def talk_batch(rows, noise, lessons, random_):
     batch["fed"] = damaged(batch["fed"], random.choice(noise, len(rows)), random)
     batch["reads"] = batch["reads"].transpose(0, 2, 1).copy()
     return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+
+def spell_batch(rows):
+    """Tensors of spell_rows() of one length, each by its name after "spelled_"."""
+    batch = stacked(rows, len(rows[0]["text"]))
+    return {f"spelled_{name}": torch.from_numpy(array) for name, array in batch.items()}
 
 
 def heard_part(chat, n_rows, random_):

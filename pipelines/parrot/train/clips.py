@@ -9,16 +9,19 @@ import batches
 import parrot
 import spectra
 from codes import played, samples_of
-from corpus import FRAME
+from corpus import FRAME, LABELS
 from feed import by_length
 from pieces import Pieces
 
 QUIET = 12000  # samples before a sound, at most
+COLUMN, LABEL = 240, FRAME // LABELS  # samples at 24 kHz of a log-mel's column, of a phoneme label
 LONGEST = 192  # frames of what is put together
 RESTS = (0, 0, 0, 1, 2, 4, 8)  # frames by which a pause is longer than the teacher's
 SLIPS = (0, 0.02, 0.05, 0.1, 0.2)  # shares of codes 1 to 15 that are another's
 LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768)  # tokens of a batch: few shapes
 COLUMNS = (200, 300, 400, 500, 600, 800, 1000, 1300, 1700, 2400)  # of a batch of log-mels
+SPOTS = 4  # of a row of the encoder, at which its phonemes are
+STRESS, LENGTH = (120, 121), 123  # of piper's phoneme ids; those up to LENGTH are marks of length
 BANDS, TIME = 24, 30  # of a log-mel that are hidden, at most, twice each
 
 
@@ -46,6 +49,24 @@ def slipped(rows, shares, random):
     wrong = random.random(flat.shape) < np.repeat(shares, [len(row) for row in rows])[:, None]
     wrong[:, 0] = False
     return np.split(np.where(wrong, others, flat), np.cumsum([len(row) for row in rows])[:-1])
+
+
+def spots(n_rows):
+    """Columns (10 ms) of a log-mel at which rows have their phonemes, [n_rows, SPOTS]."""
+    row = np.arange(n_rows)[:, None]
+    return 100 * (row // 13) + 8 * (row % 13) + 2 * np.arange(SPOTS) + 1
+
+
+def unmarked(phonemes):
+    """Phonemes [B, N] (tensor) without marks: stress becomes what follows, in whose time it is, length what was before.
+    Blanks and punctuation are 0."""
+    at = torch.arange(phonemes.shape[1], device=phonemes.device)
+    stress = (phonemes == STRESS[0]) | (phonemes == STRESS[1])
+    own = torch.where(stress, at[-1], at).flip(1).cummin(1).values.flip(1)
+    found = phonemes.gather(1, own)
+    length = (found >= STRESS[0]) & (found <= LENGTH)
+    found = found.gather(1, torch.where(length, 0, at).cummax(1).values)
+    return torch.where(found < 14, 0, found)
 
 
 def hidden_in_part(mel, columns, share):
@@ -106,7 +127,7 @@ class Clips:
 
     def roughened(self, sound, n):
         """Quiet before it, another speed, loudness and some noise, and 16 kHz: (log-mel, its columns
-        [B])."""
+        [B], samples of quiet [B], speed)."""
         device, speed = sound.device, self.random.uniform(0.85, 1.15)
         lead = np.array([max(0, int(self.random.uniform(-QUIET, QUIET))) for _ in n])
         at = torch.arange(sound.shape[1] + int(lead.max()), device=device)
@@ -120,20 +141,40 @@ class Clips:
         mel = spectra.log_mel(sound)
         columns = parrot.n_columns(((n + lead) * speed).astype(int))
         columns = columns.clip(max=mel.shape[-1])
-        return mel[..., : columns.max()], columns
+        return mel[..., : columns.max()], columns, lead, speed
+
+    def phonemes(self, frames, said, lead, speed, n_rows):
+        """What is spoken in rows of the encoder, [B, n_rows, SPOTS], of frames [F] each, if that is said [B];
+        see roughened()."""
+        at = torch.from_numpy(batches.padded(frames, -1, max(map(len, frames))).numpy()).to(self.speech.labels.device)
+        labels = self.speech.labels.view(-1, LABELS)[at.clamp(min=0)].long()
+        labels = unmarked((labels * (at >= 0)[..., None]).flatten(1)) * said
+        sample = COLUMN * spots(n_rows) / speed - lead[:, None, None]
+        label = torch.from_numpy((sample // LABEL).astype(np.int64)).to(labels.device).flatten(1)
+        inside = (label >= 0) & (label < labels.shape[1])
+        found = labels.gather(1, label.clamp(0, labels.shape[1] - 1)) * inside
+        return found.view(len(frames), n_rows, -1).to(torch.uint8)
 
     @torch.no_grad()
     def batch(self):
-        """hearing_batch() of some of them, one in fifty silent."""
+        """hearing_batch() of some of them, one in fifty silent, and `phonemes` of its rows, all 0 if nobody knows, and
+        whether they are `known` [1]."""
         source, some = next(self.chosen)
         sound, n = self.sound(source, [at for _, at in some], SLIPS)
         answers = [self.chat.encode("" if self.random.random() < 0.02 else text) for text, _ in some]
         said = torch.tensor([[bool(answer)] for answer in answers])
-        mel, columns = self.roughened(sound * said.to(sound.device), n)
+        said = said.to(sound.device)
+        mel, columns, lead, speed = self.roughened(sound * said, n)
         if self.options.masks:
             mel = hidden_in_part(mel, columns, self.options.masks)
         rows = [
             batches.sound_row(self.chat, answer, count, self.random)
             for answer, count in zip(answers, parrot.n_rows(torch.from_numpy(columns)).tolist())
         ]
-        return hearing_batch(self.chat, rows, mel, columns, answers)
+        batch = hearing_batch(self.chat, rows, mel, columns, answers)
+        n_rows, known = 13 * batch["mel"].shape[-1] // 100, source is self.speech
+        batch["known"] = torch.tensor([float(known)])
+        batch["phonemes"] = torch.zeros(len(some), n_rows, SPOTS, dtype=torch.uint8, device=mel.device)
+        if known:
+            batch["phonemes"] = self.phonemes([at for _, at in some], said, lead, speed, n_rows)
+        return batch

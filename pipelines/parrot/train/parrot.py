@@ -109,11 +109,11 @@ class RouterWatch:
 
 
 class Guide:
-    """Where two heads of a middle layer's attention look: computed once more beside the layer itself,
-    whose kernel does not tell."""
+    """Where two heads of a layer's attention look: computed once more beside the layer itself, whose
+    kernel does not tell."""
 
-    def __init__(self, decoder):
-        self.attention = decoder.layers[(len(decoder.layers) - 1) // 2].self_attn
+    def __init__(self, layer):
+        self.attention = layer.self_attn
         self.attention.register_forward_pre_hook(self._keep, with_kwargs=True)
 
     def _keep(self, module, args, kwargs):
@@ -227,9 +227,10 @@ def codec_sum(talker, codes):
     return total
 
 
-def talk(model, text, media, special, speaks, fed, hidden=None):
+def talk(model, text, media, special, speaks, fed, hidden=None, kept=None):
     """The talker's hidden rows [B, S, Dt] for the fields of a batches.Talk; `hidden` [rows, D]: what the
-    thinker made of sounds, of which row media[b, s] is heard in row s unless that is negative."""
+    thinker made of sounds, of which row media[b, s] is heard in row s unless that is negative. With `kept` the output
+    of so many layers."""
     talker = model.talker
     rows = talker.text_projection(text_model(model).embed_tokens(text))
     if hidden is not None:
@@ -239,7 +240,7 @@ def talk(model, text, media, special, speaks, fed, hidden=None):
     special_rows = talker.model.codec_embedding(special.clamp(min=0))
     rows = rows + special_rows * (special >= 0)[..., None]
     rows = rows + codec_sum(talker, fed.int()) * speaks[..., None]
-    return decode(talker.model, rows)
+    return decode(talker.model, rows, kept=kept)
 
 
 def predict(model, states, codes):

@@ -172,7 +172,6 @@ def cross_entropy(logits, targets):
     targets = targets.long()
     taught = targets != IGNORED
     right = (logits.detach().argmax(-1) == targets) & taught
-    return (
-        F.cross_entropy(logits.float(), targets, ignore_index=IGNORED),
-        right.sum() / taught.sum().clamp(min=1),
-    )
+    count = taught.sum().clamp(min=1)
+    loss = F.cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="sum")
+    return loss / count, right.sum() / count

@@ -7,7 +7,8 @@
 The thinker (token embeddings, and what it makes of sound) is the averaged one of thinker.pt and stays
 as it is. Two heads of one layer's attention are guided: the first to the token that is being
 spoken, the second to the next one, as the teacher's alignment has them (guided attention, Tachibana et
-al. 2018; there a diagonal, here the real one).
+al. 2018; there a diagonal, here the real one). What they find there the layers below have made ready: in lessons
+without sound, of words in any order, these must tell the phonemes of a token (spelling.py).
 """
 
 import pathlib
@@ -18,6 +19,7 @@ import torch
 import batches
 import parrot
 import run
+import spelling
 import tokens
 import world
 from average import Average
@@ -29,7 +31,8 @@ from text import N_HELD_OUT, read
 
 HELD_OUT_EVERY = 200  # steps
 LONGEST = 240  # frames of an answer that is put together
-WEIGHTS = {"code0": 1, "codes": 2, "guide": 0.2, "router": 0.01}
+WEIGHTS = {"code0": 1, "codes": 2, "guide": 0.2, "router": 0.01, "spelled": 0.5}
+SPELLED_ROWS = 80  # of a lesson without sound, with its text
 
 
 def arguments():
@@ -43,6 +46,8 @@ def arguments():
     parser.add_argument("--lessons", type=int, default=32, help="frames of an utterance that the predictor sees")
     parser.add_argument("--heard", type=int, default=3000, help="utterances that are said after their sound")
     parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
+    parser.add_argument("--spelled", type=int, default=96, help="lessons without sound, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of answers put together from sentences")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument(
@@ -100,6 +105,7 @@ class Training:
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
         self.codes = Codes(options.codes, options.held_out)
+        self.spelling = spelling.Spelling(options.phonemes, texts, options.held_out)
         self.pieces = Pieces(texts, self.codes, options.held_out)
         self.sounds = Sounds(
             self.model, self.config, self.chat, self.codes, options.heard, device
@@ -108,10 +114,21 @@ class Training:
         self.average = Average(self.model.talker)
         parrot.forgetful(self.model.talker, options.dropout)
         self.router = parrot.RouterWatch(self.model.talker)
-        self.guide = parrot.Guide(self.model.talker.model)
+        layers = self.model.talker.model.layers
+        self.guided = len(layers) // 2
+        self.guide = parrot.Guide(layers[self.guided])
+        self.speller = torch.nn.Linear(
+            self.config.talker_config.text_config.hidden_size, spelling.SLOTS * spelling.N_PHONEMES
+        ).to(device)
         self.learns = [p for p in self.model.talker.parameters() if p.requires_grad]
+        self.learns += self.speller.parameters()
         self.optimizer = run.adamw(self.learns)
-        parts = {"talker": self.model.talker, "average": self.average, "optimizer": self.optimizer}
+        parts = {
+            "talker": self.model.talker,
+            "average": self.average,
+            "speller": self.speller,
+            "optimizer": self.optimizer,
+        }
         self.run = run.Run(options, parts)
         run.no_gradients(self.learns)
         self.feed = feed(self.make, f"{options.seed} {self.run.step}", device, options.workers)
@@ -134,12 +151,29 @@ class Training:
             if kind > 0.4:
                 user = self.asked(said[0], random_)
             voice = random_.choice(voices)
+            codes = self.codes.codes[at]
             rows.append(
-                batches.talk_rows(self.chat, self.config, said, user, self.codes.codes[at], places, voice, heard)
+                batches.talk_rows(self.chat, self.config, said, user, codes, places, voice, heard, spelling.LOOK)
             )
         rows = [row for row in rows if len(row["text"]) <= batches.LENGTHS[-1]]
         for batch in by_length(rows, options.batch, lambda row: len(row["text"]), random_):
-            yield batches.talk_batch(batch, options.noise, options.lessons * options.batch, random_)
+            talk = batches.talk_batch(batch, options.noise, options.lessons * options.batch, random_)
+            yield {**talk, **batches.spell_batch([self.spelled(random_) for _ in range(options.spelled)])}
+
+    def spelled(self, random_):
+        """A lesson without sound, in any voice."""
+        text, sounds, places = self.spelling.lesson(random_)
+        said = self.chat.spoken(text, random_)
+        first = random_.randrange(len(self.codes.codes) - SPELLED_ROWS)
+        return batches.spell_rows(
+            self.chat,
+            self.config,
+            said,
+            spelling.of_tokens(said[1], sounds, places),
+            self.codes.codes[first : first + SPELLED_ROWS],
+            random_.choice(list(self.config.talker_config.speaker_id.values())),
+            spelling.LOOK,
+        )
 
     def asked(self, said, random_):
         """The user's turns before an answer, the last one with the same words."""
@@ -173,7 +207,14 @@ class Training:
             self.model.talker.train()
             return run.cross_entropy(logits, batch["next0"].flatten().to(self.options.device))
 
-    def losses(self, text, media, special, speaks, fed, next0, reads, before, codes, read):
+    def spell(self, text, special, speaks, fed, sounds):
+        """How well the layers below the guided one know the phonemes: (loss, share right)."""
+        media = torch.full_like(text, -1)
+        rows = parrot.talk(self.model, text, media, special, speaks, fed, kept=self.guided)
+        logits = self.speller(rows).view(-1, spelling.N_PHONEMES)
+        return run.cross_entropy(logits, sounds.flatten())
+
+    def losses(self, text, media, special, speaks, fed, next0, reads, before, codes, read, **more):
         device = self.options.device
         with torch.autocast(device, torch.bfloat16, device == "cuda", cache_enabled=False):
             states = parrot.talk(self.model, text, media, special, speaks, fed, self.sounds.rows)
@@ -185,6 +226,8 @@ class Training:
             wanted = torch.where((before >= 0)[:, None], codes[:, 1:].int(), run.IGNORED)
             losses["codes"], losses["codes right"] = run.cross_entropy(logits, wanted.flatten())
             losses["guide"], losses["guide right"] = self.guide.loss(reads)
+            lesson = {name.removeprefix("spelled_"): tensor for name, tensor in more.items()}
+            losses["spelled"], losses["spelled right"] = self.spell(**lesson)
             losses["router"] = self.router.loss()
         return run.weighted(losses, WEIGHTS)
 

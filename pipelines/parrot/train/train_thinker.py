@@ -4,7 +4,8 @@
                              [--speech DIR] [--codes codes.npz --codec codec.pt] [--keep-embeddings]
 
 A step: a batch of texts to repeat and of sounds to write down, CTC beside it, so that the encoder finds the words
-early. Sounds are the teacher's own and, with --codes, as code2wav plays them (clips.py).
+early. Sounds are the teacher's own and, with --codes, as code2wav plays them (clips.py). Others are imagined
+(imagined.py), of words in any order.
 With --keep-embeddings the token embeddings stay the averaged ones of the checkpoint: the
 talker, which reads them too, is taught at the same time.
 """
@@ -15,6 +16,7 @@ import torch
 
 import batches
 import ctc
+import imagined
 import parrot
 import run
 import tokens
@@ -26,10 +28,11 @@ from corpus import Speech
 from feed import by_length, feed
 from graphed import Graphed
 from hearing import HeldOut
+from spelling import Spelling
 from text import N_HELD_OUT, read
 
 HELD_OUT_EVERY = 500  # steps
-WEIGHTS = {"think": 1, "hear": 1, "router": 0.01}
+WEIGHTS = {"think": 1, "hear": 1, "imagine": 1, "apart": 0.3, "router": 0.01}
 
 
 def arguments():
@@ -39,6 +42,8 @@ def arguments():
     parser.add_argument("--speech", type=pathlib.Path)
     parser.add_argument("--codes", type=pathlib.Path)
     parser.add_argument("--codec", type=pathlib.Path)
+    parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
+    parser.add_argument("--imagined", type=int, default=32, help="texts to write down without their sound, a step")
     parser.add_argument("--keep-embeddings", action="store_true")
     parser.add_argument("--texts", type=int, default=64, help="conversations to repeat, a step")
     parser.add_argument("--hear", type=int, default=48, help="utterances to write down, a step")
@@ -69,6 +74,7 @@ class Training:
         self.model.thinker.train()
         text = self.config.thinker_config.text_config
         self.spell = torch.nn.Linear(text.hidden_size, text.vocab_size + 1).to(device)
+        self.voice = imagined.Voice(text.hidden_size).to(device)
         self.average = Average(self.model.thinker)
         parrot.forgetful(parrot.text_model(self.model), options.dropout)
         parrot.forgetful(parrot.audio_tower(self.model), options.ear_dropout)
@@ -76,12 +82,12 @@ class Training:
         texts = [line["text"] for line in read(options.text)]
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
+        self.spelling = Spelling(options.phonemes, texts, options.held_out)
         speech = Speech(options.speech, device) if options.speech else None
-        self.learns = [
-            p for p in [*self.model.parameters(), *self.spell.parameters()] if p.requires_grad
-        ]
+        own = (self.model, self.spell, self.voice)
+        self.learns = [p for part in own for p in part.parameters() if p.requires_grad]
         self.optimizer = run.adamw(self.learns)
-        parts = {"thinker": self.model.thinker, "ctc": self.spell, "average": self.average}
+        parts = {"thinker": self.model.thinker, "ctc": self.spell, "voice": self.voice, "average": self.average}
         self.run = run.Run(options, {**parts, "optimizer": self.optimizer})
         run.no_gradients(self.learns)
         if options.keep_embeddings:
@@ -92,12 +98,14 @@ class Training:
         self.random = batches.new_random(options.seed * 1000003 + self.run.step + world.RANK)
         seed = f"{options.seed} {self.run.step}"
         self.conversations = feed(self.texts, seed, device, options.workers)
+        self.lessons = feed(self.lesson_batches, seed, device, options.workers)
         self.clips = None
         if speech is not None or self.codes:
             self.clips = Clips(options, self.chat, speech, self.codes, self.model.code2wav, self.random)
         self.held_out = None
         self.repeat = Graphed(self.think, self.learns, device)
         self.write = Graphed(self.hear, self.learns, device)
+        self.dream = Graphed(self.imagine, self.learns, device)
 
     def texts(self, random_):
         """Some batches of conversations, away from the GPU."""
@@ -106,6 +114,12 @@ class Training:
         rows = [row for row in rows if len(row[0]) <= LENGTHS[-1]]
         for batch in by_length(rows, size, lambda row: len(row[0]), random_):
             yield batches.text_batch(batch, batches.shortest(LENGTHS, len(batch[-1][0])))
+
+    def lesson_batches(self, random_):
+        size = self.options.imagined
+        rows = [imagined.lesson(self.chat, self.spelling, random_) for _ in range(8 * size)]
+        for batch in by_length(rows, size, lambda row: len(row[2]), random_):
+            yield imagined.lesson_batch(self.chat, batch)
 
     # ---- tasks ----
 
@@ -119,17 +133,25 @@ class Training:
             losses["router"] = self.router.loss()
         return run.weighted(losses, WEIGHTS)
 
-    def hear(self, ids, labels, places, mel, columns, targets, ctc_weight):
+    def imagine(self, ids, labels, places, phonemes):
+        with self.autocast():
+            logits = parrot.think(self.model, ids, self.voice(phonemes).flatten(0, 1), places)
+            losses = {**answer_losses(logits, labels, "imagine"), "router": self.router.loss()}
+        return run.weighted(losses, WEIGHTS)
+
+    def hear(self, ids, labels, places, mel, columns, targets, phonemes, known, ctc_weight):
         with self.autocast():
             heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
             logits = parrot.think(self.model, ids, heard.flatten(0, 1), places)
             losses = {**answer_losses(logits, labels, "hear"), "router": self.router.loss()}
+        there = torch.arange(heard.shape[1], device=heard.device) < parrot.n_rows(columns)[:, None]
+        losses["apart"] = known[0] * imagined.apart(heard, self.voice(phonemes), there)
         losses["ctc"] = ctc.loss(self.spell(heard.float()), targets, parrot.n_rows(columns))
         return run.weighted(losses, {**WEIGHTS, "ctc": ctc_weight})
 
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
-        losses = dict(self.repeat(next(self.conversations)))
+        losses = {**self.repeat(next(self.conversations)), **self.dream(next(self.lessons))}
         if self.clips:
             first, last = self.options.ctc
             weight = torch.tensor(first + (last - first) * self.run.progress)
