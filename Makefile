@@ -25,7 +25,8 @@ pkg_libs   = $(shell pkg-config --libs $(packages)) -lm
 library_src := $(wildcard common/*/*.c)
 stage_src   := $(filter-out tools/omni-%.c,$(wildcard tools/*.c))
 tool_src    := $(wildcard tools/omni-*.c)
-test_src    := $(filter-out tests/ops/check.c tests/fuzz/% tests/preload/%,$(wildcard tests/*/*.c))
+check_src   := tests/ops/check.c tests/ops/timing.c
+test_src    := $(filter-out $(check_src) tests/fuzz/% tests/preload/%,$(wildcard tests/*/*.c))
 tools       := $(tool_src:tools/%.c=$(B)/%)
 test_bins   := $(test_src:tests/%.c=$(B)/tests/%)
 shader_src  := $(wildcard shaders/*.comp)
@@ -81,7 +82,7 @@ $(library_obj): | $(B)/shaders/programs.h
 $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
-$(filter $(B)/tests/ops/%,$(test_bins)): $(B)/tests/ops/check.o $(B)/tests/bench/stream.o
+$(filter $(B)/tests/ops/%,$(test_bins)): $(check_src:%.c=$(B)/%.o) $(B)/tests/bench/stream.o
 
 $(B)/tests/bench/gpu: $(B)/tests/bench/stream.o
 $(B)/tests/gpu/core: $(B)/tests/gpu/subgroups.o
@@ -157,4 +158,4 @@ uninstall:
 
 .PHONY: all test-programs clean check asan fuzz lint bench demo install uninstall
 .SECONDARY:
--include $(library_obj:.o=.d) $(shader_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d) $(B)/tests/ops/check.d
+-include $(library_obj:.o=.d) $(shader_obj:.o=.d) $(tool_src:%.c=$(B)/%.d) $(test_src:%.c=$(B)/%.d) $(check_src:%.c=$(B)/%.d)

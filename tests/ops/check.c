@@ -8,7 +8,6 @@
 #include "common/weights/quant.h"
 #include "tests/bench/gpu_peak.h"
 #include "tests/bench/peak.h"
-#include "tests/bench/row.h"
 
 #include <math.h>
 #include <omp.h>
@@ -63,6 +62,7 @@ static double gpu_bandwidth(struct gpu *g) {
 static void run_bench(struct check *c, const char *device, int threads, bool precise,
                       void (*bench)(struct check *c)) {
     c->seed = 1;
+    c->timing = true;
     run_init(&c->run, device, threads, precise);
     if (c->run.gpu) {
         c->bandwidth = gpu_bandwidth(c->run.gpu);
@@ -123,40 +123,45 @@ size_t check_below(struct check *c, size_t n) {
     return next(c) % n;
 }
 
-/* The first so many numbers of a quantised tensor are random, then they repeat: finding good blocks
- * takes time. */
 enum { FILL_BLOCK = 256, FILL_UNIQUE = 1 << 18 };
 
-static void fill_blocks(struct check *c, const struct tensor *t) {
-    size_t n = tensor_count(t), bytes = tensor_bytes(t), unique = n < FILL_UNIQUE ? n : FILL_UNIQUE;
+/* The first n numbers. */
+static void fill_blocks(struct check *c, const struct tensor *t, size_t n) {
     size_t block = tensor_dtype_block(t->dtype), size = tensor_dtype_size(t->dtype);
-    size_t written = unique / block * size;
-    for (size_t i = 0; i < unique; i += block) {
+    for (size_t i = 0; i < n; i += block) {
         float numbers[FILL_BLOCK];
         for (size_t k = 0; k < block; k++)
             numbers[k] = check_uniform(c, -1, 1);
         quant_narrow((char *)t->data + i / block * size, numbers, t->dtype, block);
     }
-    for (size_t at = written; at < bytes; at += written)
-        memcpy((char *)t->data + at, t->data, bytes - at < written ? bytes - at : written);
+}
+
+static void fill_plain(struct check *c, const struct tensor *t, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        float f = check_uniform(c, -1, 1);
+        if (t->dtype == TENSOR_F32)
+            tensor_f32(t)[i] = f;
+        else
+            ((uint16_t *)t->data)[i] =
+                t->dtype == TENSOR_F16 ? bf16_half_from_f32(f) : bf16_from_f32(f);
+    }
+}
+
+/* The first `unique` bytes once more, and again, up to `bytes`. */
+static void repeat(char *data, size_t unique, size_t bytes) {
+    for (size_t at = unique; at < bytes; at += unique)
+        memcpy(data + at, data, bytes - at < unique ? bytes - at : unique);
 }
 
 static struct tensor fill(struct check *c, struct tensor t) {
-    size_t n = tensor_count(&t);
-    t.data = arena_alloc(&c->run.memory[RUN_MODEL], tensor_bytes(&t));
-    if (tensor_is_quantised(t.dtype)) {
-        c->quantised = true;
-        fill_blocks(c, &t);
-        return t;
-    }
-    for (size_t i = 0; i < n; i++) {
-        float f = check_uniform(c, -1, 1);
-        if (t.dtype == TENSOR_F32)
-            tensor_f32(&t)[i] = f;
-        else
-            ((uint16_t *)t.data)[i] =
-                t.dtype == TENSOR_F16 ? bf16_half_from_f32(f) : bf16_from_f32(f);
-    }
+    bool quantised = tensor_is_quantised(t.dtype);
+    size_t n = tensor_count(&t), bytes = tensor_bytes(&t);
+    size_t unique = (quantised || c->timing) && n > FILL_UNIQUE ? FILL_UNIQUE : n;
+    t.data = arena_alloc(&c->run.memory[RUN_MODEL], bytes);
+    c->quantised |= quantised;
+    (quantised ? fill_blocks : fill_plain)(c, &t, unique);
+    if (unique < n)
+        repeat(t.data, unique / tensor_dtype_block(t.dtype) * tensor_dtype_size(t.dtype), bytes);
     return t;
 }
 
@@ -331,13 +336,13 @@ void check_round(double *x, size_t n) {
 
 /* ---- comparing ---- */
 
-static const char *backend(const struct check *c) {
+const char *check_backend(const struct check *c) {
     return c->run.gpu ? "vulkan" : c->run.cpu->name;
 }
 
 static void report(struct check *c, bool ok, const char *fmt, va_list ap) {
     c->failed += !ok;
-    printf("%sok %zu - %s%s: ", ok ? "" : "not ", ++c->n, backend(c),
+    printf("%sok %zu - %s%s: ", ok ? "" : "not ", ++c->n, check_backend(c),
            c->run.precise ? "" : ", not precise");
     vprintf(fmt, ap);
     putchar('\n');
@@ -401,99 +406,4 @@ void check_true(struct check *c, bool ok, const char *fmt, ...) {
     va_start(ap, fmt);
     report(c, ok, fmt, ap);
     va_end(ap);
-}
-
-/* ---- timing ---- */
-
-struct check_copies check_copies(struct check *c, const struct tensor *w) {
-    const size_t enough = (size_t)256 << 20; /* larger than most caches */
-    struct check_copies all = {.t = {*w}, .n = 1};
-    for (; all.n < CHECK_COPIES && all.n * tensor_bytes(w) < enough; all.n++)
-        all.t[all.n] = check_copy(c, w);
-    check_on_all(c, all.t, all.n);
-    return all;
-}
-
-const struct tensor *check_turn(struct check *c, struct check_copies *w) {
-    return check_on(c, &w->t[w->next++ % w->n]);
-}
-
-static double seconds(const struct check *c) {
-    return c->run.gpu ? clock_now() : bench_now();
-}
-
-/* `times` calls in one recording; the time of one of them, once the recording has run before. */
-static double time_recorded(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx,
-                            int times) {
-    struct run_recording r = {.kept = NULL};
-    double best = INFINITY, start = clock_now();
-    work(c, ctx); /* kernels are compiled and tensors are on the device from here on */
-    gpu_wait(c->run.gpu);
-    run_step(&c->run);
-    run_record(&c->run, &r);
-    for (int i = 0; i < times; i++) {
-        work(c, ctx);
-        run_step(&c->run);
-    }
-    run_recorded(&c->run, &r);
-    gpu_wait(c->run.gpu);
-    for (int i = 0; i < 3 || clock_now() - start < c->least; i++) {
-        double before = seconds(c);
-        run_replay(&c->run, &r);
-        gpu_wait(c->run.gpu);
-        best = fmin(best, seconds(c) - before);
-    }
-    return best / times;
-}
-
-/* So many calls that submitting and waiting for them is a small part. */
-static double time_gpu(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx) {
-    const double enough = 10e-3;
-    const int most = 1000;
-    double one = time_recorded(c, work, ctx, 1);
-    int times = one * most < enough ? most : (int)(enough / one);
-    return times > 1 ? time_recorded(c, work, ctx, times) : one;
-}
-
-static double time_cpu(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx) {
-    double best = INFINITY, start = clock_now();
-    work(c, ctx); /* caches and pages are warm from here on */
-    for (int i = 0; i < 3 || clock_now() - start < c->least; i++) {
-        double before = seconds(c);
-        work(c, ctx);
-        best = fmin(best, seconds(c) - before);
-        run_step(&c->run);
-    }
-    return best;
-}
-
-/* What part of the machine's ceiling a call of `seconds` reaches. Of a GPU only the bandwidth is
- * known: it says nothing where much is done with each byte. */
-static void measure(const struct check *c, struct bench_row *r, double bytes, double flop,
-                    double seconds) {
-    const double much = 16;
-    if (c->run.gpu && flop > much * bytes)
-        return;
-    double read = bytes / c->bandwidth, fma = c->run.gpu ? 0 : flop / c->peak;
-    r->share = fmax(read, fma) / seconds;
-    r->ceiling = read > fma ? "read" : "fma";
-}
-
-void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx, double bytes,
-                 double flop, const char *fmt, ...) {
-    char name[160], device[64], more[64];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(name, sizeof name, fmt, ap);
-    va_end(ap);
-    double best = c->run.gpu ? time_gpu(c, work, ctx) : time_cpu(c, work, ctx);
-    snprintf(device, sizeof device, "%s%s", backend(c), c->run.precise ? " precise" : "");
-    snprintf(more, sizeof more, "%8.1f GB/s %8.1f GFLOP/s ", bytes / best * 1e-9,
-             flop / best * 1e-9);
-    size_t op = strcspn(name, " ");
-    const char *rest = name[op] ? name + op + 1 : name + op;
-    name[op] = 0;
-    struct bench_row r = {.bench = name, .device = device, .value = best * 1e6, .unit = "us"};
-    measure(c, &r, bytes, flop, best);
-    bench_row(&r, more, "%s", rest);
 }

@@ -32,7 +32,8 @@ struct check {
     struct run run; /* CHECK_THREADS threads in tests, one a core in benchmarks */
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
-    double bandwidth, peak; /* for benchmarks: bytes/s; FLOP/s of multiply-adds of the CPU, */
+    bool timing;            /* for benchmarks: whether this is one; */
+    double bandwidth, peak; /* bytes/s; FLOP/s of multiply-adds of the CPU, */
     double least;           /* and seconds that a case is repeated for */
     bool quantised;         /* `test` has had quantised tensors, whose products round */
     struct check_pair pairs[CHECK_PAIRS];
@@ -53,7 +54,8 @@ float check_uniform(struct check *c, float lo, float hi);
 size_t check_below(struct check *c, size_t n);
 
 /* New tensors filled with uniform numbers in [-1, 1); dtype f32, bf16 or quantised. They live
- * until check_free(). */
+ * until check_free(). Those of benchmarks, and quantised ones, repeat themselves if they are large:
+ * to draw all of their numbers would take longer than what is measured. */
 struct tensor check_1d(struct check *c, enum tensor_dtype dtype, size_t n0);
 struct tensor check_2d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1);
 struct tensor check_3d(struct check *c, enum tensor_dtype dtype, size_t n0, size_t n1, size_t n2);
@@ -78,10 +80,16 @@ void check_back(struct check *c);
 
 /* Whether this pass differs from the precise one only for quantised weights. */
 bool check_only_quantised(const struct check *c);
+/* Whether benchmarks have quantised weights: a precise run on a GPU, which is for comparing with a
+ * reference, would tell nobody anything. */
+bool check_times_quantised(const struct check *c);
 /* Whether a product of so many rows with such weights takes its x as int8, and what such an x is:
  * n numbers, whole blocks of 32 with a scale each. */
 bool check_rounds(const struct check *c, enum tensor_dtype dtype, size_t rows);
 void check_round(double *x, size_t n);
+
+/* What computes: the CPU's instruction set, or "vulkan". */
+const char *check_backend(const struct check *c);
 
 /* Frees all of the above. */
 void check_free(struct check *c);
@@ -115,15 +123,15 @@ void check_true(struct check *c, bool ok, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Copies of weights that benchmarks use in turn, so that they come from memory and not from a
- * cache. */
+ * cache, as an op takes them. They live until check_free(): cases of the same weights share them.
+ */
 enum { CHECK_COPIES = 64 };
 struct check_copies {
     struct tensor t[CHECK_COPIES];
     size_t n, next;
 };
 struct check_copies check_copies(struct check *c, const struct tensor *w);
-/* The next copy, as an op takes it. */
-const struct tensor *check_turn(struct check *c, struct check_copies *w);
+const struct tensor *check_turn(struct check_copies *w);
 
 /* Calls work(c, ctx) for c->least seconds or longer and prints the best time of one call, what it
  * makes of bytes (read and written) and flop, and of the machine's bandwidth or multiply-adds,

@@ -48,7 +48,7 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_conv(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_turn(c, &j->w),
+    op_conv(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_turn(&j->w),
             check_on(c, &j->b), j->dilation);
 }
 

@@ -128,23 +128,32 @@ static void test(struct check *c) {
 
 struct job {
     struct tensor dst, x;
-    struct check_copies w;
+    struct check_copies *w;
 };
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    op_linear(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_turn(c, &j->w), NULL,
-              OP_NONE);
+    op_linear(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_turn(j->w), NULL, OP_NONE);
 }
 
-static void bench_one(struct check *c, size_t rows, enum tensor_dtype dtype, size_t outs,
-                      size_t width) {
-    struct tensor w = check_2d(c, dtype, outs, width);
+static void bench_rows(struct check *c, size_t rows, const struct tensor *w,
+                       struct check_copies *copies) {
+    size_t outs = w->shape[0], width = w->shape[1];
     struct job j = {check_2d(c, TENSOR_F32, rows, outs), check_2d(c, TENSOR_F32, rows, width),
-                    check_copies(c, &w)};
-    double bytes = (double)tensor_bytes(&w) + 4.0 * (double)(rows * (width + outs));
+                    copies};
+    double bytes = (double)tensor_bytes(w) + 4.0 * (double)(rows * (width + outs));
     check_bench(c, work, &j, bytes, 2.0 * (double)(rows * outs * width),
-                "linear %zu rows, %s [%zu, %zu]", rows, tensor_dtype_name(dtype), outs, width);
+                "linear %zu rows, %s [%zu, %zu]", rows, tensor_dtype_name(w->dtype), outs, width);
+}
+
+/* With each of n numbers of rows; a very large matrix with one row. */
+static void bench_matrix(struct check *c, const size_t *rows, size_t n, enum tensor_dtype dtype,
+                         const size_t shape[2]) {
+    struct tensor w = check_2d(c, dtype, shape[0], shape[1]);
+    struct check_copies copies = check_copies(c, &w);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i] == 1 || shape[0] < 100000)
+            bench_rows(c, rows[i], &w, &copies);
     check_free(c);
 }
 
@@ -154,15 +163,11 @@ static void bench(struct check *c) {
                                   {1024, 3072}, {2048, 1024}, {5120, 1280},   {1280, 5120}};
     const size_t rows[] = {1, 2, 4, 8, 16, 32, 104, 390, 2048};
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-            if (rows[r] == 1 || matrices[i][0] < 100000)
-                bench_one(c, rows[r], TENSOR_BF16, matrices[i][0], matrices[i][1]);
+        bench_matrix(c, rows, sizeof rows / sizeof *rows, TENSOR_BF16, matrices[i]);
     const size_t some[] = {1, 2, 4, 8, 512, 32, 64, 128, 2048}, n = c->run.gpu ? 9 : 5;
-    for (size_t q = 0; q < CHECK_QUANTISED; q++)
+    for (size_t q = 0; q < CHECK_QUANTISED && check_times_quantised(c); q++)
         for (size_t i = 0; i < 3; i++)
-            for (size_t r = 0; r < n; r++)
-                if (some[r] == 1 || matrices[i][0] < 100000)
-                    bench_one(c, some[r], check_quantised[q], matrices[i][0], matrices[i][1]);
+            bench_matrix(c, some, n, check_quantised[q], matrices[i]);
 }
 
 int main(int argc, char **argv) {

@@ -67,7 +67,7 @@ struct job {
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
     op_norm_gated(&c->run, check_on(c, &j->dst), check_on(c, &j->x), check_on(c, &j->norm), eps,
-                  check_turn(c, &j->gate), check_turn(c, &j->up));
+                  check_turn(&j->gate), check_turn(&j->up));
 }
 
 /* The code predictor's, and code2wav's transformer's. */

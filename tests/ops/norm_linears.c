@@ -72,7 +72,7 @@ static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
     struct op_projection p[MOST];
     for (size_t i = 0; i < j->n; i++)
-        p[i] = (struct op_projection){check_on(c, &j->dst[i]), check_turn(c, &j->w[i])};
+        p[i] = (struct op_projection){check_on(c, &j->dst[i]), check_turn(&j->w[i])};
     op_norm_linears(&c->run, p, j->n, check_on(c, &j->x), check_on(c, &j->norm), eps);
 }
 

@@ -204,7 +204,7 @@ struct job {
 
 static void work(struct check *c, void *ctx) {
     struct job *j = ctx;
-    run_op(c, &j->shape, &j->layer, check_turn(c, &j->out));
+    run_op(c, &j->shape, &j->layer, check_turn(&j->out));
 }
 
 /* Thinker and talker while they generate, predictor, prefill. */
