@@ -128,11 +128,12 @@ enum { FILL_BLOCK = 256, FILL_UNIQUE = 1 << 18 };
 /* The first n numbers. */
 static void fill_blocks(struct check *c, const struct tensor *t, size_t n) {
     size_t block = tensor_dtype_block(t->dtype), size = tensor_dtype_size(t->dtype);
-    for (size_t i = 0; i < n; i += block) {
+    char *at = t->data;
+    for (size_t i = 0; i < n; i += block, at += size) {
         float numbers[FILL_BLOCK];
         for (size_t k = 0; k < block; k++)
             numbers[k] = check_uniform(c, -1, 1);
-        quant_narrow((char *)t->data + i / block * size, numbers, t->dtype, block);
+        quant_narrow(at, numbers, t->dtype, block);
     }
 }
 
