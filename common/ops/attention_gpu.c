@@ -56,8 +56,9 @@ static size_t choose_lanes(const struct run *run, const struct attention_job *j)
     return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
 }
 
-/* With as many keys at once as there may be, if those are few. Else few queries and keys, so that more workgroups fit on
- * a core and the code is short: for four and four it was 70 KB, fetched anew in each layer, and took half as long again.
+/* With as many keys at once as there may be, if those are few. Else few queries and keys, so that
+ * more workgroups fit on a core and the code is short: for four and four it was 70 KB, fetched anew
+ * in each layer, and took half as long again.
  */
 static struct plan plan_lanes(const struct run *run, const struct attention_job *j, size_t lanes) {
     size_t size = gpu_info(run->gpu)->subgroup.size, capacity = j->k->shape[0];

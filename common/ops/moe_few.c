@@ -8,8 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* The first workgroup of moe_hidden makes the choice, if that is its to make. The others make it for themselves, which
- * takes as long as some rows of weights: so many of them are enough. */
+/* The first workgroup of moe_hidden makes the choice, if that is its to make. The others make it
+ * for themselves, which takes as long as some rows of weights: so many of them are enough. */
 enum { CHOOSERS = 128 };
 
 enum {

@@ -129,7 +129,8 @@ static uint32_t keys(const struct run *run) {
     return gpu_info(run->gpu)->hardware ? 64 : 16;
 }
 
-/* As many splits of the keys as in the plan of attention_gpu.c, if what they find has room, else none. */
+/* As many splits of the keys as in the plan of attention_gpu.c, if what they find has room, else
+ * none. */
 static bool attention(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {
     const struct attention_split_args *a = k->args;
     bool fresh = k->constants[2], soft = !gpu_info(run->gpu)->hardware;
@@ -196,6 +197,8 @@ void resident_step(struct run *run, const struct run_kernel *k, struct gpu_dispa
 struct gpu_resident resident_kernel(const struct run *run) {
     struct gpu_resident k = {.program = &shader_resident};
     memcpy(k.constants, run->resident.constants, sizeof k.constants);
+    /* Without the code for draws the compiler in NVIDIA's driver 580.159 dies of attention's. */
+    k.constants[KINDS] |= has_draws(run) ? 1U << RESIDENT_SAMPLE : 0;
     k.constants[POOL] = pool(run);
     k.constants[RING] = ring(run);
     k.constants[KEYS] = keys(run);
