@@ -58,8 +58,7 @@ static size_t choose_lanes(const struct run *run, const struct attention_job *j)
 
 /* With as many keys at once as there may be, if those are few. Else few queries and keys, so that
  * more workgroups fit on a core and the code is short: for four and four it was 70 KB, fetched anew
- * in each layer, and took half as long again.
- */
+ * in each layer, and took half as long again. */
 static struct plan plan_lanes(const struct run *run, const struct attention_job *j, size_t lanes) {
     size_t size = gpu_info(run->gpu)->subgroup.size, capacity = j->k->shape[0];
     struct plan p = {.lanes = lanes, .threads = size * least(8, LANES_THREADS / size)};

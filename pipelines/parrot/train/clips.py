@@ -12,6 +12,7 @@ from codes import played, samples_of
 from corpus import FRAME, LABELS
 from feed import by_length
 from pieces import Pieces
+from spelling import BLANKS, LONG, STRESS
 
 QUIET = 12000  # samples before a sound, at most
 COLUMN, LABEL = 240, FRAME // LABELS  # samples at 24 kHz of a log-mel's column, of a phoneme label
@@ -21,7 +22,6 @@ SLIPS = (0, 0.02, 0.05, 0.1, 0.2)  # shares of codes 1 to 15 that are another's
 LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768)  # tokens of a batch: few shapes
 COLUMNS = (200, 300, 400, 500, 600, 800, 1000, 1300, 1700, 2400)  # of a batch of log-mels
 SPOTS = 4  # of a row of the encoder, at which its phonemes are
-STRESS, LENGTH = (120, 121), 123  # of piper's phoneme ids; those up to LENGTH are marks of length
 BANDS, TIME = 24, 30  # of a log-mel that are hidden, at most, twice each
 
 
@@ -57,16 +57,19 @@ def spots(n_rows):
     return 100 * (row // 13) + 8 * (row % 13) + 2 * np.arange(SPOTS) + 1
 
 
+def among(phonemes, some):
+    return (phonemes >= some[0]) & (phonemes <= some[-1])
+
+
 def unmarked(phonemes):
     """Phonemes [B, N] (tensor) without marks: stress becomes what follows, in whose time it is, length what was before.
     Blanks and punctuation are 0."""
     at = torch.arange(phonemes.shape[1], device=phonemes.device)
-    stress = (phonemes == STRESS[0]) | (phonemes == STRESS[1])
-    own = torch.where(stress, at[-1], at).flip(1).cummin(1).values.flip(1)
+    own = torch.where(among(phonemes, STRESS), at[-1], at).flip(1).cummin(1).values.flip(1)
     found = phonemes.gather(1, own)
-    length = (found >= STRESS[0]) & (found <= LENGTH)
-    found = found.gather(1, torch.where(length, 0, at).cummax(1).values)
-    return torch.where(found < 14, 0, found)
+    marks = among(found, STRESS) | among(found, LONG)
+    found = found.gather(1, torch.where(marks, 0, at).cummax(1).values)
+    return torch.where(among(found, BLANKS), 0, found)
 
 
 def hidden_in_part(mel, columns, share):

@@ -168,7 +168,7 @@ def weighted(losses, weights):
 
 
 def cross_entropy(logits, targets):
-    """(mean over the rows [N, V] that have a target, share of them whose target is the likeliest)"""
+    """(mean over the rows [N, V] that have a target, 0 if none has; share of them whose target is the likeliest)"""
     targets = targets.long()
     taught = targets != IGNORED
     right = (logits.detach().argmax(-1) == targets) & taught

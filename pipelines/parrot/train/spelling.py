@@ -14,7 +14,8 @@ from run import IGNORED
 SLOTS = 8  # phonemes of a token
 LOOK = 2  # so many tokens later it is asked for them: what a letter stands for, the next ones tell
 N_PHONEMES = 160
-SILENT = {*range(14), 120, 121, 122, 123}  # of piper's phoneme ids: blanks, punctuation, stress, length
+# Of piper's phoneme ids: blanks and punctuation, marks of stress and of length.
+BLANKS, STRESS, LONG = range(14), range(120, 122), range(122, 124)
 WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 LONGEST = 170  # characters of a lesson, at most
 
@@ -29,7 +30,7 @@ class Spelling:
         within = np.arange(len(ids)) - np.repeat(ends - lengths, lengths)
         # A row is begin, blank, then each phoneme and a blank, end.
         there = (within >= 2) & (within % 2 == 0) & (within < np.repeat(lengths, lengths) - 1)
-        there &= ~np.isin(ids, list(SILENT))
+        there &= ~np.isin(ids, [*BLANKS, *STRESS, *LONG])
         self.texts, self.sounds, self.places = texts, ids[there], places[there].astype(np.int32)
         of_line = np.repeat(line, lengths)[there]
         self.starts = np.searchsorted(of_line, np.arange(line[-1] + 2))
@@ -56,10 +57,11 @@ class Spelling:
         or one line or word."""
         text, sounds, places, lines = "", [], [], random_.random() < 0.5
         while True:
-            line, a, b = random_.choice(self.words)
             if lines:
-                line = random_.choice(self.lines)
-                a, b = 0, len(self.texts[line])
+                line, a = random_.choice(self.lines), 0
+                b = len(self.texts[line])
+            else:
+                line, a, b = random_.choice(self.words)
             more, heard, at = self.cut(line, a, b)
             if text and len(text) + len(more) >= longest:
                 return text, np.concatenate(sounds), np.concatenate(places)

@@ -1,7 +1,7 @@
 """Teaches the talker and the code predictor to say what the thinker says.
 
     python3 train_talker.py --text text.jsonl --codes codes.npz --codec codec.pt --model MODEL
-                            --thinker thinker.pt --state talker.pt --minutes 9 --plan 20
+                            --phonemes phonemes.npz --thinker thinker.pt --state talker.pt --minutes 9 --plan 20
     torchrun --nproc-per-node 3 train_talker.py ...         on three GPUs
 
 The thinker (token embeddings, and what it makes of sound) is the averaged one of thinker.pt and stays

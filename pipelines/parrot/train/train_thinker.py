@@ -1,6 +1,7 @@
 """Teaches the thinker to repeat text and, with the audio encoder, to write down what it hears.
 
-    python3 train_thinker.py --text text.jsonl --model MODEL --state thinker.pt --minutes 9 --plan 20
+    python3 train_thinker.py --text text.jsonl --phonemes phonemes.npz --model MODEL --state thinker.pt
+                             --minutes 9 --plan 20
                              [--speech DIR] [--codes codes.npz --codec codec.pt] [--keep-embeddings]
 
 A step: a batch of texts to repeat and of sounds to write down, CTC beside it, so that the encoder finds the words
@@ -144,9 +145,10 @@ class Training:
             heard = parrot.hear(parrot.audio_tower(self.model), mel, columns)
             logits = parrot.think(self.model, ids, heard.flatten(0, 1), places)
             losses = {**answer_losses(logits, labels, "hear"), "router": self.router.loss()}
-        there = torch.arange(heard.shape[1], device=heard.device) < parrot.n_rows(columns)[:, None]
+        n_rows = parrot.n_rows(columns)
+        there = torch.arange(heard.shape[1], device=heard.device) < n_rows[:, None]
         losses["apart"] = known[0] * imagined.apart(heard, self.voice(phonemes), there)
-        losses["ctc"] = ctc.loss(self.spell(heard.float()), targets, parrot.n_rows(columns))
+        losses["ctc"] = ctc.loss(self.spell(heard.float()), targets, n_rows)
         return run.weighted(losses, {**WEIGHTS, "ctc": ctc_weight})
 
     def step(self):
