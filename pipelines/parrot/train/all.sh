@@ -7,6 +7,8 @@
 # program has a log; at the end WORK/keep holds the model, the codes and small states to go on from (carry.py), and
 # WORK/done the exit status.
 # With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it.
+# CODEC=0 THINKER=0: talker and ears go on from states that are there (carry.py open), for the codec that is there. If
+# there is an own.npz (own.py), the ears learn from it too.
 # Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second
 # phase and for export: MORE minutes become what is left; which GPUs a part takes: CODEC_ON=0,1 and so on, with
 # DECODER_ON= the decoder stays as it was; more arguments for the programs, as in a trial: TALKER_ARGS="--batch 6".
@@ -64,6 +66,10 @@ codec() { # GPUS PLAN MINUTES ARGUMENT...
     on "$1" train_codec.py --speech speech --model model --state codec.pt --plan "$2" --minutes "$3" "${@:4}"
 }
 
+encode() { # GPUS
+    on "$1" encode.py --speech speech --model model --codec codec.pt codes.npz
+}
+
 thinker() { # MINUTES ARGUMENT...
     # shellcheck disable=SC2086
     on "$EARS_ON" train_thinker.py --text text.jsonl --phonemes teacher/phonemes.npz --speech speech --model model \
@@ -91,11 +97,16 @@ say "begins on $gpus GPUs"
 speak &
 speech=$!
 listen $speech
-thinker "$THINKER" &
+[ "$THINKER" = 0 ] || thinker "$THINKER" &
 ears=$!
 # The codec has a plan of its own, nearly over when the codes are made: then they hardly move any more.
 # shellcheck disable=SC2086
-codec "$CODEC_ON" "$(plan "$CODEC * 1.16")" "$CODEC" --codes codes.npz $CODEC_ARGS
+if [ "$CODEC" = 0 ]; then
+    wait $speech
+    encode "$CODEC_ON"
+else
+    codec "$CODEC_ON" "$(plan "$CODEC * 1.16")" "$CODEC" --codes codes.npz $CODEC_ARGS
+fi
 wait $speech $ears
 say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of codes"
 cp codec.pt codec-frozen.pt
@@ -106,7 +117,10 @@ fi
 say "second phase of $MORE minutes"
 talker "$TALKER_ON" "$MORE" &
 mouth=$!
-thinker "$MORE" --codes codes.npz --codec codec-frozen.pt --keep-embeddings &
+own=''
+[ ! -e own.npz ] || own='--own own.npz'
+# shellcheck disable=SC2086
+thinker "$MORE" --codes codes.npz $own --codec codec-frozen.pt --keep-embeddings &
 ears=$!
 if [ -n "$DECODER_ON" ]; then
     # shellcheck disable=SC2086

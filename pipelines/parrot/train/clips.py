@@ -1,5 +1,5 @@
-"""Sounds to write down: the teacher's own and as code2wav plays their codes, whole utterances and sentences put
-together anew (pieces.py), made worse in many ways."""
+"""Sounds to write down: the teacher's own, as code2wav plays their codes, and parrot's; whole utterances and sentences
+put together anew (pieces.py), made worse in many ways."""
 
 import numpy as np
 import torch
@@ -92,13 +92,14 @@ def hidden_in_part(mel, columns, share):
 
 
 class Clips:
-    """`speech` (corpus.Speech) or `codes` (codes.Codes), which code2wav plays, may be missing."""
+    """`sources`: "speech" (corpus.Speech), "codes" and "own", parrot's (codes.Codes), which code2wav plays; some may be
+    missing."""
 
-    def __init__(self, options, chat, speech, codes, code2wav, random_):
+    def __init__(self, options, chat, sources, code2wav, random_):
         self.options, self.chat, self.random = options, chat, random_
-        self.speech, self.codes, self.code2wav = speech, codes, code2wav
-        self.sources = {name: x for name, x in (("speech", speech), ("codes", codes)) if x is not None}
-        self.pieces = {name: Pieces(chat.texts, x, options.held_out) for name, x in self.sources.items()}
+        self.sources, self.code2wav = sources, code2wav
+        self.speech = sources.get("speech")
+        self.pieces = {name: Pieces(chat.texts, x, options.held_out) for name, x in sources.items()}
         self.chosen = self.choose()
 
     def refresh(self):
@@ -163,7 +164,8 @@ class Clips:
         """hearing_batch() of some of them, one in fifty silent, and `phonemes` of its rows, all 0 if nobody knows, and
         whether they are `known` [1]."""
         source, some = next(self.chosen)
-        sound, n = self.sound(source, [at for _, at in some], SLIPS)
+        slips = (0,) if source is self.sources.get("own") else SLIPS
+        sound, n = self.sound(source, [at for _, at in some], slips)
         answers = [self.chat.encode("" if self.random.random() < 0.02 else text) for text, _ in some]
         said = torch.tensor([[bool(answer)] for answer in answers])
         said = said.to(sound.device)

@@ -1,6 +1,6 @@
 """All speech as codes.
 
-    python3 encode.py --speech DIR --model MODEL --codec codec.pt OUT/codes.npz
+    python3 encode.py --speech DIR --model MODEL --codec codec.pt OUT/codes.npz       or with torchrun on several GPUs
 
 OUT holds `codes` u8 [frames, 16], `places` u16 [frames], the character of the line that is spoken then,
 `frames` of each utterance, the `line` of text.jsonl it says.
@@ -65,11 +65,12 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("out", type=pathlib.Path)
     options = parser.parse_args()
-    speech = Speech(options.speech, options.device)
+    speech = Speech(options.speech, world.join(options.device))
     codec = Codec(sizes.healthy_code2wav(sizes.config_from(options.model)))
     state = torch.load(options.codec, map_location="cpu", weights_only=True)
     codec.load_state_dict(state["codec"])
     write(codec.to(options.device), speech, options.out)
+    world.leave()
 
 
 if __name__ == "__main__":

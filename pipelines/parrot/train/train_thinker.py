@@ -2,11 +2,11 @@
 
     python3 train_thinker.py --text text.jsonl --phonemes phonemes.npz --model MODEL --state thinker.pt
                              --minutes 9 --plan 20
-                             [--speech DIR] [--codes codes.npz --codec codec.pt] [--keep-embeddings]
+                             [--speech DIR] [--codes codes.npz] [--own own.npz] [--codec codec.pt] [--keep-embeddings]
 
 A step: a batch of texts to repeat and of sounds to write down, CTC beside it, so that the encoder finds the words
-early. Sounds are the teacher's own and, with --codes, as code2wav plays them (clips.py). Others are imagined
-(imagined.py), of words in any order.
+early. Sounds are the teacher's own and, with --codes, as code2wav plays them, and with --own parrot's (own.py; all in
+clips.py). Others are imagined (imagined.py), of words in any order.
 With --keep-embeddings the token embeddings stay the averaged ones of the checkpoint: the
 talker, which reads them too, is taught at the same time.
 """
@@ -34,6 +34,7 @@ from text import N_HELD_OUT, read
 
 HELD_OUT_EVERY = 500  # steps
 WEIGHTS = {"think": 1, "hear": 1, "imagine": 1, "apart": 0.3, "router": 0.01}
+KNOWN = 0.1  # progress until "apart" counts in full: the table must know something first
 
 
 def arguments():
@@ -42,7 +43,8 @@ def arguments():
     parser.add_argument("--model", type=pathlib.Path, required=True, help="tokenizer files")
     parser.add_argument("--speech", type=pathlib.Path)
     parser.add_argument("--codes", type=pathlib.Path)
-    parser.add_argument("--codec", type=pathlib.Path)
+    parser.add_argument("--own", type=pathlib.Path, help="codes of parrot's own voice")
+    parser.add_argument("--codec", type=pathlib.Path, help="whose code2wav plays codes")
     parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
     parser.add_argument("--imagined", type=int, default=32, help="texts to write down without their sound, a step")
     parser.add_argument("--keep-embeddings", action="store_true")
@@ -64,9 +66,8 @@ class Training:
         self.options, device = options, world.join(options.device)
         torch.manual_seed(options.seed)
         self.model, self.config = parrot.build(options.model)
-        self.codes = None
-        if options.codes:
-            self.codes = Codes(options.codes, options.held_out)
+        played = {name: getattr(options, name) for name in ("codes", "own") if getattr(options, name)}
+        if played:
             load_code2wav(self.model, options.codec)
         self.model.to(device).requires_grad_(False)
         for part in (parrot.text_model(self.model), parrot.audio_tower(self.model)):
@@ -84,7 +85,8 @@ class Training:
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
         self.spelling = Spelling(options.phonemes, texts, options.held_out)
-        speech = Speech(options.speech, device) if options.speech else None
+        sources = {"speech": Speech(options.speech, device)} if options.speech else {}
+        sources.update({name: Codes(path, options.held_out) for name, path in played.items()})
         own = (self.model, self.spell, self.voice)
         self.learns = [p for part in own for p in part.parameters() if p.requires_grad]
         self.optimizer = run.adamw(self.learns)
@@ -101,8 +103,8 @@ class Training:
         self.conversations = feed(self.texts, seed, device, options.workers)
         self.lessons = feed(self.lesson_batches, seed, device, options.workers)
         self.clips = None
-        if speech is not None or self.codes:
-            self.clips = Clips(options, self.chat, speech, self.codes, self.model.code2wav, self.random)
+        if sources:
+            self.clips = Clips(options, self.chat, sources, self.model.code2wav, self.random)
         self.held_out = None
         self.repeat = Graphed(self.think, self.learns, device)
         self.write = Graphed(self.hear, self.learns, device)
@@ -157,7 +159,9 @@ class Training:
         if self.clips:
             first, last = self.options.ctc
             weight = torch.tensor(first + (last - first) * self.run.progress)
-            losses.update(self.write({**self.clips.batch(), "ctc_weight": weight}))
+            batch = self.clips.batch()
+            batch["known"] *= min(1, self.run.progress / KNOWN)
+            losses.update(self.write({**batch, "ctc_weight": weight}))
         losses.pop("total")
         norm = run.follow(self.optimizer, self.learns)
         if self.clips and self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1:
