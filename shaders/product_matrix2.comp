@@ -12,8 +12,7 @@ layout(push_constant, scalar) uniform push {
 layout(constant_id = 3) const uint BK = 64; /* summed numbers of a step */
 layout(constant_id = 4) const bool DST_EIGHTS = false; /* outs are a multiple of eight */
 layout(constant_id = 5) const bool DST_BF16 = false;
-/* What a tile may stick out of, see shaders/product.h. Bounds that need no looking at are what
- * makes loads and stores fast. */
+/* What a tile may stick out of, see shaders/product.h. */
 layout(constant_id = 6) const uint EDGES = PRODUCT_ROWS_EDGE | PRODUCT_OUTS_EDGE | PRODUCT_SUMS_EDGE;
 const bool X_CLAMPS = (EDGES & (PRODUCT_ROWS_EDGE | PRODUCT_SUMS_EDGE)) != 0;
 const bool W_CLAMPS = (EDGES & (PRODUCT_OUTS_EDGE | PRODUCT_SUMS_EDGE)) != 0;
@@ -22,8 +21,6 @@ const bool DST_CLAMPS = (EDGES & (PRODUCT_ROWS_EDGE | PRODUCT_OUTS_EDGE)) != 0;
 #define matrix_sum coopmat<float, gl_ScopeWorkgroup, BM, BN, gl_MatrixUseAccumulator>
 #define matrix_x   coopmat<bfloat16_t, gl_ScopeWorkgroup, BM, BK, gl_MatrixUseA>
 #define matrix_w   coopmat<bfloat16_t, gl_ScopeWorkgroup, BK, BN, gl_MatrixUseB>
-
-#define whole_layout tensorLayoutNV<2>
 
 /* The tile begins there; its own results do at own_row and own_out: the last tile is moved to end
  * where the matrix ends and repeats results of its neighbour. */
@@ -47,12 +44,6 @@ uint x_tap(uint tap) {
 
 uint w_tap(uint tap) {
     return tap * a.width & ~7u;
-}
-
-whole_layout whole_rows(uint rows, uint width, uint stride) {
-    whole_layout l = createTensorLayoutNV(2);
-    l = setTensorLayoutDimensionNV(l, rows, width);
-    return setTensorLayoutStrideNV(l, stride & ~7u, 1);
 }
 
 /* Sums over steps [step, end). */

@@ -12,6 +12,7 @@
 
 enum {
     SIDE = 16,   /* shaders/lib/tile.glsl: a workgroup is SIDE times SIDE threads */
+    STEP = 64,   /* numbers that kernels with matrices as large as a tile sum in a step */
     AT_ONCE = 32 /* experts whose weights are bf16 at the same time: 300 MB of the thinker's */
 };
 
@@ -99,8 +100,10 @@ static bool plan_tensors(const struct run *run, struct moe *m, bool eights) {
     m->hidden_outs = m->down_outs = 128;
     m->hidden_program = &shader_moe_hidden_matrix2;
     m->down_program = &shader_moe_down_matrix2;
-    tensors_constants(m->hidden_constants, 256, m->args.tile, m->hidden_outs, 64);
-    tensors_constants(m->down_constants, 256, m->args.tile, m->down_outs, 64);
+    tensors_constants(m->hidden_constants, 256, m->args.tile, m->hidden_outs, STEP);
+    tensors_constants(m->down_constants, 256, m->args.tile, m->down_outs, STEP);
+    m->hidden_constants[4] = m->args.inner % m->hidden_outs == 0 && m->args.width % STEP == 0;
+    m->down_constants[4] = m->args.width % m->down_outs == 0 && m->args.inner % STEP == 0;
     return true;
 }
 
@@ -122,7 +125,7 @@ static bool plan_matrix(const struct run *run, struct moe *m, bool eights) {
 
 static void gather(struct run *run, struct moe *m) {
     size_t pairs = (size_t)m->args.rows * m->args.chosen;
-    m->sorted = run_new_2d(run, RUN_STEP, TENSOR_BF16, pairs, m->args.width);
+    m->sorted = run_new_2d(run, RUN_STEP, TENSOR_BF16, pairs + m->args.tile, m->args.width);
     m->args.sorted = run_address(&m->sorted);
     const uint32_t constants[GPU_CONSTANTS] = {m->x->dtype == TENSOR_BF16};
     dispatch(run, m, &shader_moe_gather, constants, run_groups(pairs * m->args.width / 8, 256), 1,
@@ -173,7 +176,9 @@ static void dispatch_all(struct run *run, struct moe *m) {
     struct moe_args *a = &m->args;
     size_t pairs = (size_t)a->rows * a->chosen;
     size_t plan = MOE_COUNTS(pairs, a->n_experts, a->tile) + a->n_experts;
-    m->hidden = run_new_2d(run, RUN_STEP, m->in_order ? TENSOR_BF16 : TENSOR_F32, pairs, a->inner);
+    /* Tiles in order are read whole, whether or not there are so many places. */
+    m->hidden = run_new_2d(run, RUN_STEP, m->in_order ? TENSOR_BF16 : TENSOR_F32,
+                           pairs + (m->in_order ? a->tile : 0), a->inner);
     m->results = run_new_2d(run, RUN_STEP, TENSOR_F32, pairs, a->width);
     a->hidden = run_address(&m->hidden);
     a->results = run_address(&m->results);

@@ -35,6 +35,19 @@ clamped_layout clamped_matrix(uint rows, uint width) {
     return clamped_rows(rows, width, width);
 }
 
+/* The same where there is no outside: bounds that need no looking at are what makes loads fast. */
+#define whole_layout tensorLayoutNV<2>
+
+whole_layout whole_rows(uint rows, uint width, uint stride) {
+    whole_layout l = createTensorLayoutNV(2);
+    l = setTensorLayoutDimensionNV(l, rows, width);
+    return setTensorLayoutStrideNV(l, stride & ~7u, 1);
+}
+
+whole_layout whole_matrix(uint rows, uint width) {
+    return whole_rows(rows, width, width);
+}
+
 /* The nearest bf16: what a device makes of other numbers may be the one nearer to zero. */
 float round_bf16(float f) {
     return widen(narrow(f));
