@@ -7,15 +7,13 @@
 
 #include "shaders/lib/types.h"
 
-#ifndef MOE_FEW_EXPERTS
 #define MOE_FEW_EXPERTS 512
-#endif
 #define MOE_FEW_CHOSEN 64
 
 /* Constants of both. 0: the matrices are bf16; 1: eight weights of a row always lie together at a
  * multiple of 16 bytes, as do their activations. moe_hidden, 2: it chooses the experts itself; 3:
- * loads at once; 4: norm is 0: none, 1: f32, 2: bf16; 5: the width, or 0, see lib/few.glsl.
- * moe_down, 2: loads at once; 3: chosen; 4: inner; 5: shared_inner; 6: hidden is kept in shared
+ * loads at once; 4: norm is 0: none, 1: f32, 2: bf16; 5: the width, or 0, see lib/few.glsl; 6:
+ * experts there are, or more; 7: chosen; 8: inner. moe_down, 2: loads at once; 3: chosen; 4: inner; 5: shared_inner; 6: hidden is kept in shared
  * memory. */
 struct moe_hidden_args {
     uint64_t x;                      /* f32 [rows, width] */
@@ -27,8 +25,8 @@ struct moe_hidden_args {
     uint64_t apart;                  /* bytes from one expert's matrix to the next one's */
     uint64_t shared_gate, shared_up; /* f32|bf16 [shared_inner, width] */
     uint64_t hidden;                 /* f32 [rows, chosen * inner + shared_inner] */
-    uint32_t width, inner, shared_inner;
-    uint32_t n_experts, chosen;
+    uint32_t width, shared_inner;
+    uint32_t n_experts;
     uint32_t normalise;
     float eps;
 };

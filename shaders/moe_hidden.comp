@@ -9,6 +9,9 @@ layout(constant_id = 2) const bool CHOOSE = false;
 layout(constant_id = 3) const uint BATCH = 4;
 layout(constant_id = 4) const uint NORM = 0;
 layout(constant_id = 5) const uint WIDTH = 0;
+layout(constant_id = 6) const uint EXPERTS = 4;
+layout(constant_id = 7) const uint CHOSEN = 1;
+layout(constant_id = 8) const uint INNER = 8;
 const uint MATRICES = 2, ROWS = 1;
 #include "shaders/lib/few.glsl"
 

@@ -5,10 +5,13 @@
 #include "shaders/moe_few.h"
 
 layout(constant_id = 0) const uint W_TYPE = 2;
+layout(constant_id = 1) const uint EXPERTS = 4;
+layout(constant_id = 2) const uint CHOSEN = 1;
 layout(constant_id = 3) const uint BATCH = 1;
 layout(constant_id = 4) const uint ROOM = 1024;
 layout(constant_id = 5) const uint NORM = 0;
 layout(constant_id = 6) const bool CHOOSE = false;
+layout(constant_id = 7) const uint INNER = 32;
 const uint MATRICES = 2, ROWS = 1;
 const bool SPLIT = false;
 #include "shaders/lib/few_quant.glsl"
@@ -21,12 +24,12 @@ layout(push_constant, scalar) uniform push {
 #include "shaders/lib/choose.glsl"
 
 quant_row weights_row(uint task, uint m) {
-    uint pair = task / a.inner, n = task % a.inner;
-    if (pair < a.chosen)
+    uint pair = task / INNER, n = task % INNER;
+    if (pair < CHOSEN)
         return quant_row_of((m == 0 ? a.gate : a.up) + uint64_t(choose_expert[pair]) * a.apart,
-                            a.inner, a.width, n);
+                            INNER, a.width, n);
     return quant_row_of(m == 0 ? a.shared_gate : a.shared_up, a.shared_inner, a.width,
-                        task - a.chosen * a.inner);
+                        task - CHOSEN * INNER);
 }
 
 quant_row weights_at(quant_row r, inout uint unit) {
@@ -42,7 +45,7 @@ vec4 norm4(uint k) {
 }
 
 uint all_tasks() {
-    return a.chosen * a.inner + a.shared_inner;
+    return CHOSEN * INNER + a.shared_inner;
 }
 
 void expect(uint task, uint t) {

@@ -20,7 +20,6 @@
 #define MEMORY coherent
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/resident.h"
-#define MOE_FEW_EXPERTS RESIDENT_EXPERTS
 #include "shaders/attention_split.h"
 #include "shaders/lib/activate.glsl"
 #include "shaders/lib/eight.glsl"
@@ -60,6 +59,7 @@ moe_hidden_args hidden_a;
 moe_down_args down_a;
 sample_args sample_a;
 
+const uint EXPERTS = RESIDENT_EXPERTS;
 const bool EIGHTS = true, CHOOSE = true, FRESH = true, AHEAD = true;
 const uint MATRICES = 2, ROWS = 1, BATCH = 4, DOWN_BATCH = 6, WIDTH = 0;
 const bool STAGES = false;
@@ -181,8 +181,7 @@ void do_attention(uint group, uint groups) {
 void do_hidden(uint group, uint groups) {
     hidden_a = moe_hidden_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8),
                                pointer(10), pointer(12), pointer(14), pointer(16), pointer(18),
-                               pointer(20), arg(22), arg(23), arg(24), arg(25), arg(26), arg(27),
-                               uintBitsToFloat(arg(28)));
+                               pointer(20), arg(22), arg(23), arg(24), arg(25), uintBitsToFloat(arg(26)));
     GROUPS_ALL = uvec3(max(groups, 2), 1, 1);
     for (uint i = group; i < GROUPS_ALL.x; i += groups) {
         GROUP = uvec3(i, 0, 0);

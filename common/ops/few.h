@@ -36,7 +36,7 @@ static inline uint32_t few_width(const struct run *run, size_t width, size_t row
                                  bool norm, size_t spare) {
     enum { MOST = 32 << 10 /* more leaves a core fewer workgroups */ };
     size_t all = gpu_info(run->gpu)->shared, sums = few_rows(rows) * (matrices + norm);
-    size_t parts = sums * FEW_TEAMS * (FEW_TEAM + 2) + norm * few_rows(rows) * FEW_TEAMS * FEW_TEAM;
+    size_t parts = sums * FEW_TEAMS * (FEW_TEAM + 5) + norm * few_rows(rows) * FEW_TEAMS * FEW_TEAM;
     size_t bytes = (few_rows(rows) * width + parts) * sizeof(float) + spare;
     return bytes <= (all < MOST ? all : MOST) ? (uint32_t)width : 0;
 }

@@ -43,7 +43,7 @@ static size_t planes(const struct run *run) {
 /* Numbers of one of `rows` rows that there is shared memory for: x, two floats for each 16. */
 static size_t most_numbers(const struct run *run, size_t rows, size_t matrices, size_t spare) {
     size_t all = gpu_info(run->gpu)->shared, most = all < SHARED_MOST ? all : SHARED_MOST;
-    size_t sums = FEW_TEAMS * rows * (matrices + 1) * (FEW_TEAM + 2) * sizeof(float);
+    size_t sums = FEW_TEAMS * rows * (matrices + 1) * (FEW_TEAM + 5) * sizeof(float);
     return (most - sums - spare - SHARED_REST) * 2 / (rows * (2 * planes(run) + 1));
 }
 

@@ -41,19 +41,19 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
                                 .shared_up = run_address(f->shared_up),
                                 .hidden = run_address(h),
                                 .width = (uint32_t)w->gate[0].shape[1],
-                                .inner = (uint32_t)w->gate[0].shape[0],
                                 .shared_inner = f->shared_up ? (uint32_t)f->shared_up->shape[0] : 0,
                                 .n_experts = (uint32_t)w->n,
-                                .chosen = (uint32_t)(tensor_count(f->chosen) / rows),
                                 .normalise = f->normalise,
                                 .eps = f->eps};
+    uint32_t experts = (uint32_t)w->n, inner = (uint32_t)w->gate[0].shape[0];
+    uint32_t chosen = (uint32_t)(tensor_count(f->chosen) / rows);
     size_t tasks = tensor_count(h) / rows, times = tasks / (CHOOSERS * FEW_TEAMS);
     size_t groups = run_groups(tasks, FEW_TEAMS * (choose && times > 1 ? times : 1));
     uint32_t staged = few_width(run, a.width, 1, 2, f->norm != NULL, CHOICE_BYTES);
     struct run_kernel k = {.program = &shader_moe_hidden,
                            .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
                                          few_batch(a.width, 2, 1), few_norm(f->norm),
-                                         eights ? staged : 0},
+                                         eights ? staged : 0, experts, chosen, inner},
                            .args = &a,
                            .args_size = sizeof a,
                            .groups = {groups + choose, rows},
@@ -72,6 +72,9 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
         k.groups[0] += choose;
         k.constants[5] = few_norm(f->norm);
         k.constants[6] = choose;
+        k.constants[1] = experts;
+        k.constants[2] = chosen;
+        k.constants[7] = inner;
     }
     run_dispatch(run, &k);
 }

@@ -148,7 +148,8 @@ static bool moe_hidden(struct run *run, const struct run_kernel *k, uint32_t gro
     groups[0] = groups[1] = groups[2] = 1;
     return k->groups[1] == 1 && a->n_experts <= RESIDENT_EXPERTS && k->constants[1] &&
            k->constants[2] && settle_weights(run, k->constants[0]) &&
-           settle(run, NORM, k->constants[4]);
+           settle(run, NORM, k->constants[4]) && settle(run, CHOSEN, k->constants[7]) &&
+           settle(run, INNER, k->constants[8]);
 }
 
 static bool moe_down(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {

@@ -27,6 +27,7 @@ struct few_rows {
 };
 
 const uint FEW_THREADS = TEAM * TEAMS;
+const bool FEW_EVEN = WIDTH > 0 && WIDTH % (8 * BATCH * TEAM) == 0;
 /* x, times the norm's weights: [t, half of an eight, eight], so that neighbours read neighbours. */
 shared vec4 few_staged[WIDTH > 0 ? ROWS * WIDTH / 4 : 1];
 shared vec4 few_squares[WIDTH > 0 && NORM != 0 ? ROWS * FEW_THREADS / 4 : 1]; /* [t, thread] */
@@ -81,12 +82,16 @@ eight few_x(few_rows r, uint t, uint i) {
     return x;
 }
 
-/* Asks for the weights of a batch of eights of `n`; past the end they are the last one, unused. */
+/* Asks for the weights of a batch of eights of `n`; past the end they are the last one, unused. Where
+ * there is no end within a batch, loads have one address for all and what is constant beside. */
 void few_load(few_rows r, uint first, uint n) {
-    [[unroll]] for (uint j = 0; j < BATCH; j++)
-        [[unroll]] for (uint m = 0; m < MATRICES; m++)
+    [[unroll]] for (uint m = 0; m < MATRICES; m++) {
+        uint64_t from = r.w[m] + uint64_t(first + team_lane()) * (W_BF16 ? 16 : 32);
+        [[unroll]] for (uint j = 0; j < BATCH; j++)
             few_raw[j * MATRICES + m] =
-                load_eight(r.w[m], min(first + j * TEAM + team_lane(), n - 1), W_BF16);
+                FEW_EVEN ? load_eight(from, j * TEAM, W_BF16)
+                         : load_eight(r.w[m], min(first + j * TEAM + team_lane(), n - 1), W_BF16);
+    }
 }
 
 void few_multiply(few_rows r, uint first, uint n) {

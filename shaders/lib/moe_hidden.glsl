@@ -1,5 +1,6 @@
 /* moe_hidden: what moe_hidden.comp does, for its workgroup GROUP of GROUPS_ALL. Before it is
- * included: few.glsl, the arguments `a` and the constants CHOOSE and THREADS. */
+ * included: few.glsl, the arguments `a` and the constants CHOOSE, THREADS, EXPERTS, CHOSEN and INNER, see
+ * moe_few.h. */
 #include "shaders/lib/choose.glsl"
 
 /* All but the weights. */
@@ -14,14 +15,14 @@ few_rows row_of_x(uint t) {
 /* A task is a number of the row's part of hidden. */
 few_rows task_rows(uint t, uint task) {
     few_rows r = row_of_x(t);
-    uint pair = task / a.inner, n = task % a.inner;
+    uint pair = task / INNER, n = task % INNER;
     uint64_t row = uint64_t(a.width) * (W_BF16 ? 2 : 4);
-    if (pair < a.chosen) {
+    if (pair < CHOSEN) {
         uint64_t skip = uint64_t(choose_expert[pair]) * a.apart + n * row;
         r.w[0] = a.gate + skip;
         r.w[1] = a.up + skip;
     } else {
-        n = task - a.chosen * a.inner;
+        n = task - CHOSEN * INNER;
         r.w[0] = a.shared_gate + n * row;
         r.w[1] = a.shared_up + n * row;
     }
@@ -30,7 +31,7 @@ few_rows task_rows(uint t, uint task) {
 
 void moe_hidden() {
     uint t = GROUP.y, thread = gl_LocalInvocationIndex;
-    uint tasks = a.chosen * a.inner + a.shared_inner;
+    uint tasks = CHOSEN * INNER + a.shared_inner;
     if (WIDTH > 0)
         few_stage(row_of_x(t)); /* while the choice is made */
     if (CHOOSE)
@@ -43,19 +44,25 @@ void moe_hidden() {
         write_choice(t);
         return;
     }
-    uint step = (groups - uint(CHOOSE)) * TEAMS;
-    few_rows r = task_rows(t, min(group * TEAMS + team_number(), tasks - 1));
-    few_ask(r);
-    for (uint first = group * TEAMS; first < tasks; first += step) {
-        few_give(r);
-        if (first + step < tasks) {
-            r = task_rows(t, min(first + step + team_number(), tasks - 1));
+    /* Weights are asked for in one place, multiplied in one place: short code comes sooner. `first`
+     * is beyond all tasks while nothing has been asked for. */
+    uint step = (groups - uint(CHOOSE)) * TEAMS, first = group * TEAMS - step;
+    few_rows r;
+    do {
+        bool begun = first < tasks;
+        uint now = first;
+        if (begun)
+            few_give(r);
+        first += step;
+        if (first < tasks) {
+            r = task_rows(t, min(first + team_number(), tasks - 1));
             few_ask(r);
         }
-        team_add();
-        if (thread < TEAMS && first + thread < tasks)
-            floats(a.hidden).at[t * tasks + first + thread] =
+        if (begun)
+            team_add();
+        if (begun && thread < TEAMS && now + thread < tasks)
+            floats(a.hidden).at[t * tasks + now + thread] =
                 silu(few_product(thread, 0, 0, a.width, a.eps)) *
                 few_product(thread, 0, 1, a.width, a.eps);
-    }
+    } while (first < tasks);
 }

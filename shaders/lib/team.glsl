@@ -4,12 +4,31 @@
 #ifndef SHADERS_TEAM
 #define SHADERS_TEAM
 
-const uint TEAM = 32, TEAMS = 8;
+#extension GL_EXT_control_flow_attributes : require
 
-#ifndef team_part /* it may be somebody else's room */
-shared float team_part[TEAMS * SUMS * (TEAM + 1)]; /* + 1: threads of a team in different banks */
+const uint TEAM = 32, TEAMS = 8;
+const uint TEAM_ROOM = TEAM + 4; /* of a sum: threads that read fours of them do so in different banks */
+
+#ifndef team_part
+shared vec4 team_part[TEAMS * SUMS * TEAM_ROOM / 4];
+
+void team_put(uint at, float part) {
+    team_part[at / 4][at % 4] = part;
+}
+
+vec4 team_four(uint at) {
+    return team_part[at / 4];
+}
+#else /* floats, somebody else's room */
+void team_put(uint at, float part) {
+    team_part[at] = part;
+}
+
+vec4 team_four(uint at) {
+    return vec4(team_part[at], team_part[at + 1], team_part[at + 2], team_part[at + 3]);
+}
 #endif
-shared float team_total[TEAMS * SUMS];             /* of team i: [i * SUMS] .. */
+shared float team_total[TEAMS * SUMS]; /* of team i: [i * SUMS] .. */
 
 uint team_lane() {
     return gl_LocalInvocationIndex % TEAM;
@@ -21,7 +40,7 @@ uint team_number() {
 
 /* This thread's part of its team's sum i. */
 void team_give(uint i, float part) {
-    team_part[(team_number() * SUMS + i) * (TEAM + 1) + team_lane()] = part;
+    team_put((team_number() * SUMS + i) * TEAM_ROOM + team_lane(), part);
 }
 
 /* Sets team_total from all that was given. All threads of the workgroup must call it. */
@@ -30,8 +49,8 @@ void team_add() {
     barrier();
     if (i < TEAMS * SUMS) {
         vec4 s = vec4(0);
-        for (uint at = i * (TEAM + 1); at < i * (TEAM + 1) + TEAM; at += 4)
-            s += vec4(team_part[at], team_part[at + 1], team_part[at + 2], team_part[at + 3]);
+        [[unroll]] for (uint n = 0; n < TEAM; n += 4)
+            s += team_four(i * TEAM_ROOM + n);
         team_total[i] = (s.x + s.y) + (s.z + s.w);
     }
     barrier();
