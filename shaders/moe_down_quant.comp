@@ -60,5 +60,5 @@ void store(uint task, uint t, float product[MATRICES]) {
 
 void main() {
     list_pairs(gl_WorkGroupID.y);
-    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, a.width, ALL, 0);
+    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, a.width, 0);
 }

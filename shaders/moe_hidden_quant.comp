@@ -27,8 +27,8 @@ quant_row weights_row(uint task, uint m) {
     uint pair = task / INNER, n = task % INNER;
     if (pair < CHOSEN)
         return quant_row_of((m == 0 ? a.gate : a.up) + uint64_t(choose_expert[pair]) * a.apart,
-                            INNER, a.width, n);
-    return quant_row_of(m == 0 ? a.shared_gate : a.shared_up, a.shared_inner, a.width,
+                            INNER, WIDTH, n);
+    return quant_row_of(m == 0 ? a.shared_gate : a.shared_up, a.shared_inner, WIDTH,
                         task - CHOSEN * INNER);
 }
 
@@ -37,11 +37,11 @@ quant_row weights_at(quant_row r, inout uint unit) {
 }
 
 vec4 x4(uint t, uint k) {
-    return vectors(a.x + uint64_t(gl_WorkGroupID.y) * a.width * 4).at[k / 4];
+    return vectors(a.x + uint64_t(gl_WorkGroupID.y) * WIDTH * 4).at[k / 4];
 }
 
 vec4 norm4(uint k) {
-    return weight4(a.norm, k, a.width, NORM == NORM_BF16, true);
+    return weight4(a.norm, k, WIDTH, NORM == NORM_BF16, true);
 }
 
 uint all_tasks() {
@@ -65,5 +65,5 @@ void main() {
     if (CHOOSE && group == 0)
         write_choice(t);
     else
-        few_run(group - uint(CHOOSE), gl_NumWorkGroups.x - uint(CHOOSE), all_tasks(), a.width, a.eps);
+        few_run(group - uint(CHOOSE), gl_NumWorkGroups.x - uint(CHOOSE), all_tasks(), a.eps);
 }

@@ -24,7 +24,7 @@ uint row_of(uint t) {
 }
 
 quant_row weights_row(uint n, uint m) {
-    return quant_row_of(m == 0 ? a.gate : a.up, a.outs, a.width, n);
+    return quant_row_of(m == 0 ? a.gate : a.up, a.outs, WIDTH, n);
 }
 
 quant_row weights_at(quant_row r, inout uint unit) {
@@ -32,11 +32,11 @@ quant_row weights_at(quant_row r, inout uint unit) {
 }
 
 vec4 x4(uint t, uint k) {
-    return vectors(a.x + uint64_t(min(row_of(t), a.rows - 1)) * a.width * 4).at[k / 4];
+    return vectors(a.x + uint64_t(min(row_of(t), a.rows - 1)) * WIDTH * 4).at[k / 4];
 }
 
 vec4 norm4(uint k) {
-    return weight4(a.norm, k, a.width, NORM == NORM_BF16, true);
+    return weight4(a.norm, k, WIDTH, NORM == NORM_BF16, true);
 }
 
 void expect(uint task, uint t) {
@@ -48,5 +48,5 @@ void store(uint n, uint t, float product[MATRICES]) {
 }
 
 void main() {
-    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, a.outs, a.width, a.eps);
+    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, a.outs, a.eps);
 }

@@ -41,7 +41,7 @@ uint row_of(uint t) {
 
 quant_row weights_row(uint task, uint m) {
     place p = find(min(task * MATRICES + m, all_outs() - 1));
-    return quant_row_of(a.w[p.matrix], a.outs[p.matrix], a.width, p.n);
+    return quant_row_of(a.w[p.matrix], a.outs[p.matrix], WIDTH, p.n);
 }
 
 quant_row weights_at(quant_row r, inout uint unit) {
@@ -49,11 +49,11 @@ quant_row weights_at(quant_row r, inout uint unit) {
 }
 
 vec4 x4(uint t, uint k) {
-    return vectors(a.x + uint64_t(min(row_of(t), a.rows - 1)) * a.width * 4).at[k / 4];
+    return vectors(a.x + uint64_t(min(row_of(t), a.rows - 1)) * WIDTH * 4).at[k / 4];
 }
 
 vec4 norm4(uint k) {
-    return weight4(a.norm, k, a.width, NORM == NORM_BF16, true);
+    return weight4(a.norm, k, WIDTH, NORM == NORM_BF16, true);
 }
 
 void expect(uint task, uint t) {
@@ -70,6 +70,6 @@ void store(uint task, uint t, float product[MATRICES]) {
 }
 
 void main() {
-    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, (all_outs() + MATRICES - 1) / MATRICES, a.width,
+    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, (all_outs() + MATRICES - 1) / MATRICES,
             a.eps);
 }

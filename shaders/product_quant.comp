@@ -18,17 +18,13 @@ layout(push_constant, scalar) uniform push {
 };
 #include "shaders/lib/finish.glsl"
 
-uint width() {
-    return a.taps * a.width;
-}
-
 /* Groups (x, y): some of the outs of ROWS rows, of which there may be fewer. */
 uint row_of(uint t) {
     return gl_WorkGroupID.y * ROWS + t;
 }
 
 quant_row weights_row(uint task, uint m) {
-    return quant_row_of(a.w, a.outs, width(), min(task * MATRICES + m, a.outs - 1));
+    return quant_row_of(a.w, a.outs, WIDTH, min(task * MATRICES + m, a.outs - 1));
 }
 
 quant_row weights_at(quant_row r, inout uint unit) {
@@ -62,5 +58,5 @@ void store(uint task, uint t, float product[MATRICES]) {
 }
 
 void main() {
-    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, (a.outs + MATRICES - 1) / MATRICES, width(), 0);
+    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, (a.outs + MATRICES - 1) / MATRICES, 0);
 }

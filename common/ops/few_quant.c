@@ -17,7 +17,7 @@ enum {
 };
 
 /* Constants of the kernels, see shaders/lib/few_quant.glsl; those between are the kernels' own. */
-enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM, PLANES = 8, EVEN, PAIRED };
+enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM, PLANES = 8, WIDTH, PAIRED };
 
 static size_t divide_up(size_t n, size_t by) {
     return (n + by - 1) / by;
@@ -64,7 +64,7 @@ static size_t groups(enum tensor_dtype dtype, size_t tasks, size_t units) {
 }
 
 void few_quant(const struct run *run, struct run_kernel *k, const struct few_quant *f) {
-    enum { STEP = 1024 }; /* few different kernels */
+    enum { STEP = 128 }; /* eight runs, which change places, see few_place() */
     size_t numbers = unit[f->dtype].numbers, whole = divide_up(f->width, STEP) * STEP;
     size_t units = f->width / numbers, matrices = f->matrices;
     size_t rows = few_rows(f->rows < f->share ? f->rows : f->share);
@@ -78,8 +78,9 @@ void few_quant(const struct run *run, struct run_kernel *k, const struct few_qua
     k->constants[BATCH] = at_once;
     k->constants[ROOM] = (uint32_t)(whole <= most ? whole : FEW_TEAM * at_once * numbers);
     k->constants[PLANES] = (uint32_t)planes(run);
-    k->constants[EVEN] = units % (FEW_TEAM * at_once) == 0;
-    k->constants[PAIRED] = unit[f->dtype].pairs && k->constants[EVEN] && at_once % 2 == 0;
+    k->constants[WIDTH] = (uint32_t)f->width;
+    k->constants[PAIRED] =
+        unit[f->dtype].pairs && units % (FEW_TEAM * at_once) == 0 && at_once % 2 == 0;
     k->groups[0] = groups(f->dtype, f->tasks, at_once * matrices);
     k->groups[1] = divide_up(f->rows, rows);
 }

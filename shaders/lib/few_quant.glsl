@@ -36,7 +36,7 @@
 #extension GL_EXT_control_flow_attributes : require
 
 layout(constant_id = 8) const uint PLANES = 3;
-layout(constant_id = 9) const bool EVEN = false; /* units are a multiple of TEAM * BATCH */
+layout(constant_id = 9) const uint WIDTH = 256; /* weights of a row */
 /* q4_K, q5_K, EVEN, BATCH even: a thread has two neighbouring units at a time, whose scales are the
  * same. */
 layout(constant_id = 10) const bool PAIRED = false;
@@ -49,6 +49,10 @@ const uint SUMS = PRODUCTS + (NORM != 0 ? ROWS : 0);
 #include "shaders/lib/team.glsl"
 
 const uint FEW_THREADS = TEAM * TEAMS;
+const uint UNITS = WIDTH / QUANT_UNIT; /* of a row of weights */
+const uint PARTS = (UNITS + BATCH * TEAM - 1) / (BATCH * TEAM); /* of a task, see few_load() */
+const bool EVEN = UNITS % (BATCH * TEAM) == 0;
+const bool WHOLE = ROOM >= WIDTH;
 const uint RUNS = ROOM / 16; /* in shared memory, of each row */
 const bool HAS_SUM = QUANT_HAS_MIN || QUANT_OFFSET != 0; /* weights are not just scale times q */
 
@@ -65,7 +69,6 @@ shared vec2 few_step[ROWS * RUNS];        /* [t, run]: what 1 stands for; the ru
 quant_raw few_raw[BATCH * MATRICES];
 float few_sum[PRODUCTS], few_square[ROWS];
 float few_scale; /* the norm's, of the row whose results this thread stores */
-uint few_units;  /* of a row of weights */
 
 /* Where a run is kept: neighbouring threads want neighbours of these, or every second or fourth one,
  * and find them in different banks. */
@@ -102,7 +105,7 @@ void few_load(uint task, uint part) {
             if (EVEN && !SPLIT) {
                 few_raw[i] = quant_load(row, first, few_ahead(j));
             } else {
-                unit = min(unit, few_units - 1);
+                unit = EVEN ? unit : min(unit, UNITS - 1);
                 quant_row r = weights_at(row, unit);
                 few_raw[i] = quant_load(r, unit, 0);
             }
@@ -166,8 +169,8 @@ void few_put(uint t, uint i, uint k, bool counts) {
 /* x from run `first` on, as many as there is room for, to shared memory. counts: its squares belong
  * to the norm. */
 void few_stage(uint first, bool counts) {
-    uint n = min(RUNS, few_units * QUANT_RUNS - first);
-    for (uint i = gl_LocalInvocationIndex; i < n; i += FEW_THREADS)
+    uint n = min(RUNS, UNITS * QUANT_RUNS - first);
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < n; i += FEW_THREADS)
         [[unroll]] for (uint t = 0; t < ROWS; t++)
             few_put(t, i, 16 * (first + i), counts);
     barrier();
@@ -204,7 +207,7 @@ void few_multiply(uint part, uint start) {
     vec4 scales[MATRICES];
     [[unroll]] for (uint j = 0; j < BATCH; j++) {
         uint unit = few_first(part) + few_ahead(j);
-        if (!EVEN && unit >= few_units)
+        if (!EVEN && unit >= UNITS)
             continue;
         if (!PAIRED || j % 2 == 0)
             [[unroll]] for (uint m = 0; m < MATRICES; m++)
@@ -221,7 +224,7 @@ float few_norm(uint t, float eps) {
     float square = 0;
     [[unroll]] for (uint team = 0; team < TEAMS; team++)
         square += team_total[team * SUMS + PRODUCTS + t];
-    return 1 / sqrt(square / float(few_units * QUANT_UNIT) + eps);
+    return 1 / sqrt(square / float(WIDTH) + eps);
 }
 
 /* Which of a workgroup's results, from task `first` on, this thread stores: (task, row of x). The
@@ -244,43 +247,50 @@ void few_results(uint first, uint tasks, bool begins, float eps) {
     store(mine.x, mine.y, product);
 }
 
-/* All tasks of rows of `width` weights, by `groups` workgroups of which this is number `group`; eps:
- * the norm's. */
-void few_run(uint group, uint groups, uint tasks, uint width, float eps) {
-    few_units = width / QUANT_UNIT;
-    uint parts = (few_units + BATCH * TEAM - 1) / (BATCH * TEAM), step = groups * TEAMS;
-    bool whole = width <= ROOM;
+/* Ends the workgroup's tasks from `first` on. */
+void few_end(uint first, uint tasks, bool begins, float eps) {
+    [[unroll]] for (uint i = 0; i < PRODUCTS; i++) {
+        team_give(i, few_sum[i]);
+        few_sum[i] = 0;
+    }
+    if (NORM != 0)
+        [[unroll]] for (uint t = 0; t < ROWS; t++)
+            team_give(PRODUCTS + t, few_square[t]);
+    team_add();
+    few_results(first, tasks, begins, eps);
+}
+
+/* All tasks, by `groups` workgroups of which this is number `group`; eps: the norm's. Each thing is
+ * done in one place, short code comes sooner: `first` is beyond all tasks while nothing has been
+ * asked for. */
+void few_run(uint group, uint groups, uint tasks, float eps) {
+    uint step = groups * TEAMS, first = group * TEAMS - step, part = PARTS - 1;
     [[unroll]] for (uint t = 0; t < ROWS; t++)
         few_square[t] = 0;
-    few_load(min(group * TEAMS + team_number(), tasks - 1), 0);
-    if (whole)
-        few_stage(0, true);
-    for (uint first = group * TEAMS; first < tasks; first += step) {
-        bool begins = first == group * TEAMS;
+    [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
+        few_sum[i] = 0;
+    do {
+        bool begun = first < tasks, begins = first == group * TEAMS;
+        bool last = PARTS == 1 || part == PARTS - 1;
+        uint now = first;
         uvec2 mine = few_mine(first, tasks);
-        if (mine.x < tasks)
+        if (begun && (PARTS == 1 || part == 0) && mine.x < tasks)
             expect(mine.x, mine.y);
-        [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
-            few_sum[i] = 0;
-        for (uint part = 0; part < parts; part++) {
-            if (!whole) {
-                barrier();
-                few_stage(part * RUNS, begins);
-            }
-            few_multiply(part, whole ? 0 : part * RUNS);
-            bool last = part + 1 == parts;
-            if (!last || first + step < tasks)
-                few_load(min((last ? first + step : first) + team_number(), tasks - 1),
-                         last ? 0 : part + 1);
+        if (begun && !WHOLE) {
+            barrier();
+            few_stage(part * RUNS, begins);
         }
-        [[unroll]] for (uint i = 0; i < PRODUCTS; i++)
-            team_give(i, few_sum[i]);
-        if (NORM != 0)
-            [[unroll]] for (uint t = 0; t < ROWS; t++)
-                team_give(PRODUCTS + t, few_square[t]);
-        team_add();
-        few_results(first, tasks, begins, eps);
-    }
+        if (begun)
+            few_multiply(PARTS == 1 ? 0 : part, WHOLE ? 0 : part * RUNS);
+        first += last ? step : 0;
+        part = last ? 0 : part + 1;
+        if (first < tasks)
+            few_load(min(first + team_number(), tasks - 1), PARTS == 1 ? 0 : part);
+        if (!begun && WHOLE)
+            few_stage(0, true);
+        if (begun && last)
+            few_end(now, tasks, begins, eps);
+    } while (first < tasks);
 }
 
 #endif

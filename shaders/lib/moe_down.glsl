@@ -3,12 +3,27 @@
  * and STAGES, see moe_few.h. */
 #include "shaders/lib/moe_pairs.glsl"
 
+/* Eights of a row are read by a team in DOWN_TURNS turns of BATCH each; of an experts' row every TEAM
+ * eights, of which there are PAIR_LOADS. */
+const uint DOWN_EIGHTS = ALL / 8, DOWN_TURNS = (DOWN_EIGHTS + BATCH * TEAM - 1) / (BATCH * TEAM);
+const bool DOWN_EVEN = DOWN_EIGHTS % (BATCH * TEAM) == 0;
+const uint PAIR_LOADS = INNER / 8 / TEAM;
+/* Pairs do not change within a team, and loads of one have one address and what is constant beside. */
+const uint UNLIKE = SHARED_INNER + INNER % (8 * TEAM) + BATCH % (PAIR_LOADS > 0 ? PAIR_LOADS : 1);
+const bool ALIKE = UNLIKE == 0;
+/* So many loads are one after the other put in the place of those that have come. */
+const uint DOWN_AT_ONCE = DOWN_TURNS == 1 ? BATCH : ALIKE ? PAIR_LOADS : 4;
+
 shared vec4 down_staged[STAGES ? ALL / 4 : 1]; /* hidden: [half of an eight, eight] */
+raw_eight down_raw[BATCH];
 
 /* Before a barrier. */
 void stage_hidden(uint64_t hidden) {
-    for (uint i = gl_LocalInvocationIndex; i < ALL / 4; i += TEAM * TEAMS)
-        down_staged[i % 2 * (ALL / 8) + i / 2] = vectors(hidden).at[i];
+    const uint ALL_THREADS = TEAM * TEAMS, ROUNDS = (ALL / 4 + ALL_THREADS - 1) / ALL_THREADS;
+    uint thread = gl_LocalInvocationIndex, to = thread % 2 * (ALL / 8) + thread / 2;
+    [[unroll]] for (uint n = 0; n < ROUNDS; n++)
+        if (ALL / 4 % ALL_THREADS == 0 || n * ALL_THREADS + thread < ALL / 4)
+            down_staged[n * (ALL_THREADS / 2) + to] = vectors(hidden).at[n * ALL_THREADS + thread];
 }
 
 eight hidden_eight(uint64_t hidden, uint i) {
@@ -19,7 +34,7 @@ eight hidden_eight(uint64_t hidden, uint i) {
  * Number i of it, counted in `each` at a time: */
 struct place {
     uint pair;
-    uint k; /* of the pair's row d, which is at */
+    uint k; /* of what is at `row` */
     uint64_t row;
 };
 
@@ -32,21 +47,49 @@ place find(uint i, uint d, uint each) {
     return p;
 }
 
+/* The same of this thread's eight number j of a turn; past the end it is the last one. */
+place find_eight(uint turn, uint j, uint d) {
+    if (!ALIKE) {
+        uint at = (turn * BATCH + j) * TEAM + team_lane();
+        return find(DOWN_EVEN ? at : min(at, DOWN_EIGHTS - 1), d, 8);
+    }
+    place p;
+    p.pair = turn * (BATCH / PAIR_LOADS) + j / PAIR_LOADS;
+    p.k = j % PAIR_LOADS * TEAM;
+    p.row = pair_matrix[p.pair] + uint64_t(d * (INNER / 8) + team_lane()) * (W_BF16 ? 16 : 32);
+    return p;
+}
+
+void ask_eight(uint turn, uint j, uint d) {
+    place p = find_eight(turn, j, d);
+    down_raw[j] = load_eight(p.row, p.k, W_BF16);
+}
+
+float multiply_eight(uint64_t hidden, uint turn, uint j, uint d, float sum) {
+    uint at = (turn * BATCH + j) * TEAM + team_lane();
+    if (!DOWN_EVEN && at >= DOWN_EIGHTS)
+        return sum;
+    float part = fma8(hidden_eight(hidden, at), widen_eight(down_raw[j], W_BF16), 0);
+    return fma(pair_factor[find_eight(turn, j, d).pair], part, sum);
+}
+
+/* Hidden is staged while the first weights are on their way. What is asked for and multiplied is
+ * there once: short code comes sooner. */
 float eights(uint64_t hidden, uint d) {
-    const uint n = ALL / 8;
     float sum = 0;
-    [[unroll]] for (uint first = 0; first < n; first += BATCH * TEAM) {
-        raw_eight w[BATCH];
-        [[unroll]] for (uint j = 0; j < BATCH; j++) {
-            place p = find(min(first + j * TEAM + team_lane(), n - 1), d, 8);
-            w[j] = load_eight(p.row, p.k, W_BF16);
+    [[dont_unroll]] for (uint turn = 0; turn <= DOWN_TURNS; turn++) {
+        [[unroll]] for (uint first = 0; first < BATCH; first += DOWN_AT_ONCE) {
+            const uint end = min(first + DOWN_AT_ONCE, BATCH);
+            if (turn > 0)
+                [[unroll]] for (uint j = first; j < end; j++)
+                    sum = multiply_eight(hidden, turn - 1, j, d, sum);
+            if (turn < DOWN_TURNS)
+                [[unroll]] for (uint j = first; j < end; j++)
+                    ask_eight(turn, j, d);
         }
-        [[unroll]] for (uint j = 0; j < BATCH; j++) {
-            uint at = first + j * TEAM + team_lane();
-            if (first + j * TEAM + TEAM <= n || at < n) {
-                float part = fma8(hidden_eight(hidden, at), widen_eight(w[j], W_BF16), 0);
-                sum = fma(pair_factor[find(at, d, 8).pair], part, sum);
-            }
+        if (turn == 0 && STAGES) {
+            stage_hidden(hidden);
+            barrier();
         }
     }
     return sum;
@@ -65,8 +108,6 @@ void moe_down() {
     uint thread = gl_LocalInvocationIndex, t = GROUP.y;
     uint64_t hidden = a.hidden + uint64_t(t) * ALL * 4;
     floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
-    if (STAGES)
-        stage_hidden(hidden);
     list_pairs(t);
     for (uint first = GROUP.x * TEAMS; first < a.width;
          first += GROUPS_ALL.x * TEAMS) {

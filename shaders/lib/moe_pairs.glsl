@@ -3,12 +3,14 @@
 #ifndef SHADERS_MOE_PAIRS
 #define SHADERS_MOE_PAIRS
 
+#extension GL_EXT_control_flow_attributes : require
+
 const uint ALL = CHOSEN * INNER + SHARED_INNER; /* numbers of the row's part of hidden */
 shared uint64_t pair_matrix[CHOSEN + 1]; /* the last one is the shared expert's */
 shared float pair_factor[CHOSEN + 1];
 
 void list_pairs(uint t) {
-    for (uint i = gl_LocalInvocationIndex; i < CHOSEN; i += TEAM * TEAMS) {
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < CHOSEN; i += TEAM * TEAMS) {
         pair_matrix[i] = a.down + uint64_t(uints(a.experts).at[t * CHOSEN + i]) * a.apart;
         pair_factor[i] = floats(a.weights).at[t * CHOSEN + i];
     }
