@@ -8,13 +8,13 @@
 #include "shaders/lib/types.h"
 
 #define MOE_FEW_EXPERTS 512
-#define MOE_FEW_CHOSEN 64
+#define MOE_FEW_CHOSEN  64
 
 /* Constants of both. 0: the matrices are bf16; 1: eight weights of a row always lie together at a
  * multiple of 16 bytes, as do their activations. moe_hidden, 2: it chooses the experts itself; 3:
  * loads at once; 4: norm is 0: none, 1: f32, 2: bf16; 5: the width, or 0, see lib/few.glsl; 6:
- * experts there are, or more; 7: chosen; 8: inner. moe_down, 2: loads at once; 3: chosen; 4: inner; 5: shared_inner; 6: hidden is kept in shared
- * memory. */
+ * experts there are, or more; 7: chosen; 8: inner. moe_down, 2: loads at once; 3: chosen; 4: inner;
+ * 5: shared_inner; 6: hidden is kept in shared memory. */
 struct moe_hidden_args {
     uint64_t x;                      /* f32 [rows, width] */
     uint64_t norm;                   /* f32|bf16 [width] */
