@@ -13,6 +13,7 @@ const uint UNLIKE = SHARED_INNER + INNER % (8 * TEAM) + BATCH % (PAIR_LOADS > 0 
 const bool ALIKE = UNLIKE == 0;
 /* So many loads are one after the other put in the place of those that have come. */
 const uint DOWN_AT_ONCE = DOWN_TURNS == 1 ? BATCH : ALIKE ? PAIR_LOADS : 4;
+const uint DOWN_SETS = (BATCH + DOWN_AT_ONCE - 1) / DOWN_AT_ONCE;
 
 shared vec4 down_staged[STAGES ? ALL / 4 : 1]; /* hidden: [half of an eight, eight] */
 raw_eight down_raw[BATCH];
@@ -78,14 +79,16 @@ float multiply_eight(uint64_t hidden, uint turn, uint j, uint d, float sum) {
 float eights(uint64_t hidden, uint d) {
     float sum = 0;
     [[dont_unroll]] for (uint turn = 0; turn <= DOWN_TURNS; turn++) {
-        [[unroll]] for (uint first = 0; first < BATCH; first += DOWN_AT_ONCE) {
-            const uint end = min(first + DOWN_AT_ONCE, BATCH);
+        [[unroll]] for (uint n = 0; n < DOWN_SETS; n++) {
+            const uint first = n * DOWN_AT_ONCE;
             if (turn > 0)
-                [[unroll]] for (uint j = first; j < end; j++)
-                    sum = multiply_eight(hidden, turn - 1, j, d, sum);
+                [[unroll]] for (uint j = 0; j < DOWN_AT_ONCE; j++)
+                    if (first + j < BATCH)
+                        sum = multiply_eight(hidden, turn - 1, first + j, d, sum);
             if (turn < DOWN_TURNS)
-                [[unroll]] for (uint j = first; j < end; j++)
-                    ask_eight(turn, j, d);
+                [[unroll]] for (uint j = 0; j < DOWN_AT_ONCE; j++)
+                    if (first + j < BATCH)
+                        ask_eight(turn, first + j, d);
         }
         if (turn == 0 && STAGES) {
             stage_hidden(hidden);
