@@ -7,8 +7,8 @@
 #include "shaders/moe.h"
 
 layout(constant_id = 3) const uint BK = 64; /* summed numbers of a step */
-/* inner is a multiple of BN, width of BK: then only places past the tile's are outside. These are read, for there are BM
- * rows more than places, and not written. */
+/* inner is a multiple of BN, width of BK: then only places past the tile's are outside. These are
+ * read, for there are BM rows more than places, and not written. */
 layout(constant_id = 4) const bool WHOLE = false;
 layout(push_constant, scalar) uniform push {
     moe_args a;
