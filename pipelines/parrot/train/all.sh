@@ -11,11 +11,12 @@
 # there is an own.npz (own.py), the ears learn from it too.
 # Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second
 # phase and for export: MORE minutes become what is left; which GPUs a part takes: CODEC_ON=0,1 and so on, with
-# DECODER_ON= the decoder stays as it was; more arguments for the programs, as in a trial: TALKER_ARGS="--batch 6".
+# DECODER_ON= the decoder stays as it was; GAIN, decibels that the sound lacks; more arguments for the programs, as in a
+# trial: TALKER_ARGS="--batch 6".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
-: "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${CLOSING:=110}" "${SHARDS:=30}"
+: "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${CLOSING:=110}" "${SHARDS:=30}" "${GAIN:=0}"
 : "${SYNTH_ARGS:=}" "${CODEC_ARGS:=}" "${DECODER_ARGS:=--batch 24}" "${THINKER_ARGS:=}" "${TALKER_ARGS:=}"
 export PYTHONUNBUFFERED=1
 gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
@@ -129,7 +130,7 @@ if [ -n "$DECODER_ON" ]; then
 fi
 wait $mouth
 wait $ears
-python3 "$here/export.py" --thinker thinker.pt --talker talker.pt --codec codec.pt model >export.log 2>&1
+python3 "$here/export.py" --thinker thinker.pt --talker talker.pt --codec codec.pt --gain "$GAIN" model >export.log 2>&1
 say "exported"
 keep >keep.log 2>&1
 say "kept: $(du -sh keep | cut -f 1)"

@@ -1,9 +1,10 @@
 """The trained parts as a model directory that transformers and omni load.
 
-    python3 export.py --thinker thinker.pt --talker talker.pt --codec codec.pt MODEL
+    python3 export.py --thinker thinker.pt --talker talker.pt --codec codec.pt [--gain DB] MODEL
 
 MODEL holds the tokenizer's files already. Weights are the averaged ones, as bf16. The talker's
-sampling is calmer than the release's: a small model's unlikely codes are noise, not variety.
+sampling is calmer than the release's: a small model's unlikely codes are noise, not variety. A codec's
+sound is quieter than the teacher's: --gain makes it as loud.
 """
 
 import argparse
@@ -33,6 +34,13 @@ def assemble(folder, thinker, talker, codec):
     return model
 
 
+def amplify(model, decibels):
+    """The last convolution makes the sound."""
+    conv = model.code2wav.decoder[-1].conv
+    for parameter in (conv.weight, conv.bias):
+        parameter.data *= 10 ** (decibels / 20)
+
+
 def write(model, folder):
     for module in model.modules():
         module.__dict__.pop("forward", None)  # the training's shortcut
@@ -44,9 +52,11 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ("--thinker", "--talker", "--codec"):
         parser.add_argument(name, type=pathlib.Path, required=True)
+    parser.add_argument("--gain", type=float, default=0.0, help="decibels")
     parser.add_argument("model", type=pathlib.Path)
     options = parser.parse_args()
     model = assemble(options.model, options.thinker, options.talker, options.codec)
+    amplify(model, options.gain)
     write(model, options.model)
 
 
