@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATTERN = 1 << 20 /* numbers; odd places in it begin a piece */ };
+/* Numbers; odd places in it begin a piece. A prime: no two rows of a matrix are the same, whose
+ * logits a sampler would find equal. */
+enum { PATTERN = 1048573 };
 
 static uint16_t pattern[PATTERN];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
