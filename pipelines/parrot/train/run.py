@@ -42,6 +42,7 @@ class Run:
     def __init__(self, options, parts):
         self.options, self.parts = options, parts
         self.step, self.used = 0, 0.0
+        self.settle = getattr(options, "settle", 0)  # steps in which only what did not travel learns
         if options.device == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         if options.state.exists():
@@ -86,9 +87,15 @@ class Run:
         return min(1.0, self.now[0])
 
     def rate(self, peak, warm=200, floor=0.05):
-        """Learning rate now: a linear start, then half a cosine over the plan."""
+        """Learning rate now: a linear start, another one for what was still before, then half a cosine over the plan."""
+        step = self.step - (self.settle if self.settled else 0)
         wave = 0.5 * (1 + math.cos(math.pi * self.progress))
-        return peak * min(1.0, (self.step + 1) / warm) * (floor + (1 - floor) * wave)
+        return peak * min(1.0, (step + 1) / warm) * (floor + (1 - floor) * wave)
+
+    @property
+    def settled(self):
+        """The first steps are over."""
+        return self.step >= self.settle
 
     def going(self):
         """True until the minutes of this run, or the plan, are used up; saves now and then."""
@@ -144,7 +151,6 @@ def adamw(parameters, decay=0.02):
     )
 
 
-
 def follow(optimizer, parameters, most=1.0):
     """One step down the gradients that are there, which begin anew; how steep it was."""
     gradients = [p.grad for p in parameters]
@@ -153,6 +159,11 @@ def follow(optimizer, parameters, most=1.0):
     optimizer.step()
     torch._foreach_zero_(gradients)
     return norm
+
+
+def hold_still(parameters):
+    """They stay as they are in the next follow()."""
+    torch._foreach_zero_([p.grad for p in parameters])
 
 
 def no_gradients(parameters):

@@ -46,6 +46,7 @@ def arguments():
     parser.add_argument("--lessons", type=int, default=32, help="frames of an utterance that the predictor sees")
     parser.add_argument("--heard", type=int, default=3000, help="utterances that are said after their sound")
     parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--settle", type=int, default=0, help="steps in which only heads learn that are not exported")
     parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
     parser.add_argument("--spelled", type=int, default=96, help="lessons without sound, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of answers put together from sentences")
@@ -234,6 +235,8 @@ class Training:
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
         losses = self.lesson(next(self.feed))
+        if not self.run.settled:
+            run.hold_still([p for p in self.model.parameters() if p.grad is not None])
         norm = run.follow(self.optimizer, self.learns)
         if self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 and not world.RANK:
             losses = {**losses, "held out": self.held_out()[1], "by the wrong text": self.held_out(True)[1]}

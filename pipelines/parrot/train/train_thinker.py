@@ -56,6 +56,7 @@ def arguments():
     parser.add_argument("--dropout", type=float, default=0.1, help="of the text layers")
     parser.add_argument("--ear-dropout", type=float, default=0.1, help="of the audio encoder")
     parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--settle", type=int, default=0, help="steps in which only heads learn that are not exported")
     parser.add_argument("--workers", type=int, default=4, help="processes that make batches")
     parser.add_argument("--held-out", type=int, default=N_HELD_OUT)
     return parser.parse_args()
@@ -163,6 +164,8 @@ class Training:
             batch["known"] *= min(1, self.run.progress / KNOWN)
             losses.update(self.write({**batch, "ctc_weight": weight}))
         losses.pop("total")
+        if not self.run.settled:
+            run.hold_still([p for p in self.model.parameters() if p.grad is not None])
         norm = run.follow(self.optimizer, self.learns)
         if self.clips and self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1:
             self.clips.refresh()
