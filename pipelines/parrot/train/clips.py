@@ -167,8 +167,7 @@ class Clips:
         slips = (0,) if source is self.sources.get("own") else SLIPS
         sound, n = self.sound(source, [at for _, at in some], slips)
         answers = [self.chat.encode("" if self.random.random() < 0.02 else text) for text, _ in some]
-        said = torch.tensor([[bool(answer)] for answer in answers])
-        said = said.to(sound.device)
+        said = torch.tensor([[bool(answer)] for answer in answers], device=sound.device)
         mel, columns, lead, speed = self.roughened(sound * said, n)
         if self.options.masks:
             mel = hidden_in_part(mel, columns, self.options.masks)

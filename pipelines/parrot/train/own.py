@@ -4,7 +4,7 @@
 
 The lines are repeated, as listeners hear them: omni-tokenize -l | omni-thinker | omni-talker, on cores, with the
 model's own sampling; the held-out ones too, to judge by. OUT is as encode.py writes it, without places (nobody knows
-them): of the lines that the thinker repeats exactly. An hour of speech takes a core two minutes.
+them): of the lines that the thinker repeats exactly. An hour of speech takes a core two to four minutes.
 """
 
 import argparse
@@ -14,17 +14,19 @@ import os
 import pathlib
 import random
 import subprocess
+import sys
 import tempfile
 import time
 
-import msgpack
 import numpy as np
 
 from text import N_HELD_OUT, read
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tests/golden"))
+import wire
+
 CHUNK = 200  # lines that a pipe says
 MOST = 600  # frames of a line
-DTYPES = {"i32": "<i4", "u16": "<u2"}
 
 
 def arguments():
@@ -41,8 +43,11 @@ def arguments():
 
 def pipe(model, seed, folder, lines):
     """Runs the tools; said.json and codes are in `folder` afterwards."""
-    said = f'tee "$0/answers" | omni-talker -d cpu -j 1 -n {MOST} -s {seed} >"$0/codes"; omni-detokenize --json'
-    command = f'omni-tokenize -l | omni-thinker -d cpu -j 1 -n 300 | {said} <"$0/answers" >"$0/said.json"'
+    command = f"""
+        omni-tokenize -l | omni-thinker -d cpu -j 1 -n 300 >"$0/answers"
+        omni-detokenize --json <"$0/answers" >"$0/said.json"
+        omni-talker -d cpu -j 1 -n {MOST} -s {seed} <"$0/answers" >"$0/codes"
+    """
     environment = {**os.environ, "OMNI_MODEL": str(model)}
     text = "".join(line + "\n" for line in lines)
     subprocess.run(["sh", "-ec", command, folder], input=text.encode(), env=environment, check=True)
@@ -50,15 +55,8 @@ def pipe(model, seed, folder, lines):
 
 def turns(path):
     """{turn: codes [F, 16]} of a stream, of the turns that ended by themselves."""
-    found, ended = {}, set()
-    with path.open("rb") as stream:
-        for _, head, payload in msgpack.Unpacker(stream, max_buffer_size=0):
-            if head["kind"] == "tensor" and head["name"] == "codes":
-                rows = np.frombuffer(payload, DTYPES[head["dtype"]]).reshape(head["shape"])
-                found.setdefault(head["turn"], []).append(rows)
-            elif head["kind"] == "done" and head["reason"] == "stop":
-                ended.add(head["turn"])
-    return {turn: np.concatenate(codes) for turn, codes in found.items() if turn in ended}
+    ended = {head["turn"] for head, _ in wire.read(path) if head["kind"] == "done" and head["reason"] == "stop"}
+    return {turn: rows for (turn, name), rows in wire.tensors(path).items() if name == "codes" and turn in ended}
 
 
 def say(model, seed, texts, chosen):

@@ -37,12 +37,12 @@ def arguments(description, plan):
 
 class Run:
     """`parts`: what the checkpoint holds, each with state_dict(). One may be missing in it: a
-    lighter checkpoint that travelled (carry.py) has no optimisers."""
+    lighter checkpoint that travelled (carry.py) has no optimisers. `settle`: the first steps, in which only what
+    is not there learns."""
 
-    def __init__(self, options, parts):
-        self.options, self.parts = options, parts
+    def __init__(self, options, parts, settle=0):
+        self.options, self.parts, self.settle = options, parts, settle
         self.step, self.used = 0, 0.0
-        self.settle = getattr(options, "settle", 0)  # steps in which only what did not travel learns
         if options.device == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         if options.state.exists():
@@ -96,6 +96,11 @@ class Run:
     def settled(self):
         """The first steps are over."""
         return self.step >= self.settle
+
+    def hold_still(self, model):
+        """The model stays as it is in the next follow(), while these steps last."""
+        if not self.settled:
+            torch._foreach_zero_([p.grad for p in model.parameters() if p.grad is not None])
 
     def going(self):
         """True until the minutes of this run, or the plan, are used up; saves now and then."""
@@ -159,11 +164,6 @@ def follow(optimizer, parameters, most=1.0):
     optimizer.step()
     torch._foreach_zero_(gradients)
     return norm
-
-
-def hold_still(parameters):
-    """They stay as they are in the next follow()."""
-    torch._foreach_zero_([p.grad for p in parameters])
 
 
 def no_gradients(parameters):

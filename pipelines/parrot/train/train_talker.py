@@ -130,7 +130,7 @@ class Training:
             "speller": self.speller,
             "optimizer": self.optimizer,
         }
-        self.run = run.Run(options, parts)
+        self.run = run.Run(options, parts, options.settle)
         run.no_gradients(self.learns)
         self.feed = feed(self.make, f"{options.seed} {self.run.step}", device, options.workers)
         self.lesson = Graphed(self.losses, self.learns, device)
@@ -235,8 +235,7 @@ class Training:
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
         losses = self.lesson(next(self.feed))
-        if not self.run.settled:
-            run.hold_still([p for p in self.model.parameters() if p.grad is not None])
+        self.run.hold_still(self.model)
         norm = run.follow(self.optimizer, self.learns)
         if self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 and not world.RANK:
             losses = {**losses, "held out": self.held_out()[1], "by the wrong text": self.held_out(True)[1]}

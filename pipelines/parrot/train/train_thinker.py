@@ -88,11 +88,11 @@ class Training:
         self.spelling = Spelling(options.phonemes, texts, options.held_out)
         sources = {"speech": Speech(options.speech, device)} if options.speech else {}
         sources.update({name: Codes(path, options.held_out) for name, path in played.items()})
-        own = (self.model, self.spell, self.voice)
-        self.learns = [p for part in own for p in part.parameters() if p.requires_grad]
+        learners = (self.model, self.spell, self.voice)
+        self.learns = [p for part in learners for p in part.parameters() if p.requires_grad]
         self.optimizer = run.adamw(self.learns)
         parts = {"thinker": self.model.thinker, "ctc": self.spell, "voice": self.voice, "average": self.average}
-        self.run = run.Run(options, {**parts, "optimizer": self.optimizer})
+        self.run = run.Run(options, {**parts, "optimizer": self.optimizer}, options.settle)
         run.no_gradients(self.learns)
         if options.keep_embeddings:
             own = parrot.text_of(self.average.model).embed_tokens.weight
@@ -164,8 +164,7 @@ class Training:
             batch["known"] *= min(1, self.run.progress / KNOWN)
             losses.update(self.write({**batch, "ctc_weight": weight}))
         losses.pop("total")
-        if not self.run.settled:
-            run.hold_still([p for p in self.model.parameters() if p.grad is not None])
+        self.run.hold_still(self.model)
         norm = run.follow(self.optimizer, self.learns)
         if self.clips and self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1:
             self.clips.refresh()
