@@ -30,13 +30,15 @@ first_to() { seq -s, 0 "$1"; }
 say() { echo "$(date +%T) $*" >>phase.log; }
 plan() { python3 -c "print($*)"; }
 
-# on GPUS PROGRAM ARGUMENT...: a process on each of the GPUs (0,1,2), its log in WORK.
+# on GPUS PROGRAM ARGUMENT...: a process on each of the GPUs (0,1,2), its log in WORK. They meet at a port of their own:
+# two programs may run at once, each on several GPUs.
 on() {
     local cards=$1 program=$2 count status=0
     shift 2
     count=$(tr ',' '\n' <<<"$cards" | wc -l)
     if [ "$count" -gt 1 ]; then
-        CUDA_VISIBLE_DEVICES=$cards python3 -m torch.distributed.run --nproc-per-node "$count" "$here/$program" "$@"
+        CUDA_VISIBLE_DEVICES=$cards python3 -m torch.distributed.run --nproc-per-node "$count" \
+            --master-port $((29500 + ${cards%%,*})) "$here/$program" "$@"
     else
         CUDA_VISIBLE_DEVICES=$cards OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} python3 "$here/$program" "$@"
     fi >>"${program%.py}.log" 2>&1 || status=$?
