@@ -110,8 +110,10 @@ class Clips:
 
     def choose(self):
         """(source, [(text, its frames)] of like length), again and again."""
+        others = [name for name in self.sources if name != "own"]
         while True:
-            name = self.random.choice(list(self.sources))
+            own = "own" in self.sources and self.random.random() < self.options.own_share
+            name = "own" if own or not others else self.random.choice(others)
             some = [
                 self.pieces[name].some(self.random, self.options.joined, LONGEST, RESTS)[:2]
                 for _ in range(8 * self.options.hear)

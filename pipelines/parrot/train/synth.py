@@ -24,6 +24,7 @@ import torch
 import finish
 import spectra
 import vits
+from text import N_HELD_OUT
 
 SHARD, WINDOW = 50, 32  # lines of a shard; shards that a GPU speaks at once
 BATCH = 12288  # phonemes, padding too: some 290 seconds of speech
@@ -184,7 +185,9 @@ def load_rows(folder):
 
 def to_do(options, rows_of):
     """[(number, lines)] of the shards that are not there yet."""
-    numbers = range(len(options.text.read_text().splitlines()))[: options.lines]
+    numbers = list(range(len(options.text.read_text().splitlines())))
+    del numbers[N_HELD_OUT : N_HELD_OUT + options.skip]
+    numbers = numbers[: options.lines]
     todo = [
         (i // SHARD, [n for n in numbers[i : i + SHARD] if n in rows_of])
         for i in range(0, len(numbers), SHARD)
@@ -202,6 +205,7 @@ def parse():
     parser.add_argument("--gpus", type=int, help="how many, with --device cuda; default: all")
     parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--lines", type=int, help="only the first so many")
+    parser.add_argument("--skip", type=int, default=0, help="not these, behind the held-out ones")
     parser.add_argument("--varied", action="store_true")
     return parser.parse_args()
 

@@ -44,6 +44,7 @@ def arguments():
     parser.add_argument("--speech", type=pathlib.Path)
     parser.add_argument("--codes", type=pathlib.Path)
     parser.add_argument("--own", type=pathlib.Path, help="codes of parrot's own voice")
+    parser.add_argument("--own-share", type=float, default=0.34, help="of all sounds")
     parser.add_argument("--codec", type=pathlib.Path, help="whose code2wav plays codes")
     parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
     parser.add_argument("--imagined", type=int, default=32, help="texts to write down without their sound, a step")
