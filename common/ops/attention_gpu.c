@@ -2,17 +2,18 @@
 #include "common/ops/matrix.h"
 #include "common/ops/row.h"
 #include "shaders/attention.h"
-#include "shaders/attention_lanes.h"
 #include "shaders/attention_out_lanes.h"
+#include "shaders/attention_row.h"
 #include "shaders/programs.h"
 
 enum {
     MANY = 256,   /* queries of a kv head from which tiles of them fill a GPU without splits */
     GROUPS = 256, /* workgroups that are enough to fill it */
     ENOUGH_ROWS = 1024,  /* that tiles of 128 of them fill a GPU */
-    LANES_THREADS = 256, /* of a workgroup of attention_lanes, or fewer */
-    OUT_ROWS = 2,        /* attention_out_lanes reads its weights for each */
-    WARM_LOADS = 12,     /* of a thread of attention_out_lanes */
+    /* Of attention_out_lanes. */
+    LANES_THREADS = 256, /* of a workgroup, or fewer */
+    OUT_ROWS = 2,        /* it reads its weights for each */
+    WARM_LOADS = 12,     /* of a thread */
     LANES_FOURS = 8,     /* fours of numbers that a lane has of a row, at most */
 };
 
@@ -34,53 +35,36 @@ bool attention_takes_fresh(const struct op_self_attention *s) {
     return s->q->shape[0] == 1;
 }
 
-/* How a workgroup of attention_split or attention_lanes is made up, and how many there are. */
+/* How a workgroup of attention_split or attention_row is made up, and how many there are. */
 struct plan {
     size_t queries, keys, threads;
     size_t tiles, splits; /* of the queries of a kv head; of the keys */
-    size_t lanes;         /* of a team of attention_lanes; 0: it is attention_split */
+    bool row;             /* it is attention_row */
 };
 
-/* The lanes that share a head of the newest row; 0: attention_lanes is not for this. */
-static size_t choose_lanes(const struct run *run, const struct attention_job *j) {
+/* True if attention_row is for this. */
+static bool takes_row(const struct run *run, const struct attention_job *j) {
     const struct op_self_attention *s = j->fresh;
-    const struct gpu_subgroup *g = &gpu_info(run->gpu)->subgroup;
-    size_t head_dim = j->q->shape[2], lanes = 16;
-    if (!s || j->window || !g->shuffles || g->size > LANES_THREADS)
-        return 0;
+    size_t head_dim = j->q->shape[2];
+    if (!s || j->window || gpu_info(run->gpu)->shared < ATTENTION_ROW_SHARED)
+        return false;
     uint64_t all = run_address(j->dst) | run_address(s->q) | run_address(s->k) | run_address(s->v) |
                    run_address(j->k) | run_address(j->v) | run_address(s->rope) |
                    run_address(s->q_norm) | run_address(s->k_norm);
-    while (lanes > 0 && (lanes > g->size || head_dim % (8 * lanes)))
-        lanes /= 2;
-    return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
-}
-
-/* With as many keys at once as there may be, if those are few. Else few queries and keys, so that
- * more workgroups fit on a core and the code is short: for four and four it was 70 KB, fetched anew
- * in each layer, and took half as long again. */
-static struct plan plan_lanes(const struct run *run, const struct attention_job *j, size_t lanes) {
-    size_t size = gpu_info(run->gpu)->subgroup.size, capacity = j->k->shape[0];
-    struct plan p = {.lanes = lanes, .threads = size * least(8, LANES_THREADS / size)};
-    size_t teams = p.threads / lanes, each = most(divide_up(capacity, teams), 1);
-    bool is_short = each <= 4;
-    p.queries = is_short && j->q->shape[1] / j->k->shape[1] > 2 ? 4 : 2;
-    p.keys = teams * (!is_short ? 2 : each == 3 ? 4 : each);
-    return p;
+    return all % 16 == 0 && (head_dim == 32 || head_dim == 64 || head_dim == 128);
 }
 
 /* How many keys there are is known to the device only; the splits are as many as are of use when
  * the cache is full. */
 static struct plan choose_plan(const struct run *run, const struct attention_job *j) {
     size_t rows = j->q->shape[0], kv_heads = j->k->shape[1], capacity = j->k->shape[0];
-    size_t queries = rows * j->q->shape[1] / kv_heads, lanes = choose_lanes(run, j);
+    size_t queries = rows * j->q->shape[1] / kv_heads;
     size_t seen = j->window ? least(j->window + rows, capacity) : capacity;
-    struct plan p = {.queries = 8, .keys = 32, .threads = 256};
-    if (lanes)
-        p = plan_lanes(run, j, lanes);
+    struct plan p = {.queries = 8, .keys = 32, .threads = 256, .row = takes_row(run, j)};
+    if (p.row || (j->fresh && seen > 32))
+        p = (struct plan){.queries = 4, .keys = 64, .threads = 256, .row = p.row};
     else if (j->fresh)
-        p = seen <= 32 ? (struct plan){.queries = 2, .keys = 16, .threads = 128}
-                       : (struct plan){.queries = 4, .keys = 64, .threads = 256};
+        p = (struct plan){.queries = 2, .keys = 16, .threads = 128};
     p.tiles = divide_up(queries, p.queries);
     p.splits = least(least(divide_up(seen, p.keys) + (j->window > 0), ATTENTION_SPLIT_MAX),
                      GROUPS / (p.tiles * kv_heads));
@@ -121,7 +105,7 @@ static void few(struct run *run, const struct attention_job *j) {
     struct attention_split_args a = split_args(run, j);
     bool norm_bf16 = s && s->q_norm && s->q_norm->dtype == TENSOR_BF16;
     struct run_kernel kernel = {
-        .program = &shader_attention_split,
+        .program = p.row ? &shader_attention_row : &shader_attention_split,
         .constants = {(uint32_t)head_dim, j->k->dtype == TENSOR_BF16, s != NULL, norm_bf16,
                       (uint32_t)p.queries, (uint32_t)p.keys, j->window == 0, (uint32_t)p.threads},
         .args = &a,
@@ -129,12 +113,6 @@ static void few(struct run *run, const struct attention_job *j) {
         .groups = {p.tiles, kv_heads, p.splits},
         .reads = {j->q, j->k, j->v, j->at},
         .writes = {j->dst, &found, &run->counters}};
-    if (p.lanes) {
-        kernel.program = &shader_attention_lanes;
-        kernel.constants[2] = (uint32_t)p.lanes;
-        kernel.constants[6] = gpu_info(run->gpu)->subgroup.size;
-        kernel.constants[8] = j->k->shape[0] <= p.keys;
-    }
     assert(tiles <= RUN_COUNTERS);
     a.found = run_address(&found);
     if (s) {
@@ -169,13 +147,38 @@ static struct attention_out_lanes_args out_args(const struct op_self_attention *
                                              .eps = s->eps};
 }
 
+/* How a workgroup of attention_out_lanes is made up. */
+struct lanes {
+    size_t lanes; /* of a team, see there; 0: it is not for this */
+    size_t queries, keys, threads;
+};
+
+/* The lanes that share a head of the newest row. */
+static size_t choose_lanes(const struct gpu_subgroup *g, const struct op_self_attention *s) {
+    size_t head_dim = s->q->shape[2], lanes = 16;
+    if (s->window || !g->shuffles || g->size > LANES_THREADS || g->size < ATTENTION_OUT_ROWS)
+        return 0;
+    uint64_t all = run_address(s->q) | run_address(s->k) | run_address(s->v) |
+                   run_address(s->k_cache) | run_address(s->v_cache) | run_address(s->rope) |
+                   run_address(s->q_norm) | run_address(s->k_norm) | run_address(s->out);
+    while (lanes > 0 && (lanes > g->size || head_dim % (8 * lanes)))
+        lanes /= 2;
+    return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
+}
+
 /* Each kv head's queries and keys must be one workgroup's. */
-static bool takes_out(const struct run *run, const struct op_self_attention *s,
-                      const struct plan *p) {
-    bool plain = s->out && !s->out_scale && !tensor_is_quantised(s->out->dtype);
-    return plain && p->lanes && p->queries * s->k->shape[1] == s->q->shape[1] &&
-           s->k_cache->shape[0] <= p->keys && run_address(s->out) % 16 == 0 &&
-           gpu_info(run->gpu)->subgroup.size >= ATTENTION_OUT_ROWS;
+static struct lanes plan_lanes(const struct run *run, const struct op_self_attention *s) {
+    const struct gpu_subgroup *g = &gpu_info(run->gpu)->subgroup;
+    size_t sharing = s->q->shape[1] / s->k->shape[1], capacity = s->k_cache->shape[0];
+    struct lanes p = {.lanes = choose_lanes(g, s), .queries = sharing > 2 ? 4 : 2};
+    if (p.lanes == 0)
+        return p;
+    p.threads = g->size * least(8, LANES_THREADS / g->size);
+    size_t teams = p.threads / p.lanes, each = most(divide_up(capacity, teams), 1);
+    p.keys = teams * (each == 3 ? 4 : each);
+    if (each > 4 || sharing != p.queries)
+        p.lanes = 0;
+    return p;
 }
 
 /* Loads of 16 bytes of what comes next that each of so many threads has registers for. */
@@ -187,7 +190,7 @@ static uint32_t warm_loads(const struct op_self_attention *s, size_t threads) {
 
 /* Row number `row` of those that there are. */
 static void dispatch_out(struct run *run, const struct op_self_attention *s, size_t row,
-                         const struct plan *p) {
+                         const struct lanes *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct attention_out_lanes_args a = out_args(s);
     uint32_t size = gpu_info(run->gpu)->subgroup.size, capacity = (uint32_t)s->k_cache->shape[0];
@@ -215,7 +218,7 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
 
 bool attention_out_gpu(struct run *run, const struct op_self_attention *s) {
     size_t rows = s->q->shape[0];
-    if (!s->out || rows > OUT_ROWS)
+    if (!s->out || s->out_scale || tensor_is_quantised(s->out->dtype) || rows > OUT_ROWS)
         return false;
     for (size_t t = 0; t < rows; t++) {
         struct tensor q = tensor_rows(s->q, t, 1), k = tensor_rows(s->k, t, 1);
@@ -228,13 +231,8 @@ bool attention_out_gpu(struct run *run, const struct op_self_attention *s) {
         one.dst = &dst;
         one.rope = &rope;
         one.sum = &sum;
-        struct plan p = choose_plan(run, &(struct attention_job){.dst = &dst,
-                                                                 .q = &q,
-                                                                 .k = s->k_cache,
-                                                                 .v = s->v_cache,
-                                                                 .window = s->window,
-                                                                 .fresh = &one});
-        if (!takes_out(run, &one, &p))
+        struct lanes p = plan_lanes(run, &one);
+        if (p.lanes == 0)
             return false; /* which is so of the first row, or of none */
         dispatch_out(run, &one, t, &p);
     }

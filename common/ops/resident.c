@@ -176,7 +176,7 @@ static const struct {
     uint32_t step;
     bool (*fill)(struct run *run, const struct run_kernel *k, uint32_t groups[3]);
 } others[] = {{&shader_attention_split, RESIDENT_ATTENTION, attention},
-              {&shader_attention_lanes, RESIDENT_ATTENTION, attention},
+              {&shader_attention_row, RESIDENT_ATTENTION, attention},
               {&shader_moe_hidden, RESIDENT_MOE_HIDDEN, moe_hidden},
               {&shader_moe_down, RESIDENT_MOE_DOWN, moe_down},
               {&shader_sample, RESIDENT_SAMPLE, sample}};
