@@ -15,25 +15,12 @@ layout(constant_id = 4) const uint QUERIES = 2;
 layout(constant_id = 5) const uint KEYS = 16;
 layout(constant_id = 6) const uint SUBGROUP = 32;
 layout(constant_id = 7) const uint THREADS = 256;
-layout(constant_id = 8) const bool AHEAD = true;
-layout(constant_id = 9) const bool W_BF16 = false;
-layout(constant_id = 10) const uint CAPACITY = 16;
-layout(constant_id = 11) const uint WARM = 0;
+layout(constant_id = 8) const bool W_BF16 = false;
+layout(constant_id = 9) const uint CAPACITY = 16;
+layout(constant_id = 10) const uint WARM = 0;
 layout(push_constant, scalar) uniform push {
     attention_out_lanes_args a;
 };
-
-uint sharing() {
-    return QUERIES;
-}
-
-uint first_query() {
-    return 0;
-}
-
-uint capacity() {
-    return CAPACITY;
-}
 
 #include "shaders/lib/attention_lanes.glsl"
 
@@ -148,12 +135,12 @@ float all_heads(uint row) {
 void main() {
     uint row = gl_WorkGroupID.x * TILE + gl_LocalInvocationIndex;
     bool stores = gl_LocalInvocationIndex < TILE && row < a.outs;
-    attend_begin(0);
+    attend_begin();
     uint end = uint(ints(a.at).at[0]) + a.ahead + 1;
     load_out();
     warm();
     float before = stores ? floats(a.dst).at[row] : 0;
-    attend_row(0, end, KEYS);
+    attend(end);
     keep_attended();
     if (hand_in() && stores)
         floats(a.dst).at[row] = before + all_heads(row);

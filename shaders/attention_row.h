@@ -4,8 +4,9 @@
  * Once a token and layer there is so little to do that nothing but waiting and the fetching of code
  * takes time: so all that can be asked for is asked for at once, each thread works on what it has
  * loaded itself, and the code is short, which a GPU fetches anew in each layer. What is waited for:
- * the start of a dependent dispatch; (1) row, keys and values; five meetings in shared memory; and if
- * several workgroups share the keys (2) handing in, (3) being the last, (4) what the others found. */
+ * the start of a dependent dispatch; (1) row, keys and values; five meetings in shared memory; and
+ * if several workgroups share the keys (2) handing in, (3) being the last, (4) what the others
+ * found. */
 #ifndef SHADERS_ATTENTION_ROW_H
 #define SHADERS_ATTENTION_ROW_H
 
@@ -14,8 +15,8 @@
 #define ATTENTION_ROW_QUERIES 4
 #define ATTENTION_ROW_SHARED  (27 << 10) /* bytes of shared memory, at most */
 
-/* Constants as of attention_split, with FRESH and so many queries; head_dim is 32, 64 or 128, keys a
- * multiple of the teams, see there. All addresses are multiples of 16. Groups: (tiles of queries, kv
- * heads, splits). */
+/* Constants as of attention_split, with FRESH and so many queries; head_dim is 32, 64 or 128, keys
+ * a multiple of the teams, see there. All addresses are multiples of 16. Groups: (tiles of queries,
+ * kv heads, splits). */
 
 #endif

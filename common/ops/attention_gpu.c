@@ -9,7 +9,8 @@
 enum {
     MANY = 256,   /* queries of a kv head from which tiles of them fill a GPU without splits */
     GROUPS = 256, /* workgroups that are enough to fill it */
-    ENOUGH_ROWS = 1024,  /* that tiles of 128 of them fill a GPU */
+    ENOUGH_ROWS = 1024, /* that tiles of 128 of them fill a GPU */
+    ROW_THREADS = 256,  /* of a workgroup of attention_row */
     /* Of attention_out_lanes. */
     LANES_THREADS = 256, /* of a workgroup, or fewer */
     OUT_ROWS = 2,        /* it reads its weights for each */
@@ -54,6 +55,12 @@ static bool takes_row(const struct run *run, const struct attention_job *j) {
     return all % 16 == 0 && (head_dim == 32 || head_dim == 64 || head_dim == 128);
 }
 
+/* Few, so that there are many workgroups; each team of attention_row has one. */
+static size_t row_keys(const struct attention_job *j) {
+    enum { KEYS = 32, EACH = 8 /* numbers of a thread */ };
+    return most(KEYS, ROW_THREADS * EACH / j->q->shape[2]);
+}
+
 /* How many keys there are is known to the device only; the splits are as many as are of use when
  * the cache is full. */
 static struct plan choose_plan(const struct run *run, const struct attention_job *j) {
@@ -61,8 +68,13 @@ static struct plan choose_plan(const struct run *run, const struct attention_job
     size_t queries = rows * j->q->shape[1] / kv_heads;
     size_t seen = j->window ? least(j->window + rows, capacity) : capacity;
     struct plan p = {.queries = 8, .keys = 32, .threads = 256, .row = takes_row(run, j)};
-    if (p.row || (j->fresh && seen > 32))
-        p = (struct plan){.queries = 4, .keys = 64, .threads = 256, .row = p.row};
+    if (p.row)
+        p = (struct plan){.queries = ATTENTION_ROW_QUERIES,
+                          .keys = row_keys(j),
+                          .threads = ROW_THREADS,
+                          .row = true};
+    else if (j->fresh && seen > 32)
+        p = (struct plan){.queries = 4, .keys = 64, .threads = 256};
     else if (j->fresh)
         p = (struct plan){.queries = 2, .keys = 16, .threads = 128};
     p.tiles = divide_up(queries, p.queries);
@@ -206,8 +218,8 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
                      .constants = {(uint32_t)s->q->shape[2], s->k_cache->dtype == TENSOR_BF16,
                                    (uint32_t)p->lanes, s->q_norm && s->q_norm->dtype == TENSOR_BF16,
                                    (uint32_t)p->queries, (uint32_t)p->keys, size,
-                                   (uint32_t)p->threads, true, s->out->dtype == TENSOR_BF16,
-                                   capacity, warm_loads(s, tiles * a.kv_heads * p->threads)},
+                                   (uint32_t)p->threads, s->out->dtype == TENSOR_BF16, capacity,
+                                   warm_loads(s, tiles * a.kv_heads * p->threads)},
                      .args = &a,
                      .args_size = sizeof a,
                      .groups = {tiles, a.kv_heads},

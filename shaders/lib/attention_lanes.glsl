@@ -1,33 +1,26 @@
-/* attention_lanes: attention of one new row to the keys of kv head gl_WorkGroupID.y, by teams of
- * LANES that have a key at a time, all of its numbers and those of QUERIES queries in registers.
- * Sums go from lane to lane. Before it is included: the arguments `a` and the constants as in
- * attention_lanes.h, and
- *     uint sharing()       queries of a kv head
- *     uint first_query()   of them, this workgroup's
- *     uint capacity()      rows of the cache
- * The new row goes to the cache by workgroups with gl_WorkGroupID.x == 0. */
+/* attention_lanes: attention of one new row to the few keys of kv head gl_WorkGroupID.y, by teams of
+ * LANES that have a key at a time, all of its numbers and those of the head's QUERIES in registers.
+ * Sums go from lane to lane; the workgroup meets once, at the end. Before it is included: the
+ * arguments `a` and the constants as in attention_out_lanes.h. The new row goes to the cache by
+ * workgroups with gl_WorkGroupID.x == 0. */
 #ifndef SHADERS_ATTENTION_LANES_GLSL
 #define SHADERS_ATTENTION_LANES_GLSL
 
 #include "shaders/lib/eight.glsl"
 #include "shaders/lib/math.glsl"
 
-uint sharing();
-uint first_query();
-uint capacity();
-
 /* A lane has PART fours of a row: number lane + LANES i for each i. Rope turns a four with the one
  * HALF further on, which is the same lane's. */
 const uint FOURS = HEAD_DIM / 4, PART = FOURS / LANES, HALF = PART / 2;
 const uint TEAMS = THREADS / LANES, EACH = KEYS / TEAMS, SUBGROUPS = THREADS / SUBGROUP;
-const uint SCORES = EACH * QUERIES; /* of a team in a tile */
+const uint SCORES = EACH * QUERIES; /* of a team */
 const float LEAST = -1e30; /* below all scores */
 
 shared vec4 part_sum[SUBGROUPS * QUERIES * FOURS]; /* [subgroup, query, four] */
 shared float part_largest[SUBGROUPS * QUERIES], part_mass[SUBGROUPS * QUERIES];
 
-vec4 query[QUERIES * PART], sum[QUERIES * PART]; /* scaled; of the values so far */
-float largest[QUERIES], mass[QUERIES];           /* the largest score so far; sum of exp(score - it) */
+vec4 query[QUERIES * PART], sum[QUERIES * PART]; /* scaled; of the values */
+float largest[QUERIES], mass[QUERIES];           /* the largest score; sum of exp(score - it) */
 vec4 new_key[PART], new_value[PART]; /* as the cache has them */
 vec4 turn[PART], q_norm[PART], k_norm[PART]; /* cosines, then sines */
 uvec4 key_raw[EACH * PART], value_raw[EACH * PART];
@@ -47,10 +40,8 @@ float team_sum(float x) {
     return x;
 }
 
-/* Query number q of this workgroup; of those beyond the last, the last. */
-uint64_t query_row(uint64_t rows, uint q) {
-    uint head = min(first_query() + q, sharing() - 1);
-    return rows + (gl_WorkGroupID.y * sharing() + head) * HEAD_DIM * 4;
+uint64_t query_row(uint q) {
+    return a.q + (gl_WorkGroupID.y * QUERIES + q) * HEAD_DIM * 4;
 }
 
 uint64_t key_row(uint64_t tensor, uint key) {
@@ -60,9 +51,9 @@ uint64_t key_row(uint64_t tensor, uint key) {
 
 /* ---- keys and values ---- */
 
-/* The team's keys of a tile are TEAMS apart. */
-uint key_at(uint base, uint e) {
-    return base + e * TEAMS + team();
+/* The team's keys are TEAMS apart. */
+uint key_at(uint e) {
+    return e * TEAMS + team();
 }
 
 uvec4 load_raw(uint64_t row, uint i) {
@@ -73,24 +64,14 @@ vec4 widen_raw(uvec4 raw) {
     return KV_BF16 ? vec4(widen2(raw.x), widen2(raw.y)) : uintBitsToFloat(raw);
 }
 
-/* Keys up to `last` may be looked at. */
-void load_keys(uint base, uint last) {
+/* Asks for all rows that there is room for. */
+void load_cache() {
     [[unroll]] for (uint e = 0; e < EACH; e++)
-        [[unroll]] for (uint i = 0; i < PART; i++)
-            key_raw[e * PART + i] =
-                load_raw(key_row(a.k, min(key_at(base, e), last)), lane() + LANES * i);
-}
-
-void load_values(uint base, uint last) {
-    [[unroll]] for (uint e = 0; e < EACH; e++)
-        [[unroll]] for (uint i = 0; i < PART; i++)
-            value_raw[e * PART + i] =
-                load_raw(key_row(a.v, min(key_at(base, e), last)), lane() + LANES * i);
-}
-
-void begin(uint base, uint last) {
-    load_keys(base, last);
-    load_values(base, last);
+        [[unroll]] for (uint i = 0; i < PART; i++) {
+            uint key = min(key_at(e), CAPACITY - 1);
+            key_raw[e * PART + i] = load_raw(key_row(a.k, key), lane() + LANES * i);
+            value_raw[e * PART + i] = load_raw(key_row(a.v, key), lane() + LANES * i);
+        }
 }
 
 /* ---- the new row ---- */
@@ -113,7 +94,7 @@ void load_new() {
     uint64_t skip = uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4;
     [[unroll]] for (uint q = 0; q < QUERIES; q++)
         [[unroll]] for (uint i = 0; i < PART; i++)
-            query[q * PART + i] = vectors(query_row(a.q, q)).at[lane() + LANES * i];
+            query[q * PART + i] = vectors(query_row(q)).at[lane() + LANES * i];
     load_row(new_key, a.new_k + skip);
     load_row(new_value, a.new_v + skip);
     load_row(turn, a.rope);
@@ -181,12 +162,11 @@ void store_new(uint key) {
     }
 }
 
-/* ---- a tile ---- */
+/* ---- keys and values, of which there are `end` ---- */
 
-/* The scores of the team's keys before `end` with its queries. */
-void make_scores(out float score[SCORES], uint base, uint end) {
+void make_scores(out float score[SCORES], uint end) {
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-        uint key = key_at(base, e);
+        uint key = key_at(e);
         float part[QUERIES];
         [[unroll]] for (uint q = 0; q < QUERIES; q++)
             part[q] = 0;
@@ -202,19 +182,16 @@ void make_scores(out float score[SCORES], uint base, uint end) {
     }
 }
 
-/* score becomes exp(score - largest), of keys that there are not 0; the sums become those to come's. */
-void soften(inout float score[SCORES], uint base, uint end) {
+/* score becomes exp(score - largest), of keys that there are not 0. */
+void soften(inout float score[SCORES], uint end) {
     [[unroll]] for (uint q = 0; q < QUERIES; q++) {
-        float before = largest[q];
+        largest[q] = LEAST;
+        mass[q] = 0;
         [[unroll]] for (uint e = 0; e < EACH; e++)
             largest[q] = max(largest[q], score[e * QUERIES + q]);
-        float worth = expf(before - largest[q]);
-        mass[q] *= worth;
-        [[unroll]] for (uint i = 0; i < PART; i++)
-            sum[q * PART + i] *= worth;
         [[unroll]] for (uint e = 0; e < EACH; e++) {
             float y = expf(score[e * QUERIES + q] - largest[q]);
-            y = key_at(base, e) < end ? y : 0;
+            y = key_at(e) < end ? y : 0;
             score[e * QUERIES + q] = y;
             mass[q] += y;
         }
@@ -222,9 +199,11 @@ void soften(inout float score[SCORES], uint base, uint end) {
 }
 
 /* What was loaded of keys that there are not is not known to be numbers. */
-void add_values(float share[SCORES], uint base, uint end) {
+void add_values(float share[SCORES], uint end) {
+    [[unroll]] for (uint i = 0; i < QUERIES * PART; i++)
+        sum[i] = vec4(0);
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-        uint key = key_at(base, e);
+        uint key = key_at(e);
         [[unroll]] for (uint i = 0; i < PART; i++) {
             vec4 x = key == end - 1 ? new_value[i] : widen_raw(value_raw[e * PART + i]);
             x = key < end ? x : vec4(0);
@@ -233,22 +212,6 @@ void add_values(float share[SCORES], uint base, uint end) {
         }
         if (key == end - 1 && gl_WorkGroupID.x == 0)
             store_new(key);
-    }
-}
-
-/* Every `step`-th tile from key `first` to end - 1; the first is loaded. The next one's keys are on
- * their way while values are added, and so on. */
-void attend(uint first, uint end, uint step) {
-    float score[SCORES];
-    for (uint base = first; base < end; base += step) {
-        bool more = base + step < end;
-        make_scores(score, base, end);
-        if (more)
-            load_keys(base + step, end - 1);
-        soften(score, base, end);
-        add_values(score, base, end);
-        if (more)
-            load_values(base + step, end - 1);
     }
 }
 
@@ -302,26 +265,20 @@ finding join_subgroups(uint q, uint four) {
     return f;
 }
 
-/* What can be asked for before it is known how many keys there are; then attend_row(). */
-void attend_begin(uint base) {
-    if (AHEAD)
-        begin(base, capacity() - 1);
+/* What can be asked for before it is known how many keys there are; then attend(). */
+void attend_begin() {
+    load_cache();
     load_new();
 }
 
-/* All tiles from key `base` on, `step` apart; leaves what there is for join_subgroups(). */
-void attend_row(uint base, uint end, uint step) {
-    if (!AHEAD)
-        begin(base, end - 1);
-    [[unroll]] for (uint q = 0; q < QUERIES; q++) {
-        largest[q] = LEAST;
-        mass[q] = 0;
-    }
-    [[unroll]] for (uint i = 0; i < QUERIES * PART; i++)
-        sum[i] = vec4(0);
+/* Leaves what there is for join_subgroups(). */
+void attend(uint end) {
+    float score[SCORES];
     make_queries();
     make_key();
-    attend(base, end, step);
+    make_scores(score, end);
+    soften(score, end);
+    add_values(score, end);
     meet();
 }
 
