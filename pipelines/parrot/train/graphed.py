@@ -21,6 +21,13 @@ class Graphed:
         losses["total"].backward()
         return {name: loss.detach() for name, loss in losses.items()}
 
+    def renew(self):
+        """The function computes something else from now on."""
+        self.graphs, self.pool = {}, None
+        if not self.plain:
+            torch.cuda.synchronize()
+            torch.cuda.empty_cache()
+
     def _capture(self, batch):
         kept = [p.grad.clone() for p in self.parameters]
         inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}

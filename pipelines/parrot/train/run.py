@@ -52,7 +52,7 @@ class Run:
                 world.as_first(*part.parameters(), *part.buffers())
         torch.manual_seed(options.seed + self.step + 1009 * world.RANK)
         self.start = self.said = self.saved = time.time()
-        self.sums, self.count, self.now = {}, 0, None
+        self.sums, self.count, self.now, self.waited = {}, 0, None, 0.0
 
     def load(self):
         state = torch.load(self.options.state, map_location=self.options.device, weights_only=True)
@@ -110,6 +110,13 @@ class Run:
             self.look_at_clock()
         return self.progress < 1 and self.now[1] < 1
 
+    def next(self, feed):
+        """The next batch of a feed (feed.py); say() tells for what share of the time one had to wait for them."""
+        began = time.time()
+        batch = next(feed)
+        self.waited += time.time() - began
+        return batch
+
     def note(self, **losses):
         """Call once a step, with tensors; prints means every ten seconds."""
         self.step += 1
@@ -121,17 +128,21 @@ class Run:
             self.say()
 
     def say(self):
-        if world.RANK:
-            self.said = time.time()
-            return
+        seconds = time.time() - self.said
+        if not world.RANK:
+            self._write(seconds)
+        self.sums, self.count, self.waited, self.said = {}, 0, 0.0, time.time()
+
+    def _write(self, seconds):
         line = {"step": self.step, "minutes": round((self.used + time.time() - self.start) / 60, 2)}
         line.update({k: round(float(total) / n, 4) for k, (total, n) in self.sums.items()})
-        line["steps/s"] = round(self.count / (time.time() - self.said), 2)
+        line["steps/s"] = round(self.count / seconds, 2)
+        if self.waited:
+            line["waited"] = round(self.waited / seconds, 3)
         print(json.dumps(line), flush=True)
         if self.options.log:
             with self.options.log.open("a") as log:
                 print(json.dumps(line), file=log)
-        self.sums, self.count, self.said = {}, 0, time.time()
 
     def finish(self):
         if self.count:
