@@ -2,12 +2,13 @@
 
     python3 carry.py pack STATE.pt FOLDER [PART[:PREFIX]...]
     python3 carry.py unpack FOLDER STATE.pt
-    python3 carry.py open MODEL FOLDER
+    python3 carry.py open MODEL FOLDER [EAR_LAYERS]
 
 Without PART every part but the optimisers; with PREFIX only what begins with it (codec:code2wav. is
 all that the other programs need of the codec). A run goes on from an unpacked state
 with fresh optimisers, and from the averaged weights where the plain ones did not travel. `open` makes states
-(thinker.pt, talker.pt, codec.pt without its encoder) from what export.py wrote.
+(thinker.pt, talker.pt, codec.pt without its encoder) from what export.py wrote; with EAR_LAYERS the audio encoder gets
+so many, and the new ones change nothing until they are taught.
 """
 
 import io
@@ -57,10 +58,24 @@ def unpack(folder, path):
     torch.save(state, path)
 
 
-def open_model(path, folder):
+def deepen(tower, n_layers):
+    """Layers after the last one that add nothing to what they read."""
+    while len(tower.layers) < n_layers:
+        layer = type(tower.layers[0])(tower.config)
+        for last in (layer.self_attn.out_proj, layer.fc2):
+            torch.nn.init.zeros_(last.weight)
+            torch.nn.init.zeros_(last.bias)
+        tower.layers.append(layer)
+
+
+def open_model(path, folder, ear_layers):
     from transformers import Qwen3OmniMoeForConditionalGeneration
 
+    import parrot
+
     model = Qwen3OmniMoeForConditionalGeneration.from_pretrained(path, dtype=torch.float32)
+    torch.manual_seed(1)
+    deepen(parrot.audio_tower(model), ear_layers)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("thinker", "talker"):
         average = getattr(model, name).state_dict()
@@ -74,6 +89,6 @@ if __name__ == "__main__":
     if verb == "pack":
         pack(pathlib.Path(first), pathlib.Path(second), rest)
     elif verb == "open":
-        open_model(pathlib.Path(first), pathlib.Path(second))
+        open_model(pathlib.Path(first), pathlib.Path(second), int(rest[0]) if rest else 0)
     else:
         unpack(pathlib.Path(first), pathlib.Path(second))

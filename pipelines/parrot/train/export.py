@@ -27,7 +27,7 @@ SAMPLING = {
 
 def assemble(folder, thinker, talker, codec):
     """transformers' model with all trained weights."""
-    model, _ = parrot.build(folder)
+    model, _ = parrot.build(folder, thinker)
     for part, path in ((model.thinker, thinker), (model.talker, talker)):
         part.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
     load_code2wav(model, codec)

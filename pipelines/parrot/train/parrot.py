@@ -4,6 +4,7 @@ Every function computes what the released classes compute in generate(), for pad
 are padded on the right, where a causal model does not look. Nothing here asks the GPU for a value (graphed.py).
 """
 
+import re
 import types
 
 import torch
@@ -15,15 +16,25 @@ import run
 import sizes
 import spectra
 
+EAR_LAYER = re.compile(r"audio_tower\.layers\.(\d+)\.")
 
-def build(folder):
-    """The whole model with fresh weights, in f32, and its config."""
-    config = sizes.config_from(folder)
+
+def build(folder, thinker=None):
+    """The whole model with fresh weights, in f32, and its config; its ears as deep as those of the state `thinker` (a
+    path), if that is there."""
+    config = sizes.config_from(folder, ear_layers(thinker) if thinker and thinker.exists() else None)
     model = Qwen3OmniMoeForConditionalGeneration(config).float()
     for module in model.modules():
         if hasattr(module, "gate_up_proj") and hasattr(module, "num_experts"):
             module.forward = types.MethodType(all_experts, module)
     return model.eval(), config
+
+
+def ear_layers(path):
+    """Layers of the audio encoder in a state of the thinker."""
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    found = (EAR_LAYER.search(name) for name in state["average"])
+    return 1 + max(int(layer[1]) for layer in found if layer)
 
 
 def all_experts(self, x, chosen, weights):
@@ -37,12 +48,13 @@ def all_experts(self, x, chosen, weights):
 
 def forgetful(part, rate):
     """While `part` is in training mode, dropout (Srivastava et al. 2014) of what is embedded and of what each
-    attention and feed-forward layer adds: decode() and hear() look for the rate, transformers' layers get hooks."""
+    attention and feed-forward layer adds: decode() and hear() look for the rate, transformers' layers get hooks.
+    Another call changes the rate."""
     for module in part.modules():
-        module.forgets = rate
-        if hasattr(module, "self_attn") and hasattr(module, "mlp"):
+        if not hasattr(module, "forgets") and hasattr(module, "self_attn") and hasattr(module, "mlp"):
             module.self_attn.register_forward_hook(lambda layer, _, out: (dropped(layer, out[0]), *out[1:]))
             module.mlp.register_forward_hook(lambda layer, _, out: dropped(layer, out))
+        module.forgets = rate
 
 
 def dropped(module, rows):

@@ -90,20 +90,22 @@ SIZES = TINY if os.environ.get("PARROT_TINY") else PARROT
 CODEBOOK, GROUPS, N_TOKENS = SIZES["codebook"], SIZES["groups"], SIZES["text"]["vocab_size"]
 
 
-def build_config(vocabulary):
-    """Qwen3OmniMoeConfig of parrot, every token id from the vocabulary."""
+def build_config(vocabulary, ear_layers=None):
+    """Qwen3OmniMoeConfig of parrot, every token id from the vocabulary; `ear_layers`: of the audio encoder, if not
+    those of SIZES."""
     from transformers import Qwen3OmniMoeConfig
 
-    config = Qwen3OmniMoeConfig(**config_dict(SIZES, vocabulary))
+    audio = {**SIZES["audio"], "encoder_layers": ear_layers or SIZES["audio"]["encoder_layers"]}
+    config = Qwen3OmniMoeConfig(**config_dict({**SIZES, "audio": audio}, vocabulary))
     config._attn_implementation = "sdpa"
     return config
 
 
-def config_from(folder):
+def config_from(folder, ear_layers=None):
     """The config for the vocabulary in `folder`."""
     import tokens
 
-    return build_config(tokens.load(folder))
+    return build_config(tokens.load(folder), ear_layers)
 
 
 def healthy_code2wav(config):

@@ -97,7 +97,7 @@ class Training:
     def __init__(self, options):
         self.options, device = options, world.join(options.device)
         torch.manual_seed(options.seed)
-        self.model, self.config = parrot.build(options.model)
+        self.model, self.config = parrot.build(options.model, options.thinker)
         state = torch.load(options.thinker, map_location="cpu", weights_only=True)
         self.model.thinker.load_state_dict(state["average"])
         load_code2wav(self.model, options.codec)
@@ -234,7 +234,7 @@ class Training:
 
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
-        losses = self.lesson(next(self.feed))
+        losses = self.lesson(self.run.next(self.feed))
         self.run.hold_still(self.model)
         norm = run.follow(self.optimizer, self.learns)
         if self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 and not world.RANK:
