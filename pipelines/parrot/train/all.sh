@@ -6,7 +6,8 @@
 # are made and the thinker begins; then all parts are taught at once. WORK/phase.log tells what happened when, each
 # program has a log; at the end WORK/keep holds the model, the codes and small states to go on from (carry.py), and
 # WORK/done the exit status.
-# With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it.
+# With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it, and
+# of what comes after it has begun the thinker hears nothing until the second phase.
 # CODEC=0 THINKER=0: talker and ears go on from states that are there (carry.py open), for the codec that is there. If
 # there is an own.npz (own.py), the ears learn from it too.
 # Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second

@@ -19,6 +19,12 @@ def stored(path, names):
         return {name: shard[name] for name in names}
 
 
+def sound_at(pcm, at):
+    """Sound [B, F * FRAME] in -1..1 of frames at [B, F] of 16-bit samples, zeros where that is negative."""
+    sound = pcm.view(-1, FRAME)[at.clamp(min=0)].float() / 32767
+    return (sound * (at >= 0)[..., None]).flatten(1)
+
+
 class Speech:
     """Utterance u: pcm[start[u] : start[u] + frames[u] * FRAME], labels alike, text line[u]; places
     [frames, LABELS] of all, the characters being spoken."""
@@ -84,10 +90,13 @@ class Speech:
         )
 
     def sound(self, at):
-        """Sound [B, F * FRAME] in -1..1 of frames at [B, F] (array), zeros where that is negative."""
-        at = torch.from_numpy(at).to(self.device)
-        sound = self.pcm.view(-1, FRAME)[at.clamp(min=0)].float() / 32767
-        return (sound * (at >= 0)[..., None]).flatten(1)
+        """Sound [B, F * FRAME] in -1..1 of frames at [B, F] (tensor), zeros where that is negative."""
+        return sound_at(self.pcm, at)
+
+    @staticmethod
+    def samples(frames):
+        """How many of them are real in so many frames (number, array or tensor)."""
+        return FRAME * frames
 
     @staticmethod
     def _rows(flat, at, left, n_frames, size):

@@ -9,7 +9,7 @@ import torch
 import batches
 import parrot
 import run
-from clips import hearing_batch
+from choices import hearing_batch, width
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tests/parrot"))
 from words import error_rate
@@ -18,21 +18,23 @@ MOST = 96  # tokens of an answer
 
 
 class HeldOut:
-    """The held-out utterances of a source (see clips.Clips) in batches of like length, as they are: what
-    hearing_batch() makes, and their texts."""
+    """The held-out utterances, of lines below `n_held_out`, of a source (see clips.Clips) in batches of like length, as
+    they are: what hearing_batch() makes, log-mels, and their texts."""
 
-    def __init__(self, clips, source, size=50):
-        self.chat, self.batches = clips.chat, []
+    def __init__(self, chat, source, n_held_out, size=50):
+        self.chat, self.batches = chat, []
         line, frames = (np.asarray(x) for x in (source.line, source.frames))
-        which = np.flatnonzero(line < clips.options.held_out)
+        which = np.flatnonzero(line < n_held_out)
         which = which[np.argsort(frames[which])]
         for some in (which[i : i + size] for i in range(0, len(which), size)):
             at = [int(source.start[u]) + np.arange(frames[u]) for u in some]
-            self.batches.append(self._batch(*clips.sound(source, at), [clips.chat.texts[line[u]] for u in some]))
+            at = batches.padded(at, -1, frames[some].max()).to(source.pcm.device)
+            real = torch.from_numpy(source.samples(frames[some])).to(at.device)
+            self.batches.append(self._batch(source.sound(at), real, [chat.texts[line[u]] for u in some]))
 
     @torch.no_grad()
-    def _batch(self, sound, n, texts):
-        mel, columns = parrot.log_mels(sound, torch.from_numpy(n).to(sound.device))
+    def _batch(self, sound, real, texts):
+        mel, columns = parrot.log_mels(sound, real)
         columns = columns.cpu().numpy()
         rows, answers = [], [self.chat.encode(text) for text in texts]
         for answer, count in zip(answers, parrot.n_rows(torch.from_numpy(columns)).tolist()):
@@ -40,7 +42,8 @@ class HeldOut:
             prompt = self.chat.turn("user", self.chat.sound(count)) + self.chat.header("assistant")
             batches.answered(self.chat, prompt, answer, ids, labels)
             rows.append((ids, labels))
-        batch = hearing_batch(self.chat, rows, mel, columns, answers)
+        batch = hearing_batch(self.chat, rows, columns, answers)
+        batch["mel"] = torch.nn.functional.pad(mel, (0, width(columns) - mel.shape[-1]))
         return {name: tensor.to(sound.device) for name, tensor in batch.items()}, texts
 
     def __len__(self):

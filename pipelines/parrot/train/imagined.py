@@ -12,7 +12,8 @@ import torch
 
 import batches
 import parrot
-from clips import COLUMNS, LENGTHS, SPOTS, spots
+from choices import COLUMNS, LENGTHS
+from clips import SPOTS, spots
 from spelling import N_PHONEMES
 
 VOWELS = (14, 18, 21, 27, 33, 39, 50, 51, 54, 59, 60, 61, 62, 74, 100, 102, 128)  # of American English, piper's ids

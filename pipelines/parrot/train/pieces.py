@@ -38,26 +38,19 @@ class Pieces:
     frames] are the characters of the line (corpus.Speech, codes.Codes)."""
 
     def __init__(self, texts, source, n_held_out):
-        self.texts, self.source, self.n_held_out = texts, source, n_held_out
-        self.seen, self.taught, self.pauses = 0, [], []  # pauses: the first frame of each
-        self.spans = np.zeros((0, 5), np.int64)  # frames of the source from, to, line, its characters from, to
-        self.extend()
-
-    def extend(self):
-        """Takes in what has come to the source since."""
-        new, source, spoken = [], self.source, self.source.spoken
-        lists = (np.asarray(x)[self.seen :].tolist() for x in (source.line, source.start, source.frames))
-        for u, (line, first, frames) in enumerate(zip(*lists), self.seen):
-            if line < self.n_held_out:
+        self.texts, self.source = texts, source
+        self.taught, self.pauses, spans = [], [], []  # pauses: the first frame of each
+        spoken, lists = source.spoken, (np.asarray(x).tolist() for x in (source.line, source.start, source.frames))
+        for u, (line, first, frames) in enumerate(zip(*lists)):
+            if line < n_held_out:
                 continue
             self.taught.append(u)
-            text = self.texts[line]
-            inside = cuts(text, spoken[first : first + frames])
+            inside = cuts(texts[line], spoken[first : first + frames])
             self.pauses += [first + frame for frame, _ in inside]
-            edges = [(0, 0), *inside, (frames, len(text))]
-            new += [(first + f, first + end, line, a, b) for (f, a), (end, b) in zip(edges, edges[1:])]
-        self.seen = len(source.frames)
-        self.spans = np.concatenate([self.spans, np.array(new, np.int64).reshape(-1, 5)])
+            edges = [(0, 0), *inside, (frames, len(texts[line]))]
+            spans += [(first + f, first + end, line, a, b) for (f, a), (end, b) in zip(edges, edges[1:])]
+        # Frames of the source from, to, line, its characters from, to.
+        self.spans = np.array(spans, np.int64).reshape(-1, 5)
         self.learn_ends()
 
     def learn_ends(self):

@@ -5,8 +5,8 @@
                              [--speech DIR] [--codes codes.npz] [--own own.npz] [--codec codec.pt] [--keep-embeddings]
 
 A step: a batch of texts to repeat and of sounds to write down, CTC beside it, so that the encoder finds the words
-early. Sounds are the teacher's own and, with --codes, as code2wav plays them, and with --own parrot's (own.py; all in
-clips.py). Others are imagined (imagined.py), of words in any order.
+early. Sounds are the teacher's own and, with --codes, as code2wav plays them, and with --own parrot's (own.py); which
+of them, choices.py says, and clips.py makes them worse. Others are imagined (imagined.py), of words in any order.
 With --keep-embeddings the token embeddings stay the averaged ones of the checkpoint: the
 talker, which reads them too, is taught at the same time.
 """
@@ -23,7 +23,8 @@ import run
 import tokens
 import world
 from average import Average
-from clips import LENGTHS, Clips
+from choices import LENGTHS, Choices
+from clips import SLIPS, Clips
 from codes import Codes, load_code2wav
 from corpus import Speech
 from feed import by_length, feed
@@ -43,6 +44,7 @@ def arguments():
     parser.add_argument("--model", type=pathlib.Path, required=True, help="tokenizer files")
     parser.add_argument("--speech", type=pathlib.Path)
     parser.add_argument("--codes", type=pathlib.Path)
+    parser.add_argument("--codes-hours", type=float, help="of the codes that are played, all if not said")
     parser.add_argument("--own", type=pathlib.Path, help="codes of parrot's own voice")
     parser.add_argument("--own-share", type=float, default=0.34, help="of all sounds")
     parser.add_argument("--codec", type=pathlib.Path, help="whose code2wav plays codes")
@@ -53,6 +55,7 @@ def arguments():
     parser.add_argument("--hear", type=int, default=48, help="utterances to write down, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of sounds put together from sentences")
     parser.add_argument("--masks", type=float, default=0.5, help="share of sounds of which a part is hidden")
+    parser.add_argument("--calm", type=float, default=0.0, help="last share of the plan, without masks and dropout")
     parser.add_argument("--ctc", type=float, nargs=2, default=[0.3, 0.05], help="its weight at first and last")
     parser.add_argument("--dropout", type=float, default=0.1, help="of the text layers")
     parser.add_argument("--ear-dropout", type=float, default=0.1, help="of the audio encoder")
@@ -67,7 +70,7 @@ class Training:
     def __init__(self, options):
         self.options, device = options, world.join(options.device)
         torch.manual_seed(options.seed)
-        self.model, self.config = parrot.build(options.model)
+        self.model, self.config = parrot.build(options.model, options.state)
         played = {name: getattr(options, name) for name in ("codes", "own") if getattr(options, name)}
         if played:
             load_code2wav(self.model, options.codec)
@@ -88,7 +91,8 @@ class Training:
         self.lines = range(options.held_out, len(texts))
         self.spelling = Spelling(options.phonemes, texts, options.held_out)
         sources = {"speech": Speech(options.speech, device)} if options.speech else {}
-        sources.update({name: Codes(path, options.held_out) for name, path in played.items()})
+        hours = {"codes": options.codes_hours}
+        sources.update({name: Codes(path, options.held_out, hours.get(name)) for name, path in played.items()})
         learners = (self.model, self.spell, self.voice)
         self.learns = [p for part in learners for p in part.parameters() if p.requires_grad]
         self.optimizer = run.adamw(self.learns)
@@ -100,14 +104,15 @@ class Training:
             kept = parrot.text_model(self.model).embed_tokens.weight
             kept.requires_grad_(False).copy_(own).grad = None
             self.learns = [p for p in self.learns if p is not kept]
-        self.random = batches.new_random(options.seed * 1000003 + self.run.step + world.RANK)
         seed = f"{options.seed} {self.run.step}"
         self.conversations = feed(self.texts, seed, device, options.workers)
         self.lessons = feed(self.lesson_batches, seed, device, options.workers)
-        self.clips = None
+        self.clips = Clips(sources, options.masks) if sources else None
         if sources:
-            self.clips = Clips(options, self.chat, sources, self.model.code2wav, self.random)
-        self.held_out = None
+            self.choices = feed(Choices(options, self.chat, sources).make, seed, device, options.workers)
+        for name in played:
+            sources[name].play(self.model.code2wav, device, SLIPS if name == "codes" else (0,), options.seed)
+        self.calm, self.held_out = False, None
         self.repeat = Graphed(self.think, self.learns, device)
         self.write = Graphed(self.hear, self.learns, device)
         self.dream = Graphed(self.imagine, self.learns, device)
@@ -157,28 +162,42 @@ class Training:
 
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
-        losses = {**self.repeat(next(self.conversations)), **self.dream(next(self.lessons))}
+        self.calm_down()
+        losses = {**self.repeat(self.run.next(self.conversations)), **self.dream(self.run.next(self.lessons))}
         if self.clips:
             first, last = self.options.ctc
             weight = torch.tensor(first + (last - first) * self.run.progress)
-            batch = self.clips.batch()
+            batch = self.clips.batch(self.run.next(self.choices))
             batch["known"] *= min(1, self.run.progress / KNOWN)
             losses.update(self.write({**batch, "ctc_weight": weight}))
         losses.pop("total")
         self.run.hold_still(self.model)
         norm = run.follow(self.optimizer, self.learns)
-        if self.clips and self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1:
-            self.clips.refresh()
-            if not world.RANK:
-                losses.update(self.listen())
+        if self.clips and self.run.step % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 and not world.RANK:
+            losses.update(self.listen())
         self.run.note(**losses, norm=norm)
         self.average.update(self.model.thinker, self.run.step)
+
+    def calm_down(self):
+        """In the last part of the plan nothing is hidden or forgotten: a small model has enough to do."""
+        if self.calm or self.run.progress < 1 - self.options.calm:
+            return
+        self.calm = True
+        for part in (parrot.text_model(self.model), parrot.audio_tower(self.model)):
+            parrot.forgetful(part, 0.0)
+        for task in (self.repeat, self.write, self.dream):
+            task.renew()
+        if self.clips:
+            self.clips.hidden = 0.0
+        if not world.RANK:
+            print(f"calm from step {self.run.step} on", flush=True)
 
     # ---- held-out sentences ----
 
     def sentences(self):
         """Those that there are, by source."""
-        found = {name: HeldOut(self.clips, source) for name, source in self.clips.sources.items()}
+        sources, held_out = self.clips.sources, self.options.held_out
+        found = {name: HeldOut(self.chat, source, held_out) for name, source in sources.items()}
         return {name: sentences for name, sentences in found.items() if len(sentences)}
 
     def listen(self):
