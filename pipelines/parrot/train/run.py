@@ -42,7 +42,7 @@ class Run:
 
     def __init__(self, options, parts, settle=0):
         self.options, self.parts, self.settle = options, parts, settle
-        self.step, self.used = 0, 0.0
+        self.step, self.used, self.calm = 0, 0.0, False
         if options.device == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         if options.state.exists():
@@ -96,6 +96,16 @@ class Run:
     def settled(self):
         """The first steps are over."""
         return self.step >= self.settle
+
+    def grows_calm(self, share):
+        """True once, when the last `share` of the plan begins, in which nothing is hidden or forgotten any more: a
+        small model has enough to do."""
+        if self.calm or self.progress < 1 - share:
+            return False
+        self.calm = True
+        if not world.RANK:
+            print(f"calm from step {self.step} on", flush=True)
+        return True
 
     def hold_still(self, model):
         """The model stays as it is in the next follow(), while these steps last."""

@@ -51,6 +51,7 @@ def arguments():
     parser.add_argument("--spelled", type=int, default=96, help="lessons without sound, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of answers put together from sentences")
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--calm", type=float, default=0.0, help="last share of the plan, without dropout")
     parser.add_argument(
         "--noise",
         type=float,
@@ -234,6 +235,9 @@ class Training:
 
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
+        if self.run.grows_calm(self.options.calm):
+            parrot.forgetful(self.model.talker, 0.0)
+            self.lesson.renew()
         losses = self.lesson(self.run.next(self.feed))
         self.run.hold_still(self.model)
         norm = run.follow(self.optimizer, self.learns)

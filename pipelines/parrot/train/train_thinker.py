@@ -112,7 +112,7 @@ class Training:
             self.choices = feed(Choices(options, self.chat, sources).make, seed, device, options.workers)
         for name in played:
             sources[name].play(self.model.code2wav, device, SLIPS if name == "codes" else (0,), options.seed)
-        self.calm, self.held_out = False, None
+        self.held_out = None
         self.repeat = Graphed(self.think, self.learns, device)
         self.write = Graphed(self.hear, self.learns, device)
         self.dream = Graphed(self.imagine, self.learns, device)
@@ -162,7 +162,8 @@ class Training:
 
     def step(self):
         run.set_rate(self.optimizer, self.run.rate(self.options.rate, warm=300))
-        self.calm_down()
+        if self.run.grows_calm(self.options.calm):
+            self.calm_down()
         losses = {**self.repeat(self.run.next(self.conversations)), **self.dream(self.run.next(self.lessons))}
         if self.clips:
             first, last = self.options.ctc
@@ -179,18 +180,12 @@ class Training:
         self.average.update(self.model.thinker, self.run.step)
 
     def calm_down(self):
-        """In the last part of the plan nothing is hidden or forgotten: a small model has enough to do."""
-        if self.calm or self.run.progress < 1 - self.options.calm:
-            return
-        self.calm = True
         for part in (parrot.text_model(self.model), parrot.audio_tower(self.model)):
             parrot.forgetful(part, 0.0)
         for task in (self.repeat, self.write, self.dream):
             task.renew()
         if self.clips:
             self.clips.hidden = 0.0
-        if not world.RANK:
-            print(f"calm from step {self.run.step} on", flush=True)
 
     # ---- held-out sentences ----
 
