@@ -35,10 +35,10 @@ layout(buffer_reference, scalar, buffer_reference_align = 16) coherent buffer fo
 shared vec4 query[QUERIES * FOURS];
 shared vec4 fresh[2 * FOURS];
 shared vec4 squares[(QUERIES + 1) * LANES / 4];
-/* Partial sums of scores [key, query, PART]; later of values [team, query, four], of so many teams at
- * a time; later what splits are worth, [query, split]. */
-const uint POOL = 1280, AT_A_TIME = 1024 / OUTS;
-shared vec4 pool[POOL > KEYS * QUERIES * PART ? POOL : KEYS * QUERIES * PART];
+/* Partial sums of scores [key, query, PART], at most 640; later of values [team, query, four], of so
+ * many teams at a time; later what splits are worth, [query, split]. */
+const uint POOL = 1024, AT_A_TIME = POOL / OUTS;
+shared vec4 pool[POOL];
 const uint MOST = KEYS > SPLITS ? KEYS : SPLITS;
 shared vec4 score[MOST * QUERIES / 4]; /* [query, key] */
 shared vec4 share[MOST];               /* [key]: exp(score - largest) of its queries */
