@@ -5,6 +5,7 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "shaders/attention_out_lanes.h"
 #include "shaders/lib/memory.glsl"
+#include "shaders/lib/last.glsl"
 
 layout(local_size_x_id = 7) in;
 layout(constant_id = 0) const uint HEAD_DIM = 128;
@@ -33,7 +34,6 @@ const uint ROWS = ATTENTION_OUT_ROWS, TILE = ROWS * SUBGROUPS;
 const uint EIGHTS = QUERIES * HEAD_DIM / 8, SHARE = (EIGHTS + SUBGROUP - 1) / SUBGROUP;
 
 shared vec4 attended[2 * EIGHTS]; /* [half of an eight, eight] */
-shared bool is_last;
 raw_eight out_raw[ROWS * SHARE];
 
 /* Those beyond the last are the last. */
@@ -107,16 +107,7 @@ bool hand_in() {
     }
     if (gl_SubgroupInvocationID < ROWS)
         findings(a.parts).at[gl_WorkGroupID.y * a.outs + out_row(gl_SubgroupInvocationID)] = mine;
-    memoryBarrierBuffer();
-    barrier();
-    if (gl_LocalInvocationIndex == 0) {
-        is_last = atomicAdd(uints(a.done).at[gl_WorkGroupID.x], 1) == a.kv_heads - 1;
-        if (is_last)
-            uints(a.done).at[gl_WorkGroupID.x] = 0;
-    }
-    barrier();
-    memoryBarrierBuffer();
-    return is_last;
+    return is_last(a.done + gl_WorkGroupID.x * 4, a.kv_heads);
 }
 
 /* The shares of all heads in a row. */

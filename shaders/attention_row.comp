@@ -3,6 +3,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/attention_row.h"
 #include "shaders/lib/eight.glsl"
+#include "shaders/lib/last.glsl"
 #include "shaders/lib/math.glsl"
 
 layout(local_size_x_id = 7) in;
@@ -44,7 +45,6 @@ shared vec4 score[MOST * QUERIES / 4]; /* [query, key] */
 shared vec4 share[MOST];               /* [key]: exp(score - largest) of its queries */
 shared vec4 worth, largest;            /* of the sums so far; the queries' largest scores */
 shared vec4 mass[TEAMS];
-shared bool is_last;
 
 uint thread() {
     return gl_LocalInvocationIndex;
@@ -320,16 +320,7 @@ bool hand_in(vec4 whole, uint splits) {
         findings(to).at[QUERIES * HEAD_DIM + thread()] = largest[thread()];
         findings(to).at[QUERIES * (HEAD_DIM + 1) + thread()] = whole_mass(thread());
     }
-    memoryBarrierBuffer();
-    barrier();
-    if (thread() == 0) {
-        is_last = atomicAdd(uints(a.done).at[tile()], 1) == splits - 1;
-        if (is_last)
-            uints(a.done).at[tile()] = 0;
-    }
-    barrier();
-    memoryBarrierBuffer();
-    return is_last;
+    return is_last(a.done + tile() * 4, splits);
 }
 
 /* What split j's findings for query q are worth: exp(largest - most), to pool. */

@@ -1,5 +1,5 @@
 /* attention_row: attention_split for one new row without a window. The arguments are those of
- * attention_split, and so is what it leaves in `found`, for ATTENTION_ROW_QUERIES queries.
+ * attention_split; what it leaves in `found`, for ATTENTION_ROW_QUERIES queries, is as large.
  *
  * Once a token and layer there is so little to do that nothing but waiting and the fetching of code
  * takes time: so all that can be asked for is asked for at once, each thread works on what it has

@@ -43,16 +43,21 @@ struct plan {
     bool row;             /* it is attention_row */
 };
 
+/* Of all that is read, in one number: what they are multiples of. */
+static uint64_t addresses(const struct op_self_attention *s) {
+    return run_address(s->q) | run_address(s->k) | run_address(s->v) | run_address(s->k_cache) |
+           run_address(s->v_cache) | run_address(s->rope) | run_address(s->q_norm) |
+           run_address(s->k_norm);
+}
+
 /* True if attention_row is for this. */
 static bool takes_row(const struct run *run, const struct attention_job *j) {
     const struct op_self_attention *s = j->fresh;
     size_t head_dim = j->q->shape[2];
     if (!s || j->window || gpu_info(run->gpu)->shared < ATTENTION_ROW_SHARED)
         return false;
-    uint64_t all = run_address(j->dst) | run_address(s->q) | run_address(s->k) | run_address(s->v) |
-                   run_address(j->k) | run_address(j->v) | run_address(s->rope) |
-                   run_address(s->q_norm) | run_address(s->k_norm);
-    return all % 16 == 0 && (head_dim == 32 || head_dim == 64 || head_dim == 128);
+    return (addresses(s) | run_address(j->dst)) % 16 == 0 &&
+           (head_dim == 32 || head_dim == 64 || head_dim == 128);
 }
 
 /* Few, so that there are many workgroups; each team of attention_row has one. */
@@ -170,9 +175,7 @@ static size_t choose_lanes(const struct gpu_subgroup *g, const struct op_self_at
     size_t head_dim = s->q->shape[2], lanes = 16;
     if (s->window || !g->shuffles || g->size > LANES_THREADS || g->size < ATTENTION_OUT_ROWS)
         return 0;
-    uint64_t all = run_address(s->q) | run_address(s->k) | run_address(s->v) |
-                   run_address(s->k_cache) | run_address(s->v_cache) | run_address(s->rope) |
-                   run_address(s->q_norm) | run_address(s->k_norm) | run_address(s->out);
+    uint64_t all = addresses(s) | run_address(s->out);
     while (lanes > 0 && (lanes > g->size || head_dim % (8 * lanes)))
         lanes /= 2;
     return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;

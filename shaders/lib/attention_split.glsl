@@ -5,6 +5,7 @@
 const uint MOST_QUERIES = 8, MOST_PART = 8, MOST_EACH = 16;
 
 #include "shaders/lib/causal.glsl"
+#include "shaders/lib/last.glsl"
 
 /* What workgroups tell each other. */
 layout(buffer_reference, scalar, buffer_reference_align = 4) coherent buffer findings {
@@ -45,7 +46,6 @@ shared float largest[QUERIES], total[QUERIES];
 /* FRESH: as the cache has them; zeros beyond HEAD_DIM. */
 shared vec4 fresh_key[PARTS * PART];
 shared vec2 fresh_value[PAIRS];
-shared bool is_last;
 
 /* A query, in each of the KEYS threads of its number; the threads beyond the last have none. */
 struct online {
@@ -272,16 +272,7 @@ bool hand_in(uint splits) {
         to.at[QUERIES * HEAD_DIM + gl_LocalInvocationIndex] = largest[gl_LocalInvocationIndex];
         to.at[QUERIES * (HEAD_DIM + 1) + gl_LocalInvocationIndex] = total[gl_LocalInvocationIndex];
     }
-    memoryBarrierBuffer();
-    barrier();
-    if (gl_LocalInvocationIndex == 0) {
-        is_last = atomicAdd(uints(a.done).at[tile()], 1) == splits - 1;
-        if (is_last)
-            uints(a.done).at[tile()] = 0;
-    }
-    barrier();
-    memoryBarrierBuffer();
-    return is_last;
+    return is_last(a.done + tile() * 4, splits);
 }
 
 /* The share of each split in a query's result, into part_score[SHARES + split, query]. */
