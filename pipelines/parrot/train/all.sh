@@ -9,7 +9,9 @@
 # With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it, and
 # of what comes after it has begun the thinker hears nothing until the second phase.
 # CODEC=0 THINKER=0: talker and ears go on from states that are there (carry.py open), for the codec that is there. If
-# there is an own.npz (own.py), the ears learn from it too.
+# there is an own.npz (own.py), the ears learn from it too. OWN: minutes at the end for the ears alone, on EARS_THEN: the
+# new talker says some lines on the cores (omni's tools must be in PATH), within SAYING of these minutes, and that voice
+# is what they hear then.
 # Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second
 # phase and for export: MORE minutes become what is left; which GPUs a part takes: CODEC_ON=0,1 and so on, with
 # DECODER_ON= the decoder stays as it was; GAIN, decibels that the sound lacks; more arguments for the programs, as in a
@@ -18,6 +20,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
 : "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${CLOSING:=110}" "${SHARDS:=30}" "${GAIN:=0}"
+: "${OWN:=0}" "${SAYING:=2}" "${OWN_ARGS:=--lines 20000 --minutes 1}"
 : "${SYNTH_ARGS:=}" "${CODEC_ARGS:=}" "${DECODER_ARGS:=--batch 24}" "${THINKER_ARGS:=}" "${TALKER_ARGS:=}"
 export PYTHONUNBUFFERED=1
 gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
@@ -26,7 +29,7 @@ before=$((gpus > 1 ? gpus - 2 : 0))
 
 first_to() { seq -s, 0 "$1"; }
 : "${EARS_ON:=$last}" "${CODEC_ON:=$(first_to $before)}" "${DECODER_ON=$before}"
-: "${TALKER_ON:=$(first_to $((before > 0 ? before - 1 : 0)))}"
+: "${TALKER_ON:=$(first_to $((before > 0 ? before - 1 : 0)))}" "${EARS_THEN:=$EARS_ON}"
 
 say() { echo "$(date +%T) $*" >>phase.log; }
 plan() { python3 -c "print($*)"; }
@@ -56,6 +59,29 @@ speak() {
         --workers "$cores" $SYNTH_ARGS >>synth.log 2>&1
 }
 
+export_with() { # THINKER'S-STATE MODEL
+    python3 "$here/export.py" --thinker "$1" --talker talker.pt --codec codec.pt --gain "$GAIN" "$2" >>export.log 2>&1
+    say "exported $2"
+}
+
+# The talker that has just been taught, as the ears are to know it. Its thinker is the one that it was taught with.
+say_own() {
+    cp -r model own-model
+    export_with talker-from.pt own-model
+    # shellcheck disable=SC2086
+    nice -n 5 python3 "$here/own.py" --text text.jsonl --model own-model $OWN_ARGS own-new.npz >>own.log 2>&1
+    say "own voice: $(tail -n 1 own.log)"
+    mv own-new.npz own.npz
+}
+
+# The ears' minutes with codes, and with parrot's own voice if there is such a file.
+listen_to_codes() { # GPUS MINUTES
+    local own=''
+    [ ! -e own.npz ] || own='--own own.npz'
+    # shellcheck disable=SC2086
+    thinker "$1" "$2" --codes codes.npz $own --codec codec-frozen.pt --keep-embeddings
+}
+
 # Until there is some speech, or all if it takes the GPUs.
 listen() {
     [[ $SYNTH_ARGS != *cuda* ]] || wait "$1"
@@ -74,10 +100,10 @@ encode() { # GPUS
     on "$1" encode.py --speech speech --model model --codec codec.pt codes.npz
 }
 
-thinker() { # MINUTES ARGUMENT...
+thinker() { # GPUS MINUTES ARGUMENT...
     # shellcheck disable=SC2086
-    on "$EARS_ON" train_thinker.py --text text.jsonl --phonemes teacher/phonemes.npz --speech speech --model model \
-        --state thinker.pt --plan "$(plan "$THINKER + $MORE")" --minutes "$@" $THINKER_ARGS
+    on "$1" train_thinker.py --text text.jsonl --phonemes teacher/phonemes.npz --speech speech --model model \
+        --state thinker.pt --plan "$(plan "$THINKER + $MORE + $OWN")" --minutes "${@:2}" $THINKER_ARGS
 }
 
 talker() { # GPUS MINUTES
@@ -101,7 +127,7 @@ say "begins on $gpus GPUs"
 speak &
 speech=$!
 listen $speech
-[ "$THINKER" = 0 ] || thinker "$THINKER" &
+[ "$THINKER" = 0 ] || thinker "$EARS_ON" "$THINKER" &
 ears=$!
 # The codec has a plan of its own, nearly over when the codes are made: then they hardly move any more.
 # shellcheck disable=SC2086
@@ -116,15 +142,13 @@ say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of 
 cp codec.pt codec-frozen.pt
 cp thinker.pt talker-from.pt
 if [ "$END" -gt 0 ]; then
-    MORE=$(plan "max(0.1, ($END - $(date +%s) - $CLOSING) / 60)")
+    MORE=$(plan "max(0.1, ($END - $(date +%s) - $CLOSING) / 60 - $OWN)")
 fi
 say "second phase of $MORE minutes"
 talker "$TALKER_ON" "$MORE" &
 mouth=$!
-own=''
-[ ! -e own.npz ] || own='--own own.npz'
-# shellcheck disable=SC2086
-thinker "$MORE" --codes codes.npz $own --codec codec-frozen.pt --keep-embeddings &
+saying=$([ "$OWN" = 0 ] && echo 0 || echo "$SAYING")
+listen_to_codes "$EARS_ON" "$(plan "$MORE + $saying")" &
 ears=$!
 if [ -n "$DECODER_ON" ]; then
     # shellcheck disable=SC2086
@@ -132,8 +156,9 @@ if [ -n "$DECODER_ON" ]; then
     wait $!
 fi
 wait $mouth
+[ "$OWN" = 0 ] || say_own
 wait $ears
-python3 "$here/export.py" --thinker thinker.pt --talker talker.pt --codec codec.pt --gain "$GAIN" model >export.log 2>&1
-say "exported"
+[ "$OWN" = 0 ] || listen_to_codes "$EARS_THEN" "$(plan "$OWN - $SAYING")"
+export_with thinker.pt model
 keep >keep.log 2>&1
 say "kept: $(du -sh keep | cut -f 1)"

@@ -40,7 +40,8 @@ class Choices:
 
     def __init__(self, options, chat, sources):
         self.options, self.chat, self.sources = options, chat, sources
-        self.pieces = {name: Pieces(chat.texts, x, options.held_out) for name, x in sources.items()}
+        held_out, common = options.held_out, options.common
+        self.pieces = {name: Pieces(chat.texts, x, held_out, common) for name, x in sources.items()}
 
     def make(self, random_):
         """Some batches of one source."""

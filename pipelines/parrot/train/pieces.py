@@ -7,16 +7,19 @@ within the last. So the first goes with the sentence before, the others with the
 utterance gets the frames that it lacks from other pauses: the first from one where the same code 0 came before.
 """
 
+import collections
 import re
 
 import numpy as np
 
 from finish import PAUSE
+from text import words_of
 
 QUIET = round(PAUSE * 12.5)  # frames of a pause
 AFTER_SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+")
 ENDED = re.compile(r"[.!?][\"')]*$")
 COUNTS = (1, 2, 2, 3, 3, 4)  # sentences, one of them is chosen
+COMMON = 30  # lines in which a word stands that is common
 
 
 def cuts(text, places):
@@ -33,12 +36,20 @@ def cuts(text, places):
     return found
 
 
+def of_common_words(texts):
+    """Whether each of the texts has common words only."""
+    words = [set(words_of(text)) for text in texts]
+    lines = collections.Counter(word for some in words for word in some)
+    return np.array([all(lines[word] >= COMMON for word in some) for some in words])
+
+
 class Pieces:
     """`source`: frames [start[u], start[u] + frames[u]) of it are utterance u, which says texts[line[u]]; `spoken` [all
-    frames] are the characters of the line (corpus.Speech, codes.Codes)."""
+    frames] are the characters of the line (corpus.Speech, codes.Codes). A share `common` of what is chosen has common
+    words only, beside what chance brings: half the lines have a word that hardly any other has."""
 
-    def __init__(self, texts, source, n_held_out):
-        self.texts, self.source = texts, source
+    def __init__(self, texts, source, n_held_out, common=0.0):
+        self.texts, self.source, self.common = texts, source, common
         self.taught, self.pauses, spans = [], [], []  # pauses: the first frame of each
         spoken, lists = source.spoken, (np.asarray(x).tolist() for x in (source.line, source.start, source.frames))
         for u, (line, first, frames) in enumerate(zip(*lists)):
@@ -51,6 +62,10 @@ class Pieces:
             spans += [(first + f, first + end, line, a, b) for (f, a), (end, b) in zip(edges, edges[1:])]
         # Frames of the source from, to, line, its characters from, to.
         self.spans = np.array(spans, np.int64).reshape(-1, 5)
+        lines = np.asarray(source.line)
+        plain = of_common_words(texts) if common else np.zeros(len(texts), bool)
+        self.plain = [u for u in self.taught if plain[lines[u]]]
+        self.plain_spans = np.flatnonzero(plain[self.spans[:, 2]]).tolist()
         self.learn_ends()
 
     def learn_ends(self):
@@ -67,10 +82,15 @@ class Pieces:
         at = int(self.source.start[u]) + np.arange(int(self.source.frames[u]))
         return self.texts[int(self.source.line[u])], at, self.source.spoken[at]
 
+    def chosen(self, random_, all_, plain):
+        """One of all, or one of the plain ones."""
+        return random_.choice(plain if plain and random_.random() < self.common else all_)
+
     def sentence(self, random_):
         """(text, two quiet frames before it, its own frames, the characters [F] spoken in those, the frame of a pause
         after it, [] if it does without)"""
-        first, end, line, a, b = self.spans[random_.randrange(len(self.spans))].tolist()
+        span = self.chosen(random_, range(len(self.spans)), self.plain_spans)
+        first, end, line, a, b = self.spans[span].tolist()
         own, last = np.arange(first + QUIET if a else first, end), self.code0[end - 1]
         quiet, after = [first + 1] * (QUIET - 2) + [first + QUIET - 1], [end]
         if not a:
@@ -106,4 +126,4 @@ class Pieces:
         """An utterance as it is or, in a share of cases, a joined one."""
         if self.pauses and random_.random() < share:
             return self.joined(random_, longest, rests)
-        return self.whole(random_.choice(self.taught))
+        return self.whole(self.chosen(random_, self.taught, self.plain))

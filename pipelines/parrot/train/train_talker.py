@@ -50,6 +50,7 @@ def arguments():
     parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
     parser.add_argument("--spelled", type=int, default=96, help="lessons without sound, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of answers put together from sentences")
+    parser.add_argument("--common", type=float, default=0.0, help="share of lines chosen for their common words")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--calm", type=float, default=0.0, help="last share of the plan, without dropout")
     parser.add_argument(
@@ -108,7 +109,7 @@ class Training:
         self.lines = range(options.held_out, len(texts))
         self.codes = Codes(options.codes, options.held_out)
         self.spelling = spelling.Spelling(options.phonemes, texts, options.held_out)
-        self.pieces = Pieces(texts, self.codes, options.held_out)
+        self.pieces = Pieces(texts, self.codes, options.held_out, options.common)
         self.sounds = Sounds(
             self.model, self.config, self.chat, self.codes, options.heard, device
         )

@@ -54,6 +54,7 @@ def arguments():
     parser.add_argument("--texts", type=int, default=64, help="conversations to repeat, a step")
     parser.add_argument("--hear", type=int, default=48, help="utterances to write down, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of sounds put together from sentences")
+    parser.add_argument("--common", type=float, default=0.0, help="share of lines chosen for their common words")
     parser.add_argument("--masks", type=float, default=0.5, help="share of sounds of which a part is hidden")
     parser.add_argument("--calm", type=float, default=0.0, help="last share of the plan, without masks and dropout")
     parser.add_argument("--ctc", type=float, nargs=2, default=[0.3, 0.05], help="its weight at first and last")
