@@ -21,6 +21,7 @@ layout(push_constant, scalar) uniform push {
     moe_down_args a;
 };
 
+#define GROUP gl_WorkGroupID
 #include "shaders/lib/moe_pairs.glsl"
 
 /* Row number `task` of one of the pairs' matrices: which one, only a unit tells. */
@@ -36,7 +37,7 @@ quant_row weights_at(quant_row r, inout uint unit) {
 }
 
 vec4 x4(uint t, uint k) {
-    return vectors(a.hidden + uint64_t(gl_WorkGroupID.y) * ALL * 4).at[k / 4] *
+    return vectors(a.hidden + uint64_t(GROUP.y) * ALL * 4).at[k / 4] *
            pair_factor[min(k / INNER, CHOSEN)];
 }
 
@@ -45,7 +46,7 @@ vec4 norm4(uint k) {
 }
 
 floats dst_at(uint task) {
-    return floats(a.dst + (uint64_t(gl_WorkGroupID.y) * a.width + task) * 4);
+    return floats(a.dst + (uint64_t(GROUP.y) * a.width + task) * 4);
 }
 
 float before;
@@ -59,6 +60,6 @@ void store(uint task, uint t, float product[MATRICES]) {
 }
 
 void main() {
-    list_pairs(gl_WorkGroupID.y);
-    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, a.width, 0);
+    list_pairs(GROUP.y);
+    few_run(GROUP.x, gl_NumWorkGroups.x, a.width, 0);
 }

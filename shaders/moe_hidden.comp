@@ -12,6 +12,8 @@ layout(constant_id = 5) const uint WIDTH = 0;
 layout(constant_id = 6) const uint EXPERTS = 4;
 layout(constant_id = 7) const uint CHOSEN = 1;
 layout(constant_id = 8) const uint INNER = 8;
+layout(constant_id = 9) const uint ROUTER = 0;
+layout(constant_id = 10) const uint PATIENCE = 0;
 const uint MATRICES = 2, ROWS = 1;
 #include "shaders/lib/few.glsl"
 

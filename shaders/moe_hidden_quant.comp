@@ -12,6 +12,8 @@ layout(constant_id = 4) const uint ROOM = 1024;
 layout(constant_id = 5) const uint NORM = 0;
 layout(constant_id = 6) const bool CHOOSE = false;
 layout(constant_id = 7) const uint INNER = 32;
+layout(constant_id = 11) const uint ROUTER = 0;
+layout(constant_id = 12) const uint PATIENCE = 0;
 const uint MATRICES = 2, ROWS = 1;
 const bool SPLIT = false;
 #include "shaders/lib/few_quant.glsl"
@@ -21,7 +23,10 @@ layout(local_size_x = THREADS) in;
 layout(push_constant, scalar) uniform push {
     moe_hidden_args a;
 };
+#define GROUP      gl_WorkGroupID
+#define GROUPS_ALL gl_NumWorkGroups
 #include "shaders/lib/choose.glsl"
+#include "shaders/lib/router.glsl"
 
 quant_row weights_row(uint task, uint m) {
     uint pair = task / INNER, n = task % INNER;
@@ -37,7 +42,7 @@ quant_row weights_at(quant_row r, inout uint unit) {
 }
 
 vec4 x4(uint t, uint k) {
-    return vectors(a.x + uint64_t(gl_WorkGroupID.y) * WIDTH * 4).at[k / 4];
+    return vectors(a.x + uint64_t(GROUP.y) * WIDTH * 4).at[k / 4];
 }
 
 vec4 norm4(uint k) {
@@ -51,19 +56,27 @@ uint all_tasks() {
 void expect(uint task, uint t) {
 }
 
+/* x is made ready while weights are on their way. */
+void while_waiting() {
+}
+
 void store(uint task, uint t, float product[MATRICES]) {
-    floats(a.hidden).at[gl_WorkGroupID.y * all_tasks() + task] = silu(product[0]) * product[1];
+    floats(a.hidden).at[GROUP.y * all_tasks() + task] = silu(product[0]) * product[1];
 }
 
 /* If there is a choice to make, the first workgroup writes it down and does nothing else. */
 void main() {
-    uint group = gl_WorkGroupID.x, t = gl_WorkGroupID.y;
+    uint group = GROUP.x, t = GROUP.y;
+    if (ROUTER != 0)
+        route();
+    else if (CHOOSE)
+        read_logits(t);
     if (CHOOSE)
-        choose_experts(t);
+        choose_experts();
     else
         read_experts(t);
     if (CHOOSE && group == 0)
         write_choice(t);
     else
-        few_run(group - uint(CHOOSE), gl_NumWorkGroups.x - uint(CHOOSE), all_tasks(), a.eps);
+        few_run(group - uint(CHOOSE), GROUPS_ALL.x - uint(CHOOSE), all_tasks(), a.eps);
 }

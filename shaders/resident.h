@@ -37,7 +37,8 @@ struct resident_step {
 /* Constants. 0: words of shared memory; 1: matrices are bf16; 2: norms are 1: f32, 2: bf16; 3:
  * head_dim; 4: caches are bf16; 5: norms of heads are bf16; 6: chosen experts, 7: their inner, 8:
  * the shared one's; 9: bits 1 << kind of the kinds of steps; 10: units of a
- * product that are under way; 11: keys of a tile of attention. */
+ * product that are under way; 11: keys of a tile of attention; 12: the router of experts whose
+ * logits are made with the first step of them, as of moe_hidden, see moe_few.h. */
 struct resident_args {
     uint64_t steps, jobs; /* struct resident_step [n_steps], struct stream_args [n_jobs] */
     uint64_t state;

@@ -133,7 +133,7 @@ struct gpu_program {
     bool subgroups; /* made of subgroups of gpu_info.subgroup.size threads, all of them full */
 };
 
-enum { GPU_CONSTANTS = 12, GPU_READS = 12, GPU_WRITES = 6, GPU_ARGS = 128 };
+enum { GPU_CONSTANTS = 13, GPU_READS = 12, GPU_WRITES = 6, GPU_ARGS = 128 };
 
 struct gpu_range {
     uint64_t address;

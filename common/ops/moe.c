@@ -1,6 +1,7 @@
 #include "common/ops/few.h"
 #include "common/ops/moe_gpu.h"
 #include "common/ops/row.h"
+#include "shaders/moe_few.h"
 
 static bool alike(const struct op_moe *m) {
     enum tensor_dtype inner = m->experts->gate[0].dtype, outer = m->experts->down[0].dtype;
@@ -8,27 +9,35 @@ static bool alike(const struct op_moe *m) {
            (m->gate->dtype == inner && m->up->dtype == inner && m->down->dtype == outer);
 }
 
-/* On a GPU for few rows: the norm is part of each kernel, the choice of the second. */
+/* On a GPU for few rows: the norm is part of each kernel, the choice of the experts' first, and so
+ * are the logits if they can be. */
 static void fused(struct run *run, const struct tensor *x, const struct tensor *experts,
                   const struct tensor *weights, const struct op_moe *m) {
     size_t rows = tensor_count(x) / tensor_count(m->norm);
     struct tensor logits = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, m->router->shape[0]);
     struct tensor shared = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, 1);
     struct op_projection p[] = {{&logits, m->router}, {&shared, m->shared_gate}};
-    op_norm_linears(run, p, m->shared_gate ? 2 : 1, x, m->norm, m->eps);
-    moe_few(run, &(struct moe_few){.dst = x,
-                                   .x = x,
-                                   .chosen = experts,
-                                   .weights = weights,
-                                   .experts = m->experts,
-                                   .logits = &logits,
-                                   .normalise = m->normalise,
-                                   .norm = m->norm,
-                                   .eps = m->eps,
-                                   .shared_logit = m->shared_gate ? &shared : NULL,
-                                   .shared_gate = m->gate,
-                                   .shared_up = m->up,
-                                   .shared_down = m->down});
+    struct moe_few f = {.dst = x,
+                        .x = x,
+                        .chosen = experts,
+                        .weights = weights,
+                        .experts = m->experts,
+                        .router = m->router,
+                        .shared_router = m->shared_gate,
+                        .patience = MOE_FEW_PATIENCE,
+                        .normalise = m->normalise,
+                        .norm = m->norm,
+                        .eps = m->eps,
+                        .shared_logit = m->shared_gate ? &shared : NULL,
+                        .shared_gate = m->gate,
+                        .shared_up = m->up,
+                        .shared_down = m->down};
+    if (!moe_few_routes(&f)) {
+        op_norm_linears(run, p, m->shared_gate ? 2 : 1, x, m->norm, m->eps);
+        f.router = f.shared_router = NULL;
+        f.logits = &logits;
+    }
+    moe_few(run, &f);
 }
 
 static void add_shared(struct run *run, const struct tensor *x, const struct tensor *y,

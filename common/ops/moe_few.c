@@ -3,6 +3,7 @@
 #include "common/ops/few.h"
 #include "common/ops/few_quant.h"
 #include "common/ops/moe_gpu.h"
+#include "common/ops/row.h"
 #include "shaders/programs.h"
 
 #include <assert.h>
@@ -28,18 +29,21 @@ static uint64_t all_addresses(const struct moe_few *f, uint64_t apart) {
 static void hidden(struct run *run, const struct moe_few *f, const struct tensor *h, bool eights,
                    size_t rows) {
     const struct op_experts *w = f->experts;
-    bool choose = f->logits;
+    bool choose = f->logits || f->router;
     struct moe_hidden_args a = {.x = run_address(f->x),
                                 .norm = run_address(f->norm),
-                                .logits = run_address(f->logits),
+                                .logits = run_address(f->router ? &run->counters : f->logits),
                                 .experts = run_address(f->chosen),
                                 .weights = run_address(f->weights),
                                 .gate = run_address(&w->gate[0]),
                                 .up = run_address(&w->up[0]),
-                                .apart = moe_apart(w),
                                 .shared_gate = run_address(f->shared_gate),
                                 .shared_up = run_address(f->shared_up),
                                 .hidden = run_address(h),
+                                .router = run_address(f->router),
+                                .shared_router = run_address(f->shared_router),
+                                .shared_logit = run_address(f->shared_logit),
+                                .apart = (uint32_t)moe_apart(w),
                                 .width = (uint32_t)w->gate[0].shape[1],
                                 .shared_inner = f->shared_up ? (uint32_t)f->shared_up->shape[0] : 0,
                                 .n_experts = (uint32_t)w->n,
@@ -53,7 +57,8 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
     struct run_kernel k = {.program = &shader_moe_hidden,
                            .constants = {w->gate[0].dtype == TENSOR_BF16, eights, choose,
                                          few_batch(a.width, 2, 1), few_norm(f->norm),
-                                         eights ? staged : 0, experts, chosen, inner},
+                                         eights ? staged : 0, experts, chosen, inner,
+                                         few_norm(f->router), f->patience},
                            .args = &a,
                            .args_size = sizeof a,
                            .groups = {groups + choose, rows},
@@ -75,6 +80,12 @@ static void hidden(struct run *run, const struct moe_few *f, const struct tensor
         k.constants[1] = experts;
         k.constants[2] = chosen;
         k.constants[7] = inner;
+        k.constants[11] = few_norm(f->router);
+        k.constants[12] = f->patience;
+    }
+    if (f->router) {
+        k.writes[3] = &run->counters;
+        k.writes[4] = f->shared_logit;
     }
     run_dispatch(run, &k);
 }
@@ -90,6 +101,8 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
                               .apart = moe_apart(w),
                               .shared_down = run_address(f->shared_down),
                               .shared_logit = run_address(f->shared_logit),
+                              .keys = run_address(&run->counters),
+                              .n_keys = f->router ? (uint32_t)w->n : 0,
                               .width = (uint32_t)w->gate[0].shape[1]};
     uint32_t chosen = (uint32_t)(tensor_count(f->chosen) / rows);
     uint32_t inner = (uint32_t)w->gate[0].shape[0];
@@ -103,7 +116,7 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
                            .args_size = sizeof a,
                            .groups = {run_groups(a.width, FEW_TEAMS), rows},
                            .reads = {h, f->chosen, f->weights, f->dst, f->shared_logit},
-                           .writes = {f->dst}};
+                           .writes = {f->dst, f->router ? &run->counters : NULL}};
     if (tensor_is_quantised(w->down[0].dtype)) {
         few_quant(run, &k,
                   &(struct few_quant){.program = &shader_moe_down_quant,
@@ -119,6 +132,16 @@ static void down(struct run *run, const struct moe_few *f, const struct tensor *
     run_dispatch(run, &k);
 }
 
+/* Eight numbers of a row are read at a time. */
+bool moe_few_routes(const struct moe_few *f) {
+    const struct tensor *router = f->router, *shared = f->shared_router;
+    size_t width = tensor_row(router);
+    uint64_t all =
+        run_address(f->x) | run_address(f->norm) | run_address(router) | run_address(shared);
+    return tensor_count(f->x) == width && f->norm && few_eights(width, all) &&
+           row_is_weight(router) && (!shared || shared->dtype == router->dtype);
+}
+
 void moe_few(struct run *run, const struct moe_few *f) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     const struct op_experts *w = f->experts;
@@ -127,7 +150,8 @@ void moe_few(struct run *run, const struct moe_few *f) {
     size_t rows = tensor_count(f->x) / width, chosen = tensor_count(f->chosen) / rows;
     struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, chosen * inner + shared_inner);
     bool eights = few_eights(width | inner | shared_inner, all_addresses(f, moe_apart(w)));
-    assert(chosen <= MOE_FEW_CHOSEN && w->n <= MOE_FEW_EXPERTS);
+    assert(chosen <= MOE_FEW_CHOSEN && w->n <= MOE_FEW_EXPERTS && moe_apart(w) <= UINT32_MAX);
+    assert(!f->router || (moe_few_routes(f) && !f->logits && w->n <= RUN_COUNTERS));
     assert(!tensor_is_quantised(w->gate[0].dtype) ||
            few_quant_aligned(all_addresses(f, moe_apart(w))));
     hidden(run, f, &h, eights, rows);

@@ -23,6 +23,7 @@ enum {
     KINDS,
     RING,
     KEYS,
+    ROUTER,
     ROWS_MOST = 2, /* shaders/lib/stream.glsl */
     /* Bytes of shared memory beside the pool, without and with draws, and what these need of it. */
     SHARED_REST = 24 << 10,
@@ -149,7 +150,7 @@ static bool moe_hidden(struct run *run, const struct run_kernel *k, uint32_t gro
     return k->groups[1] == 1 && a->n_experts <= RESIDENT_EXPERTS && k->constants[1] &&
            k->constants[2] && settle_weights(run, k->constants[0]) &&
            settle(run, NORM, k->constants[4]) && settle(run, CHOSEN, k->constants[7]) &&
-           settle(run, INNER, k->constants[8]);
+           settle(run, INNER, k->constants[8]) && settle(run, ROUTER, k->constants[9]);
 }
 
 static bool moe_down(struct run *run, const struct run_kernel *k, uint32_t groups[3]) {

@@ -1,6 +1,7 @@
 /* choose: the experts of a row of moe_hidden_args `a`, in ascending index; the same choice and
- * weights as route.comp's. A workgroup of THREADS. Before it is included: the constants EXPERTS (as
- * many as there are, or more) and CHOSEN (of them). */
+ * weights as route.comp's. A workgroup of THREADS calls read_logits() or, if it makes them, route()
+ * of router.glsl, and then choose_experts(). Before it is included: the constants EXPERTS (as many as
+ * there are, or more) and CHOSEN (of them). */
 #ifndef SHADERS_CHOOSE
 #define SHADERS_CHOOSE
 
@@ -41,15 +42,23 @@ uint rank_of(uint e, uint part) {
     return rank;
 }
 
-void choose_experts(uint t) {
-    uint thread = gl_LocalInvocationIndex;
+/* Expert e's key, 0 beyond all; nobody has ranked it yet. */
+void put_key(uint e, uint key) {
+    choose_key[e / 4][e % 4] = key;
+    choose_rank[e] = 0;
+}
+
+void read_logits(uint t) {
     floats logit = floats(a.logits + uint64_t(t) * a.n_experts * 4);
-    [[dont_unroll]] for (uint e = thread; e < 4 * KEYS_FOURS; e += THREADS) {
+    [[dont_unroll]] for (uint e = gl_LocalInvocationIndex; e < 4 * KEYS_FOURS; e += THREADS) {
         float l = e < a.n_experts ? logit.at[e] : 0;
-        choose_key[e / 4][e % 4] = e >= a.n_experts || is_nan(l) ? 0 : order(l);
-        choose_rank[e] = 0;
+        put_key(e, e >= a.n_experts || is_nan(l) ? 0 : order(l));
     }
     barrier();
+}
+
+void choose_experts() {
+    uint thread = gl_LocalInvocationIndex;
     [[dont_unroll]] for (uint i = thread; i < RANKERS * EXPERTS; i += THREADS)
         atomicAdd(choose_rank[i % EXPERTS], rank_of(i % EXPERTS, i / EXPERTS));
     barrier();
@@ -72,13 +81,12 @@ void read_experts(uint t) {
     barrier();
 }
 
-/* Weights: softmax of the chosen, or of all experts. */
+/* Weights: softmax of the chosen, or of all experts. A key is its logit, or a NaN as that. */
 void write_choice(uint t) {
-    floats logit = floats(a.logits + uint64_t(t) * a.n_experts * 4);
     float top = of_order(key_of(choose_best[0])), sum = 0;
     [[dont_unroll]] for (uint e = gl_LocalInvocationIndex; e < 4 * KEYS_FOURS; e += THREADS) {
         bool counts = e < a.n_experts && (a.normalise == 0 || choose_rank[e] < CHOSEN);
-        choose_mass[e] = counts ? expf(logit.at[e] - top) : 0;
+        choose_mass[e] = counts ? expf(of_order(key_of(e)) - top) : 0;
     }
     barrier();
     [[dont_unroll]] for (uint e = 0; e < 4 * KEYS_FOURS; e += AT_ONCE)

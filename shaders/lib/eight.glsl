@@ -69,6 +69,11 @@ vec4 weight4(uint64_t row, uint k, uint width, bool bf16, bool whole) {
     return v;
 }
 
+/* Number by number. */
+eight times8(eight x, eight y) {
+    return eight(x.a * y.a, x.b * y.b);
+}
+
 /* sum + x . y */
 float fma4(vec4 x, vec4 y, float sum) {
     return fma(x.w, y.w, fma(x.z, y.z, fma(x.y, y.y, fma(x.x, y.x, sum))));

@@ -77,7 +77,7 @@ eight few_x(few_rows r, uint t, uint i) {
     if (NORM != 0) {
         few_square[t] += fma8(x, x, 0);
         eight g = widen_eight(load_eight(r.norm, i, NORM == NORM_BF16), NORM == NORM_BF16);
-        x = eight(x.a * g.a, x.b * g.b);
+        x = times8(x, g);
     }
     return x;
 }

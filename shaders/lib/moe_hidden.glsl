@@ -1,7 +1,8 @@
 /* moe_hidden: what moe_hidden.comp does, for its workgroup GROUP of GROUPS_ALL. Before it is
- * included: few.glsl, the arguments `a` and the constants CHOOSE, THREADS, EXPERTS, CHOSEN and INNER, see
- * moe_few.h. */
+ * included: few.glsl, the arguments `a` and the constants CHOOSE, THREADS, EXPERTS, CHOSEN, INNER, ROUTER
+ * and PATIENCE, see moe_few.h. */
 #include "shaders/lib/choose.glsl"
+#include "shaders/lib/router.glsl"
 
 /* All but the weights. */
 few_rows row_of_x(uint t) {
@@ -29,13 +30,22 @@ few_rows task_rows(uint t, uint task) {
     return r;
 }
 
+void while_waiting() {
+    if (WIDTH > 0)
+        few_stage(row_of_x(GROUP.y));
+}
+
 void moe_hidden() {
     uint t = GROUP.y, thread = gl_LocalInvocationIndex;
     uint tasks = CHOSEN * INNER + a.shared_inner;
-    if (WIDTH > 0)
-        few_stage(row_of_x(t)); /* while the choice is made */
+    if (ROUTER != 0)
+        route();
+    else
+        while_waiting();
+    if (CHOOSE && ROUTER == 0)
+        read_logits(t);
     if (CHOOSE)
-        choose_experts(t);
+        choose_experts();
     else
         read_experts(t);
     /* The first workgroup writes the choice down and does nothing else: it takes longer. */
