@@ -35,10 +35,22 @@ static void copy(char *dst, const char *src, size_t bytes) {
 
 /* ---- to the device ---- */
 
-/* The next piece of staging memory, once the device is through with what it held. */
+/* A piece that is there and that the device is known to be through with, or else the next one. */
+static size_t choose_stage(const struct gpu *g) {
+    for (size_t i = 0; i < GPU_RING; i++) {
+        size_t at = (g->stage_at + i) % GPU_RING;
+        if (g->stages[at].buffer.bytes && g->stages[at].done_at <= g->done)
+            return at;
+    }
+    return g->stage_at;
+}
+
+/* Staging memory, once the device is through with what it held. To make a piece takes milliseconds,
+ * so there are no more of them than are under way at once. */
 static struct gpu_stage *next_stage(struct gpu *g) {
-    struct gpu_stage *s = &g->stages[g->stage_at];
-    g->stage_at = (g->stage_at + 1) % GPU_RING;
+    size_t at = choose_stage(g);
+    struct gpu_stage *s = &g->stages[at];
+    g->stage_at = (at + 1) % GPU_RING;
     if (!s->buffer.bytes)
         s->buffer = gpu_buffer_new(g, GPU_STAGE, GPU_UPLOAD);
     gpu_wait_for(g, s->done_at);
