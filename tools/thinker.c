@@ -178,15 +178,21 @@ void thinker_prefill(struct thinker *t, size_t last) {
     keep_hidden(t, &hidden, first);
 }
 
-void thinker_start(struct thinker *t, const struct op_sampler *s) {
+/* seen: 1 for ids of the history. */
+static void write_seen(struct thinker *t) {
     size_t vocab = t->config->thinker.vocab;
     int32_t *seen = arena_xrealloc(NULL, vocab, sizeof *seen);
     memset(seen, 0, vocab * sizeof *seen);
     for (size_t i = 0; i < t->history.n; i++)
         seen[t->history.ids[i]] = 1;
     run_write(t->run, &t->seen, seen);
-    run_write(t->run, &t->sampler, s);
     free(seen);
+}
+
+void thinker_start(struct thinker *t, const struct op_sampler *s) {
+    if (s->rep != 1) /* otherwise it makes no difference what was seen */
+        write_seen(t);
+    run_write(t->run, &t->sampler, s);
 }
 
 static void draw(struct thinker *t) {
@@ -293,6 +299,7 @@ int thinker_wake(struct thinker *t, struct err *e) {
     t->sampler =
         run_new_1d(t->run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / sizeof(int32_t));
     t->seen = run_new_1d(t->run, RUN_SESSION, TENSOR_I32, c->vocab);
+    run_zero(t->run, &t->seen);
     for (size_t i = 0; i < THINKER_AHEAD; i++)
         t->asked[i].drawn =
             arena_alloc(&t->run->memory[RUN_SESSION], (c->hidden + 1) * sizeof(float));
