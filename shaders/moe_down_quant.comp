@@ -13,7 +13,7 @@ layout(constant_id = 5) const uint CHOSEN = 1;
 layout(constant_id = 6) const uint INNER = 32;
 layout(constant_id = 7) const uint SHARED_INNER = 0;
 const uint MATRICES = 1, ROWS = 1, NORM = 0;
-const bool SPLIT = true;
+const bool SPLIT = true, X_FIRST = true;
 #include "shaders/lib/few_quant.glsl"
 
 layout(local_size_x = TEAM * TEAMS) in;
@@ -37,12 +37,15 @@ quant_row weights_at(quant_row r, inout uint unit) {
 }
 
 vec4 x4(uint t, uint k) {
-    return vectors(a.hidden + uint64_t(GROUP.y) * ALL * 4).at[k / 4] *
-           pair_factor[min(k / INNER, CHOSEN)];
+    return vectors(a.hidden + uint64_t(GROUP.y) * ALL * 4).at[k / 4];
 }
 
 vec4 norm4(uint k) {
     return vec4(1);
+}
+
+float factor16(uint k) {
+    return pair_factor[min(k / INNER, CHOSEN)];
 }
 
 floats dst_at(uint task) {
@@ -60,6 +63,8 @@ void store(uint task, uint t, float product[MATRICES]) {
 }
 
 void main() {
+    few_ask_x();
     list_pairs(GROUP.y);
+    barrier();
     few_run(GROUP.x, gl_NumWorkGroups.x, a.width, 0);
 }

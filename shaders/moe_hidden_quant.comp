@@ -15,7 +15,7 @@ layout(constant_id = 7) const uint INNER = 32;
 layout(constant_id = 11) const uint ROUTER = 0;
 layout(constant_id = 12) const uint PATIENCE = 0;
 const uint MATRICES = 2, ROWS = 1;
-const bool SPLIT = false;
+const bool SPLIT = false, X_FIRST = false;
 #include "shaders/lib/few_quant.glsl"
 
 const uint THREADS = TEAM * TEAMS;
@@ -47,6 +47,10 @@ vec4 x4(uint t, uint k) {
 
 vec4 norm4(uint k) {
     return weight4(a.norm, k, WIDTH, NORM == NORM_BF16, true);
+}
+
+float factor16(uint k) {
+    return 1;
 }
 
 uint all_tasks() {

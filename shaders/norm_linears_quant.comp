@@ -9,7 +9,7 @@ layout(constant_id = 2) const uint ROWS = 1;
 layout(constant_id = 3) const uint BATCH = 1;
 layout(constant_id = 4) const uint ROOM = 1024;
 layout(constant_id = 5) const uint NORM = 1;
-const bool SPLIT = false;
+const bool SPLIT = false, X_FIRST = false;
 #include "shaders/lib/few_quant.glsl"
 
 layout(local_size_x = TEAM * TEAMS) in;
@@ -54,6 +54,10 @@ vec4 x4(uint t, uint k) {
 
 vec4 norm4(uint k) {
     return weight4(a.norm, k, WIDTH, NORM == NORM_BF16, true);
+}
+
+float factor16(uint k) {
+    return 1;
 }
 
 void expect(uint task, uint t) {

@@ -9,7 +9,7 @@ layout(constant_id = 2) const uint ROWS = 1;
 layout(constant_id = 3) const uint BATCH = 1;
 layout(constant_id = 4) const uint ROOM = 1024;
 const uint NORM = 0;
-const bool SPLIT = false;
+const bool SPLIT = false, X_FIRST = true;
 #include "shaders/lib/few_quant.glsl"
 
 layout(local_size_x = TEAM * TEAMS) in;
@@ -39,6 +39,10 @@ vec4 norm4(uint k) {
     return vec4(1);
 }
 
+float factor16(uint k) {
+    return 1;
+}
+
 bool has_out(uint task, uint t, uint m) {
     return row_of(t) < a.rows && task * MATRICES + m < a.outs;
 }
@@ -58,5 +62,6 @@ void store(uint task, uint t, float product[MATRICES]) {
 }
 
 void main() {
+    few_ask_x();
     few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, (a.outs + MATRICES - 1) / MATRICES, 0);
 }

@@ -15,19 +15,21 @@
  *
  * x is kept in shared memory, where all teams of the workgroup read it: each 16 bytes of weights want
  * 16 or 32 bytes of each plane. Loads of weights go on while x is put there, and for the next task
- * while this one's sums are added up. Sums are made in an order that depends on nothing but
- * constants.
+ * while this one's sums are added up. X_FIRST: x is asked for before the weights, lest it come behind
+ * them. Sums are made in an order that depends on nothing but constants.
  *
  * Needs, before it is included,
  *   uint constants W_TYPE, MATRICES, ROWS, NORM (as in few.glsl), BATCH (units of each row of weights
  *   that a thread has under way at once) and ROOM (numbers of a row of x that are in shared memory at
  *   once: all of them, or those of TEAM * BATCH units)
  *   const bool SPLIT;   rows of weights are made of several
+ *   const bool X_FIRST;   few_ask_x() is called before few_run()
  * and who includes it declares its local size of TEAM * TEAMS and the functions
  *   quant_row weights_row(uint task, uint m);   row m of the weights of a task
  *   quant_row weights_at(quant_row r, inout uint unit);   SPLIT: where unit number `unit` of it is
  *   vec4 x4(uint t, uint k);   numbers k .. k + 3 of row t of x
  *   vec4 norm4(uint k);        the same of the norm's weights, if there is a norm
+ *   float factor16(uint k);    SPLIT: what numbers k .. k + 15 of x are multiplied by
  *   void expect(uint task, uint t);   asks for what store() will want
  *   void store(uint task, uint t, float product[MATRICES]);   what a task makes of row t */
 #ifndef SHADERS_FEW_QUANT
@@ -60,6 +62,7 @@ quant_row weights_row(uint task, uint m);
 quant_row weights_at(quant_row r, inout uint unit);
 vec4 x4(uint t, uint k);
 vec4 norm4(uint k);
+float factor16(uint k);
 void expect(uint task, uint t);
 void store(uint task, uint t, float product[MATRICES]);
 
@@ -115,6 +118,31 @@ void few_load(uint task, uint part) {
 
 /* ---- x ---- */
 
+/* What few_ask_x() has asked for of a row of x that is all kept in shared memory: fours of this
+ * thread's runs, those of the next run first. More of them would take weights' registers. */
+const uint X_TURNS = (UNITS * QUANT_RUNS + FEW_THREADS - 1) / FEW_THREADS;
+const bool X_ASKED = X_FIRST && WHOLE && ROWS == 1 && X_TURNS <= 2;
+const uint X_FOURS = X_ASKED ? 4 * X_TURNS : 4;
+vec4 few_asked[X_FOURS];
+
+void few_ask_x() {
+    [[unroll]] for (uint i = 0; i < X_FOURS && X_ASKED; i++) {
+        uint run = min(i / 4 * FEW_THREADS + gl_LocalInvocationIndex, UNITS * QUANT_RUNS - 1);
+        few_asked[i] = x4(0, 16 * run + i % 4 * 4);
+    }
+}
+
+/* They go in a circle: a loop that used them up would be unrolled by a compiler that sees it. */
+void few_next_asked() {
+    vec4 used[4];
+    [[unroll]] for (uint c = 0; c < 4; c++)
+        used[c] = few_asked[c];
+    [[unroll]] for (uint i = 4; i < X_FOURS; i++)
+        few_asked[i - 4] = few_asked[i];
+    [[unroll]] for (uint c = 0; c < 4; c++)
+        few_asked[X_FOURS - 4 + c] = used[c];
+}
+
 /* Bytes 0 of four numbers, and bytes 1. */
 uvec2 few_bytes(uvec4 n) {
     uvec2 w = n.xy & 0xffff | n.zw << 16;
@@ -154,8 +182,9 @@ void few_round(uint t, uint at, vec4 x[4]) {
 /* Run i of those that are in shared memory, k being its first number in the row. */
 void few_put(uint t, uint i, uint k, bool counts) {
     vec4 x[4], g[4];
+    float factor = SPLIT ? factor16(k) : 1;
     [[unroll]] for (uint c = 0; c < 4; c++) {
-        x[c] = x4(t, k + 4 * c);
+        x[c] = (X_ASKED ? few_asked[c] : x4(t, k + 4 * c)) * factor;
         if (NORM != 0)
             g[c] = norm4(k + 4 * c);
     }
@@ -170,9 +199,11 @@ void few_put(uint t, uint i, uint k, bool counts) {
  * to the norm. */
 void few_stage(uint first, bool counts) {
     uint n = min(RUNS, UNITS * QUANT_RUNS - first);
-    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < n; i += FEW_THREADS)
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < n; i += FEW_THREADS) {
         [[unroll]] for (uint t = 0; t < ROWS; t++)
             few_put(t, i, 16 * (first + i), counts);
+        few_next_asked();
+    }
     barrier();
 }
 

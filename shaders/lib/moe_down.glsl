@@ -15,16 +15,27 @@ const bool ALIKE = UNLIKE == 0;
 const uint DOWN_AT_ONCE = DOWN_TURNS == 1 ? BATCH : ALIKE ? PAIR_LOADS : 4;
 const uint DOWN_SETS = (BATCH + DOWN_AT_ONCE - 1) / DOWN_AT_ONCE;
 
+const uint DOWN_THREADS = TEAM * TEAMS;
+const uint DOWN_ROUNDS = STAGES ? (ALL / 4 + DOWN_THREADS - 1) / DOWN_THREADS : 0;
+const uint DOWN_ASKED = STAGES ? DOWN_ROUNDS : 1;
 shared vec4 down_staged[STAGES ? ALL / 4 : 1]; /* hidden: [half of an eight, eight] */
+vec4 down_asked[DOWN_ASKED];                   /* hidden: this thread's fours */
 raw_eight down_raw[BATCH];
 
+/* Asks for what is staged. */
+void ask_hidden(uint64_t hidden) {
+    [[unroll]] for (uint n = 0; n < DOWN_ROUNDS; n++) {
+        uint i = n * DOWN_THREADS + gl_LocalInvocationIndex;
+        down_asked[n] = vectors(hidden).at[min(i, ALL / 4 - 1)];
+    }
+}
+
 /* Before a barrier. */
-void stage_hidden(uint64_t hidden) {
-    const uint ALL_THREADS = TEAM * TEAMS, ROUNDS = (ALL / 4 + ALL_THREADS - 1) / ALL_THREADS;
+void stage_hidden() {
     uint thread = gl_LocalInvocationIndex, to = thread % 2 * (ALL / 8) + thread / 2;
-    [[unroll]] for (uint n = 0; n < ROUNDS; n++)
-        if (ALL / 4 % ALL_THREADS == 0 || n * ALL_THREADS + thread < ALL / 4)
-            down_staged[n * (ALL_THREADS / 2) + to] = vectors(hidden).at[n * ALL_THREADS + thread];
+    [[unroll]] for (uint n = 0; n < DOWN_ROUNDS; n++)
+        if (ALL / 4 % DOWN_THREADS == 0 || n * DOWN_THREADS + thread < ALL / 4)
+            down_staged[n * (DOWN_THREADS / 2) + to] = down_asked[n];
 }
 
 eight hidden_eight(uint64_t hidden, uint i) {
@@ -74,8 +85,7 @@ float multiply_eight(uint64_t hidden, uint turn, uint j, uint d, float sum) {
     return fma(pair_factor[find_eight(turn, j, d).pair], part, sum);
 }
 
-/* Hidden is staged while the first weights are on their way. What is asked for and multiplied is
- * there once: short code comes sooner. */
+/* What is asked for and multiplied is there once: short code comes sooner. */
 float eights(uint64_t hidden, uint d) {
     float sum = 0;
     [[dont_unroll]] for (uint turn = 0; turn <= DOWN_TURNS; turn++) {
@@ -90,10 +100,6 @@ float eights(uint64_t hidden, uint d) {
                     if (first + j < BATCH)
                         ask_eight(turn, first + j, d);
         }
-        if (turn == 0 && STAGES) {
-            stage_hidden(hidden);
-            barrier();
-        }
     }
     return sum;
 }
@@ -107,11 +113,16 @@ float ones(uint64_t hidden, uint d) {
     return sum;
 }
 
+/* Where weights are is not known before the pairs are. So hidden is asked for with those, and comes
+ * in the same time; behind the weights it would come after them. */
 void moe_down() {
     uint thread = gl_LocalInvocationIndex, t = GROUP.y;
     uint64_t hidden = a.hidden + uint64_t(t) * ALL * 4;
     floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
+    ask_hidden(hidden);
     list_pairs(t);
+    stage_hidden();
+    barrier();
     for (uint first = GROUP.x * TEAMS; first < a.width;
          first += GROUPS_ALL.x * TEAMS) {
         uint d = min(first + team_number(), a.width - 1);

@@ -9,6 +9,7 @@ const uint ALL = CHOSEN * INNER + SHARED_INNER; /* numbers of the row's part of 
 shared uint64_t pair_matrix[CHOSEN + 1]; /* the last one is the shared expert's */
 shared float pair_factor[CHOSEN + 1];
 
+/* Before a barrier. */
 void list_pairs(uint t) {
     [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < CHOSEN; i += TEAM * TEAMS) {
         pair_matrix[i] = a.down + uint64_t(uints(a.experts).at[t * CHOSEN + i]) * a.apart;
@@ -21,7 +22,6 @@ void list_pairs(uint t) {
         pair_matrix[CHOSEN] = a.shared_down;
         pair_factor[CHOSEN] = sigmoid(floats(a.shared_logit).at[t]);
     }
-    barrier();
 }
 
 #endif

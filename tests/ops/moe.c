@@ -225,6 +225,7 @@ static void test(struct check *c) {
         one(c, &(struct shape){2, 256, 256, 5, 2, 512, true}, check_quantised[i]);
         one(c, &(struct shape){1, 2048, 256, 9, 3, 0, false}, check_quantised[i]);
         one(c, &(struct shape){1, 256, 256, 40, 2, 256, true}, check_quantised[i]);
+        one(c, &(struct shape){1, 256, 768, 9, 8, 0, true}, check_quantised[i]);
         one(c, &(struct shape){20, 256, 256, 5, 2, 512, true}, check_quantised[i]);
     }
 }
