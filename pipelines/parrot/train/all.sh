@@ -9,9 +9,11 @@
 # With SYNTH_ARGS="--device cuda" the speech is made before all else, by the GPUs; otherwise by the cores beside it, and
 # of what comes after it has begun the thinker hears nothing until the second phase.
 # CODEC=0 THINKER=0: talker and ears go on from states that are there (carry.py open), for the codec that is there. If
-# there is an own.npz (own.py), the ears learn from it too. OWN: minutes at the end for the ears alone, on EARS_THEN: the
-# new talker says some lines on the cores (omni's tools must be in PATH), within SAYING of these minutes, and that voice
-# is what they hear then.
+# there is an own.npz (own.py), the ears learn from it too. Then that talker also guesses residual codes for all speech
+# (guess.py), of which decoder and ears learn.
+# OWN: minutes at the end for the ears alone, on EARS_THEN: the new talker says some lines on the cores (omni's tools must
+# be in PATH), within SAYING of these minutes, and that voice, as the new decoder plays it, is what they hear then, and
+# what was in own.npz.
 # Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second
 # phase and for export: MORE minutes become what is left; which GPUs a part takes: CODEC_ON=0,1 and so on, with
 # DECODER_ON= the decoder stays as it was; GAIN, decibels that the sound lacks; more arguments for the programs, as in a
@@ -68,18 +70,26 @@ export_with() { # THINKER'S-STATE MODEL
 say_own() {
     cp -r model own-model
     export_with talker-from.pt own-model
+    local more=''
+    [ ! -e own.npz ] || more='--keep own.npz'
     # shellcheck disable=SC2086
-    nice -n 5 python3 "$here/own.py" --text text.jsonl --model own-model $OWN_ARGS own-new.npz >>own.log 2>&1
+    nice -n 5 python3 "$here/own.py" --text text.jsonl --model own-model $more $OWN_ARGS own-new.npz >>own.log 2>&1
     say "own voice: $(tail -n 1 own.log)"
     mv own-new.npz own.npz
 }
 
-# The ears' minutes with codes, and with parrot's own voice if there is such a file.
-listen_to_codes() { # GPUS MINUTES
-    local own=''
-    [ ! -e own.npz ] || own='--own own.npz'
+# guess GPUS: what the talker that there is would have chosen.
+guess() {
+    on "$1" guess.py --text text.jsonl --codes codes.npz --model model --thinker thinker.pt --talker talker.pt guessed.npz
+}
+
+# The ears' minutes with codes, guessed ones and parrot's own voice if there are such files.
+listen_to_codes() { # GPUS MINUTES CODEC
+    local more=''
+    [ ! -e guessed.npz ] || more='--guessed guessed.npz'
+    [ ! -e own.npz ] || more="$more --own own.npz"
     # shellcheck disable=SC2086
-    thinker "$1" "$2" --codes codes.npz $own --codec codec-frozen.pt --keep-embeddings
+    thinker "$1" "$2" --codes codes.npz $more --codec "$3" --keep-embeddings
 }
 
 # Until there is some speech, or all if it takes the GPUs.
@@ -141,6 +151,11 @@ wait $speech $ears
 say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of codes"
 cp codec.pt codec-frozen.pt
 cp thinker.pt talker-from.pt
+guessed=''
+if [ "$CODEC" = 0 ] && [ -e talker.pt ]; then
+    guess "$CODEC_ON"
+    guessed='--guessed guessed.npz'
+fi
 if [ "$END" -gt 0 ]; then
     MORE=$(plan "max(0.1, ($END - $(date +%s) - $CLOSING) / 60 - $OWN)")
 fi
@@ -148,17 +163,17 @@ say "second phase of $MORE minutes"
 talker "$TALKER_ON" "$MORE" &
 mouth=$!
 saying=$([ "$OWN" = 0 ] && echo 0 || echo "$SAYING")
-listen_to_codes "$EARS_ON" "$(plan "$MORE + $saying")" &
+listen_to_codes "$EARS_ON" "$(plan "$MORE + $saying")" codec-frozen.pt &
 ears=$!
 if [ -n "$DECODER_ON" ]; then
-    # shellcheck disable=SC2086
-    codec "$DECODER_ON" "$(plan "$CODEC + $MORE")" "$MORE" --decoder $DECODER_ARGS &
+    # shellcheck disable=SC2086 # arguments
+    codec "$DECODER_ON" "$(plan "$CODEC + $MORE")" "$MORE" --decoder $guessed $DECODER_ARGS &
     wait $!
 fi
 wait $mouth
 [ "$OWN" = 0 ] || say_own
 wait $ears
-[ "$OWN" = 0 ] || listen_to_codes "$EARS_THEN" "$(plan "$OWN - $SAYING")"
+[ "$OWN" = 0 ] || listen_to_codes "$EARS_THEN" "$(plan "$OWN - $SAYING")" codec.pt
 export_with thinker.pt model
 keep >keep.log 2>&1
 say "kept: $(du -sh keep | cut -f 1)"

@@ -6,7 +6,7 @@
 
 Without PART every part but the optimisers; with PREFIX only what begins with it (codec:code2wav. is
 all that the other programs need of the codec). A run goes on from an unpacked state
-with fresh optimisers, and from the averaged weights where the plain ones did not travel. `open` makes states
+with fresh optimisers and a plan of its own, and from the averaged weights where the plain ones did not travel. `open` makes states
 (thinker.pt, talker.pt, codec.pt without its encoder) from what export.py wrote; with EAR_LAYERS the audio encoder gets
 so many, and the new ones change nothing until they are taught.
 """
@@ -54,6 +54,7 @@ def pack(path, folder, wanted):
 def unpack(folder, path):
     pieces = sorted(folder.glob(f"{path.stem}.[0-9][0-9]"))
     state = torch.load(io.BytesIO(b"".join(p.read_bytes() for p in pieces)), weights_only=True)
+    state["used"] = 0.0
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, path)
 

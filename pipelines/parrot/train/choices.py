@@ -14,6 +14,7 @@ LONGEST = 192  # frames of what is put together
 RESTS = (0, 0, 0, 1, 2, 4, 8)  # frames by which a pause is longer than the teacher's
 LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768)  # tokens of a batch: few shapes
 COLUMNS = (200, 300, 400, 500, 600, 800, 1000, 1300, 1700, 2400)  # of a batch of log-mels
+OWN = ("own", "guessed")  # sources that are parrot's voice
 SILENT = 0.02  # share of sounds that are quiet
 
 
@@ -45,9 +46,10 @@ class Choices:
 
     def make(self, random_):
         """Some batches of one source."""
-        others = [name for name in self.sources if name != "own"]
-        own = "own" in self.sources and random_.random() < self.options.own_share
-        name = "own" if own or not others else random_.choice(others)
+        own = [name for name in self.sources if name in OWN]
+        others = [name for name in self.sources if name not in OWN]
+        is_own = own and (not others or random_.random() < self.options.own_share)
+        name = random_.choice(own if is_own else others)
         some = [
             self.pieces[name].some(random_, self.options.joined, LONGEST, RESTS)[:2]
             for _ in range(8 * self.options.hear)

@@ -57,7 +57,7 @@ def hidden_in_part(mel, columns, share):
 
 
 class Clips:
-    """`sources`: "speech" (corpus.Speech), "codes" and "own", parrot's (codes.Codes, once played); some may be
+    """`sources`: "speech" (corpus.Speech), "codes", "guessed" and "own" (codes.Codes, once played); some may be
     missing. `hidden`: share of sounds of which a part is hidden."""
 
     def __init__(self, sources, hidden):

@@ -106,9 +106,9 @@ class Speech:
 
     def batch(self, size, n_frames):
         """A random cut of `size` utterances that are not held out: (sound, labels, frames that
-        are real [B])."""
+        are real [B], which ones of all they begin with [B])."""
         which = self.taught[torch.randint(len(self.taught), (size,))]
         room = (self.frames[which] - n_frames).clamp(min=0)
         first = (torch.rand(size) * (room + 1)).long()
         sound, labels = self.cut(which, first, n_frames)
-        return sound, labels, (self.frames[which] - first).clamp(max=n_frames)
+        return sound, labels, (self.frames[which] - first).clamp(max=n_frames), self.start[which] + first

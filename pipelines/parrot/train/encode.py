@@ -37,24 +37,31 @@ def encode_some(codec, speech, mine, batch=64):
     }
 
 
-def write(codec, speech, path):
-    """Each process takes the lines that are its own, the first one puts all together."""
-    world.as_first(*codec.parameters(), *codec.buffers())
-    mine = torch.nonzero(speech.line % world.SIZE == world.RANK)[:, 0]
+def put_together(some, path):
+    """What each process has for codes.npz (encode_some()), in one file. All of it, in the first process."""
     parts = [path.with_suffix(f".{rank}.part.npz") for rank in range(world.SIZE)]
-    np.savez(parts[world.RANK], **encode_some(codec, speech, mine))
+    np.savez(parts[world.RANK], **some)
     world.wait()
     if world.RANK:
-        return
+        return None
     loaded = [dict(np.load(part)) for part in parts]
     stored = {name: np.concatenate([part[name] for part in loaded]) for name in loaded[0]}
     np.savez(parts[0], **stored)
     parts[0].replace(path)
     for part in parts[1:]:
         part.unlink()
-    used = [len(np.unique(column)) for column in stored["codes"].T]
-    frames, utterances = len(stored["codes"]), len(stored["frames"])
-    print(f"{frames} frames, {utterances} utterances, entries used of each codebook: {used}", flush=True)
+    return stored
+
+
+def write(codec, speech, path):
+    """Each process takes the lines that are its own, the first one puts all together."""
+    world.as_first(*codec.parameters(), *codec.buffers())
+    mine = torch.nonzero(speech.line % world.SIZE == world.RANK)[:, 0]
+    stored = put_together(encode_some(codec, speech, mine), path)
+    if stored:
+        used = [len(np.unique(column)) for column in stored["codes"].T]
+        frames, utterances = len(stored["codes"]), len(stored["frames"])
+        print(f"{frames} frames, {utterances} utterances, entries used of each codebook: {used}", flush=True)
 
 
 def main():

@@ -37,6 +37,7 @@ def arguments():
     parser.add_argument("--minutes", type=float, default=30, help="no pipe is begun after them")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="pipes at once")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=pathlib.Path, help="an own.npz of before, which stays but for what is held out")
     parser.add_argument("out", type=pathlib.Path)
     return parser.parse_args()
 
@@ -69,6 +70,14 @@ def say(model, seed, texts, chosen):
     return [(chosen[turn], codes[turn].astype(np.uint8)) for turn in same]
 
 
+def taught(path):
+    """What is in such a file of lines that are not held out."""
+    with np.load(path) as stored:
+        codes, frames, line = (stored[name] for name in ("codes", "frames", "line"))
+    there = line >= N_HELD_OUT
+    return {"codes": codes[np.repeat(there, frames)], "frames": frames[there], "line": line[there]}
+
+
 def main():
     options = arguments()
     texts = [line["text"] for line in read(options.text)]
@@ -83,11 +92,16 @@ def main():
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pipes:
         rows = [row for some in pipes.map(one, range(len(chunks))) for row in some]
-    codes = np.concatenate([row for _, row in rows])
-    frames = np.array([len(row) for _, row in rows])
-    places = np.zeros(len(codes), np.uint16)
-    np.savez_compressed(options.out, codes=codes, frames=frames, line=np.array([n for n, _ in rows]), places=places)
-    print(f"{len(rows)} lines, {len(codes) / 12.5 / 3600:.2f} hours", flush=True)
+    found = {
+        "codes": np.concatenate([row for _, row in rows]),
+        "frames": np.array([len(row) for _, row in rows]),
+        "line": np.array([line for line, _ in rows]),
+    }
+    codes = len(found["codes"])
+    if options.keep:
+        found = {name: np.concatenate([found[name], x]) for name, x in taught(options.keep).items()}
+    np.savez_compressed(options.out, places=np.zeros(len(found["codes"]), np.uint16), **found)
+    print(f"{len(rows)} lines, {codes / 12.5 / 3600:.2f} hours", flush=True)
 
 
 if __name__ == "__main__":

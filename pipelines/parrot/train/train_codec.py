@@ -1,7 +1,7 @@
 """Trains encoder, quantisers and code2wav together; then, with --decoder, code2wav alone.
 
     python3 train_codec.py --speech DIR --model MODEL --state codec.pt --minutes 9 --plan 20
-    python3 train_codec.py --speech DIR --model MODEL --state codec.pt --decoder ...
+    python3 train_codec.py --speech DIR --model MODEL --state codec.pt --decoder [--guessed guessed.npz] ...
     torchrun --nproc-per-node 4 train_codec.py ...          on four GPUs
 
 The whole utterance goes through encoder and transformer; the convolutions, which cost the most,
@@ -11,6 +11,7 @@ see a random cut of it with the context they reach back to.
 import functools
 import pathlib
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -19,11 +20,12 @@ import run
 import sizes
 import world
 from codec import Codec, contextualise, sound_of
-from codes import samples_of
+from codes import Codes, samples_of
 from corpus import FRAME, Speech
 from graphed import Graphed
 from judges import Judges, judge_loss, maker_losses, mel_distance
 from sizes import CODEBOOK, GROUPS, healthy_code2wav
+from text import N_HELD_OUT
 
 CONTEXT = 5  # frames that the convolutions reach back to
 WEIGHTS = {"mel": 15.0, "phonemes": 0.5, "commitment": 1.0, "fooled": 1.0, "apart": 3.0}
@@ -39,6 +41,7 @@ def arguments():
     parser.add_argument("--judge-from", type=float, default=0.15, help="share of the plan")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--decoder", action="store_true", help="codes stay as they are")
+    parser.add_argument("--guessed", type=pathlib.Path, help="of guess.py; --decoder learns from these codes too")
     parser.add_argument("--compile", action="store_true", help="the snakes: slow start, fewer kernels")
     parser.add_argument("--codes", type=pathlib.Path, help="at the end write all speech as codes")
     return parser.parse_args()
@@ -50,12 +53,21 @@ def pronounce(told, labels, real):
     return F.cross_entropy(told.flatten(0, 3), labels.flatten(), ignore_index=run.IGNORED)
 
 
+def in_order(path, speech):
+    """Codes [frames, G] of guess.py's file for all frames of the speech, which says the same lines."""
+    guessed = Codes(path, N_HELD_OUT)
+    of_line = {int(line): u for u, line in enumerate(guessed.line)}
+    rows = np.concatenate([guessed[of_line[line]] for line in speech.line.tolist()])
+    return torch.from_numpy(rows).short().to(speech.device)
+
+
 class Training:
     def __init__(self, options):
         self.options, device = options, world.join(options.device)
         torch.backends.cudnn.benchmark = True  # shapes stay
         torch.manual_seed(options.seed)
         self.speech = Speech(options.speech, device)
+        self.guessed = in_order(options.guessed, self.speech) if options.guessed else None
         config = sizes.config_from(options.model)
         self.codec = Codec(healthy_code2wav(config)).to(device).train()
         self.judges = Judges().to(device)
@@ -97,7 +109,7 @@ class Training:
         with CONTEXT before; at the start of a sound there is no context, and all of it is judged."""
         options = self.options
         longest = min(options.frames, int(self.speech.frames.max()))
-        sound, labels, frames = self.speech.batch(options.batch, longest)
+        sound, labels, frames, begin = self.speech.batch(options.batch, longest)
         at_start = bool(torch.rand(()) < 0.15)
         size = min(CONTEXT + options.cut, longest)
         first = (torch.rand(len(frames)) * ((frames - size).clamp(min=0) + 1)).long()
@@ -111,15 +123,25 @@ class Training:
             "first": first * (not at_start),
             "depth": torch.where(torch.rand(frames.shape) < 0.5, some, GROUPS),
             "picks": there[torch.randint(len(there), (CODEBOOK,))],
+            "guessed": self.guesses(begin, frames, longest),
         }
 
-    def makers_losses(self, judged, at_start, sound, labels, real, first, depth, picks):
+    def guesses(self, begin, frames, longest):
+        """Codes [B, G, T] from frames begin [B] on of all, in half of the rows; else -1."""
+        at = torch.arange(longest)
+        there = (at < frames[:, None]) & (torch.rand(len(frames), 1) < 0.5)
+        if self.guessed is None:
+            return torch.full((len(frames), GROUPS, longest), -1)
+        rows = self.guessed[torch.where(there, begin[:, None] + at, 0).to(self.guessed.device)].long()
+        return torch.where(there[..., None].to(rows.device), rows, -1).transpose(1, 2)
+
+    def makers_losses(self, judged, at_start, sound, labels, real, first, depth, picks, guessed):
         options, codec = self.options, self.codec
         self.judges.requires_grad_(False)
         with self.autocast():
             if options.decoder:
                 with torch.no_grad():
-                    codes = codec.encode(sound)
+                    codes = torch.where(guessed >= 0, guessed, codec.encode(sound))
                 offset = codec.code2wav.code_offset
                 hidden, losses, seen = codec.code2wav.code_embedding(codes + offset).mean(1), {}, {}
             else:

@@ -2,11 +2,13 @@
 
     python3 train_thinker.py --text text.jsonl --phonemes phonemes.npz --model MODEL --state thinker.pt
                              --minutes 9 --plan 20
-                             [--speech DIR] [--codes codes.npz] [--own own.npz] [--codec codec.pt] [--keep-embeddings]
+                             [--speech DIR] [--codes codes.npz] [--guessed guessed.npz] [--own own.npz]
+                             [--codec codec.pt] [--keep-embeddings]
 
 A step: a batch of texts to repeat and of sounds to write down, CTC beside it, so that the encoder finds the words
-early. Sounds are the teacher's own and, with --codes, as code2wav plays them, and with --own parrot's (own.py); which
-of them, choices.py says, and clips.py makes them worse. Others are imagined (imagined.py), of words in any order.
+early. Sounds are the teacher's own and, with --codes, as code2wav plays them, with --own parrot's (own.py) and with
+--guessed nearly parrot's (guess.py); which of them, choices.py says, and clips.py makes them worse. Others are imagined
+(imagined.py), of words in any order.
 With --keep-embeddings the token embeddings stay the averaged ones of the checkpoint: the
 talker, which reads them too, is taught at the same time.
 """
@@ -46,7 +48,8 @@ def arguments():
     parser.add_argument("--codes", type=pathlib.Path)
     parser.add_argument("--codes-hours", type=float, help="of the codes that are played, all if not said")
     parser.add_argument("--own", type=pathlib.Path, help="codes of parrot's own voice")
-    parser.add_argument("--own-share", type=float, default=0.34, help="of all sounds")
+    parser.add_argument("--guessed", type=pathlib.Path, help="of guess.py: nearly its own voice")
+    parser.add_argument("--own-share", type=float, default=0.34, help="of all sounds, these two together")
     parser.add_argument("--codec", type=pathlib.Path, help="whose code2wav plays codes")
     parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
     parser.add_argument("--imagined", type=int, default=32, help="texts to write down without their sound, a step")
@@ -72,7 +75,7 @@ class Training:
         self.options, device = options, world.join(options.device)
         torch.manual_seed(options.seed)
         self.model, self.config = parrot.build(options.model, options.state)
-        played = {name: getattr(options, name) for name in ("codes", "own") if getattr(options, name)}
+        played = {name: getattr(options, name) for name in ("codes", "guessed", "own") if getattr(options, name)}
         if played:
             load_code2wav(self.model, options.codec)
         self.model.to(device).requires_grad_(False)
