@@ -12,6 +12,7 @@ layout(constant_id = 1) const bool KV_BF16 = false;
 layout(constant_id = 3) const bool NORM_BF16 = false;
 layout(constant_id = 5) const uint KEYS = 64;
 layout(constant_id = 7) const uint THREADS = 256;
+layout(constant_id = 8) const uint SHARING = 1;
 layout(push_constant, scalar) uniform push {
     attention_split_args a;
 };
@@ -20,31 +21,36 @@ const uint QUERIES = ATTENTION_ROW_QUERIES;
 /* A team of LANES threads has a key at a time, each of them eight of its numbers. */
 const uint LANES = HEAD_DIM / 8, TEAMS = THREADS / LANES, EACH = KEYS / TEAMS;
 const uint FOURS = HEAD_DIM / 4, HALF = LANES; /* rope turns a four with the one HALF further on */
+const uint WORDS = KV_BF16 ? HEAD_DIM / 2 : HEAD_DIM; /* of a row in the cache */
 const uint PART = LANES / 4 + 1; /* vec4 of a row of partial sums; one more spreads the banks */
-const uint OUTS = QUERIES * FOURS, FOUND = QUERIES * (HEAD_DIM + 2);
+/* Outputs: fours of numbers for who merges, pairs for who makes them, each by one thread. */
+const uint OUTS = QUERIES * FOURS, PAIRS = 2 * OUTS;
+const uint FOUND = QUERIES * (HEAD_DIM + 2);
 const uint SPLITS = ATTENTION_SPLIT_MAX;
 const float LEAST = -1e30; /* below all scores */
 
-layout(buffer_reference, scalar, buffer_reference_align = 4) coherent buffer findings {
-    float at[];
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer pairs {
+    vec2 at[];
+};
+layout(buffer_reference, scalar, buffer_reference_align = 8) coherent buffer pair_findings {
+    vec2 at[];
 };
 layout(buffer_reference, scalar, buffer_reference_align = 16) coherent buffer four_findings {
     vec4 at[];
 };
 
-/* [query, half of an eight, eight], scaled; the new key and value, as the cache has them */
-shared vec4 query[QUERIES * FOURS];
-shared vec4 fresh[2 * FOURS];
+shared vec4 query[QUERIES * FOURS];     /* [query, half of an eight, eight], scaled */
+shared uvec4 fresh[2 * WORDS / 4];      /* the new key and value, as in the cache */
 shared vec4 squares[(QUERIES + 1) * LANES / 4];
-/* Partial sums of scores [key, query, PART], at most 640; later of values [team, query, four], of so
- * many teams at a time; later what splits are worth, [query, split]. */
-const uint POOL = 1024, AT_A_TIME = POOL / OUTS;
+/* Partial sums of scores [key, query, PART]; then the values as in the cache, [key, WORDS]. For who
+ * merges: [query, split], and sums of each thread. */
+const uint PARTS = KEYS * QUERIES * PART, VALUES = KEYS * WORDS / 4;
+const uint POOL = PARTS > VALUES ? PARTS : VALUES;
 shared vec4 pool[POOL];
 const uint MOST = KEYS > SPLITS ? KEYS : SPLITS;
 shared vec4 score[MOST * QUERIES / 4]; /* [query, key] */
-shared vec4 share[MOST];               /* [key]: exp(score - largest) of its queries */
-shared vec4 worth, largest;            /* of the sums so far; the queries' largest scores */
-shared vec4 mass[TEAMS];
+shared vec4 share[MOST * QUERIES / 4]; /* the same: exp(score - largest) */
+shared vec4 largest;                   /* the queries' largest scores so far */
 
 uint thread() {
     return gl_LocalInvocationIndex;
@@ -58,14 +64,10 @@ uint team() {
     return thread() / LANES;
 }
 
-uint sharing() {
-    return a.heads / a.kv_heads;
-}
-
 /* Query number q of this workgroup, of those beyond the last, the last. */
 uint64_t query_row(uint64_t rows, uint q) {
-    uint head = min(gl_WorkGroupID.x * QUERIES + q, sharing() - 1);
-    return rows + (gl_WorkGroupID.y * sharing() + head) * HEAD_DIM * 4;
+    uint head = min(gl_WorkGroupID.x * QUERIES + q, SHARING - 1);
+    return rows + (gl_WorkGroupID.y * SHARING + head) * HEAD_DIM * 4;
 }
 
 uint64_t key_row(uint64_t tensor, uint key) {
@@ -89,10 +91,20 @@ void load(out raw_eight raw[EACH], uint64_t tensor, uint base, uint last) {
 
 /* ---- the new row ---- */
 
-/* Row `team` of the queries, the key and the value: fours `lane` and HALF further on. */
+/* Row `team` of the queries, the key and the value: fours `lane` and HALF further on. The norm's
+ * weights are as loaded: to look at them is to wait for them. */
 struct new_row {
-    vec4 low, high, low_norm, high_norm, cosines, sines;
+    vec4 low, high, cosines, sines;
+    uvec4 low_norm, high_norm;
 };
+
+uvec4 load_norm(uint64_t norm, uint i) {
+    return NORM_BF16 ? uvec4(duos(norm).at[i], 0, 0) : quads(norm).at[i];
+}
+
+vec4 widen_norm(uvec4 raw) {
+    return NORM_BF16 ? vec4(widen2(raw.x), widen2(raw.y)) : uintBitsToFloat(raw);
+}
 
 bool has_row() {
     return team() < QUERIES + 2;
@@ -106,10 +118,10 @@ new_row load_new() {
     uint64_t norm = is_query ? a.q_norm : a.k_norm;
     r.low = vectors(row).at[lane()];
     r.high = vectors(row).at[lane() + HALF];
-    r.low_norm = r.high_norm = vec4(1);
+    r.low_norm = r.high_norm = uvec4(NORM_BF16 ? 0x3f803f80 : 0x3f800000); /* ones */
     if (norm != 0) {
-        r.low_norm = load_four(norm, lane(), NORM_BF16);
-        r.high_norm = load_four(norm, lane() + HALF, NORM_BF16);
+        r.low_norm = load_norm(norm, lane());
+        r.high_norm = load_norm(norm, lane() + HALF);
     }
     r.cosines = vectors(a.rope).at[lane()];
     r.sines = vectors(a.rope).at[lane() + HALF];
@@ -125,8 +137,22 @@ float row_scale() {
     return a.q_norm == 0 ? 1 : 1 / sqrt(mean + a.eps);
 }
 
-vec4 as_cached(vec4 x) {
-    return KV_BF16 ? vec4(widen2(narrow2(x.xy)), widen2(narrow2(x.zw))) : x;
+/* Four i of the new key or value. */
+void put_fresh(bool is_value, uint i, vec4 x) {
+    uint row = is_value ? WORDS / 4 : 0;
+    if (KV_BF16) {
+        fresh[row + i / 2][i % 2 * 2] = narrow2(x.xy);
+        fresh[row + i / 2][i % 2 * 2 + 1] = narrow2(x.zw);
+    } else {
+        fresh[row + i] = floatBitsToUint(x);
+    }
+}
+
+raw_eight get_fresh(bool is_value) {
+    uint row = is_value ? WORDS / 4 : 0;
+    if (KV_BF16)
+        return raw_eight(fresh[row + lane()], uvec4(0));
+    return raw_eight(fresh[row + 2 * lane()], fresh[row + 2 * lane() + 1]);
 }
 
 /* Where four i of a row is: a lane's two fours are apart, neighbours' together. */
@@ -134,17 +160,21 @@ uint place(uint i) {
     return i % 2 * HALF + i / 2;
 }
 
-/* Norm and rope; to shared memory. */
-void make_new(new_row r) {
+void make_squares(new_row r) {
     if (team() <= QUERIES) {
         uint i = team() * LANES + lane();
         squares[i / 4][i % 4] = fma4(r.low, r.low, dot(r.high, r.high));
     }
     barrier();
+}
+
+/* Norm and rope; to shared memory. */
+void make_new(new_row r) {
     if (has_row()) {
         bool is_value = team() == QUERIES + 1;
         float scale = row_scale();
-        vec4 x = r.low * (scale * r.low_norm), y = r.high * (scale * r.high_norm);
+        vec4 x = r.low * (scale * widen_norm(r.low_norm));
+        vec4 y = r.high * (scale * widen_norm(r.high_norm));
         vec4 low = is_value ? r.low : x * r.cosines - y * r.sines;
         vec4 high = is_value ? r.high : y * r.cosines + x * r.sines;
         if (team() < QUERIES) {
@@ -152,30 +182,25 @@ void make_new(new_row r) {
             query[team() * FOURS + place(lane())] = low * scaled;
             query[team() * FOURS + place(lane() + HALF)] = high * scaled;
         } else {
-            uint first = (team() - QUERIES) * FOURS;
-            fresh[first + place(lane())] = as_cached(low);
-            fresh[first + place(lane() + HALF)] = as_cached(high);
+            [[dont_unroll]] for (uint i = 0; i < 2; i++)
+                put_fresh(is_value, lane() + i * HALF, i == 0 ? low : high);
         }
     }
     barrier();
-}
-
-eight fresh_eight(uint row) {
-    return eight(fresh[row * FOURS + lane()], fresh[row * FOURS + HALF + lane()]);
 }
 
 /* The new key and value go to the cache, as row number `key`. */
 void store_new(uint key) {
     bool is_value = team() != 0;
     uint64_t to = key_row(is_value ? a.v : a.k, key);
-    eight x = fresh_eight(uint(is_value));
     if (team() > 1)
         return;
+    raw_eight x = get_fresh(is_value);
     if (KV_BF16) {
-        quads(to).at[lane()] = narrow_eight(x);
+        quads(to).at[lane()] = x.a;
     } else {
-        vectors(to).at[2 * lane()] = x.a;
-        vectors(to).at[2 * lane() + 1] = x.b;
+        quads(to).at[2 * lane()] = x.a;
+        quads(to).at[2 * lane() + 1] = x.b;
     }
 }
 
@@ -183,124 +208,144 @@ void store_new(uint key) {
 
 /* Each lane's part of the scores of its team's keys. */
 void part_scores(uint base, uint end) {
-    eight q[QUERIES];
-    [[unroll]] for (uint i = 0; i < QUERIES; i++)
-        q[i] = eight(query[i * FOURS + lane()], query[i * FOURS + HALF + lane()]);
+    eight x[EACH];
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-        eight x = widen_eight(key_raw[e], KV_BF16);
         if (key_at(base, e) == end - 1)
-            x = fresh_eight(0);
-        uint row = (e * TEAMS + team()) * QUERIES;
-        [[unroll]] for (uint i = 0; i < QUERIES; i++)
-            pool[(row + i) * PART + lane() / 4][lane() % 4] = fma8(q[i], x, 0);
+            key_raw[e] = get_fresh(false);
+        x[e] = widen_eight(key_raw[e], KV_BF16);
+    }
+    [[dont_unroll]] for (uint i = 0; i < QUERIES; i++) {
+        eight q = eight(query[i * FOURS + lane()], query[i * FOURS + HALF + lane()]);
+        [[unroll]] for (uint e = 0; e < EACH; e++) {
+            uint row = (e * TEAMS + team()) * QUERIES + i;
+            pool[row * PART + lane() / 4][lane() % 4] = fma8(q, x[e], 0);
+        }
+    }
+}
+
+/* To pool. What was loaded of keys that there are not is not known to be numbers. */
+void stage_values(uint base, uint end) {
+    [[unroll]] for (uint e = 0; e < EACH; e++) {
+        uint key = key_at(base, e), to = (e * TEAMS + team()) * LANES + lane();
+        raw_eight x = value_raw[e];
+        if (key >= end)
+            x = raw_eight(uvec4(0), uvec4(0));
+        if (key == end - 1)
+            x = get_fresh(true);
+        if (KV_BF16) {
+            pool[to] = uintBitsToFloat(x.a);
+        } else {
+            pool[2 * to] = uintBitsToFloat(x.a);
+            pool[2 * to + 1] = uintBitsToFloat(x.b);
+        }
     }
 }
 
 /* A thread has one key and one query, if there are so many. */
-void soften(uint base, uint end) {
+float sum_parts() {
+    vec4 part = vec4(0);
+    [[unroll]] for (uint i = 0; i < LANES / 4; i++)
+        part += pool[thread() * PART + i];
+    return part.x + part.y + (part.z + part.w);
+}
+
+/* Scores, and what they are worth, from their parts. Meanwhile values are put in the parts' place,
+ * and the tile at `next` is asked for, if there is one. */
+void soften(uint base, uint end, uint next) {
+    const uint AT_ONCE = 4;
     uint key = thread() / QUERIES, q = thread() % QUERIES, at = q * KEYS + key;
-    bool sees = key < KEYS && base + key < end;
-    float s = LEAST, before = largest[q];
+    bool sees = base + key < end;
+    float s = LEAST;
+    vec4 most = vec4(largest[q]);
     if (key < KEYS) {
-        vec4 part = vec4(0);
-        [[unroll]] for (uint i = 0; i < LANES / 4; i++)
-            part += pool[thread() * PART + i];
-        s = sees ? part.x + part.y + (part.z + part.w) : LEAST;
+        s = sees ? sum_parts() : LEAST;
         score[at / 4][at % 4] = s;
     }
     barrier();
+    stage_values(base, end);
+    if (next < end) {
+        load(key_raw, a.k, next, end - 1);
+        load(value_raw, a.v, next, end - 1);
+    }
     if (key < KEYS) {
-        vec4 most = vec4(before);
-        [[unroll]] for (uint i = 0; i < KEYS / 4; i++)
-            most = max(most, score[q * (KEYS / 4) + i]);
+        [[dont_unroll]] for (uint first = 0; first < KEYS / 4; first += AT_ONCE)
+            [[unroll]] for (uint i = 0; i < AT_ONCE; i++)
+                most = max(most, score[q * (KEYS / 4) + first + i]);
         float now = max(max(most.x, most.y), max(most.z, most.w));
-        share[key][q] = sees ? expf(s - now) : 0;
-        if (key == 0) {
-            worth[q] = expf(before - now);
+        share[at / 4][at % 4] = sees ? expf(s - now) : 0;
+        if (key == 0)
             largest[q] = now;
-        }
     }
     barrier();
 }
 
-eight sum[QUERIES];
-vec4 own_mass; /* of the team's keys */
+/* Of this thread's pair of outputs: */
+vec2 sum;          /* of exp(score - sum_largest) * value, */
+float mass;        /* of exp(score - sum_largest) */
+float sum_largest; /* and the largest score so far */
 
-/* What was loaded of keys that there are not is not known to be numbers. */
-void add_values(uint base, uint end) {
-    vec4 w = worth;
-    own_mass *= w;
-    [[unroll]] for (uint i = 0; i < QUERIES; i++)
-        sum[i] = eight(sum[i].a * w[i], sum[i].b * w[i]);
-    [[unroll]] for (uint e = 0; e < EACH; e++) {
-        uint key = key_at(base, e);
-        eight x = widen_eight(value_raw[e], KV_BF16);
-        if (key >= end - 1)
-            x = key == end - 1 ? fresh_eight(1) : eight(vec4(0), vec4(0));
-        vec4 p = share[e * TEAMS + team()];
-        own_mass += p;
-        [[unroll]] for (uint i = 0; i < QUERIES; i++) {
-            sum[i].a += p[i] * x.a;
-            sum[i].b += p[i] * x.b;
-        }
+uint pair() {
+    return thread() % (HEAD_DIM / 2);
+}
+
+uint pair_query() {
+    return min(thread() / (HEAD_DIM / 2), QUERIES - 1);
+}
+
+vec2 value_pair(uint key) {
+    uint i = pair() * (KV_BF16 ? 1 : 2), at = key * (WORDS / 4) + i / 4;
+    if (KV_BF16)
+        return widen2(floatBitsToUint(pool[at][i % 4]));
+    return vec2(pool[at][i % 4], pool[at][i % 4 + 1]);
+}
+
+void add_values(bool is_first) {
+    const uint AT_ONCE = 2;
+    uint first = pair_query() * (KEYS / 4);
+    float now = largest[pair_query()];
+    if (!is_first) {
+        float worth = expf(sum_largest - now);
+        sum *= worth;
+        mass *= worth;
     }
+    sum_largest = now;
+    [[dont_unroll]] for (uint n = 0; n < KEYS / 4; n += AT_ONCE)
+        [[unroll]] for (uint i = 0; i < AT_ONCE; i++) {
+            vec4 p = share[first + n + i];
+            mass += p.x + p.y + (p.z + p.w);
+            [[unroll]] for (uint c = 0; c < 4; c++)
+                sum += p[c] * value_pair(4 * (n + i) + c);
+        }
 }
 
 /* Every `step`-th tile from key `first` to end - 1; the first is loaded. */
 void attend(uint first, uint end, uint step) {
     [[dont_unroll]] for (uint base = first; base < end; base += step) {
-        uint next = min(base + step, end - 1);
+        uint next = base + step;
+        if (base + KEYS >= end && gl_WorkGroupID.x == 0)
+            store_new(end - 1);
         part_scores(base, end);
         barrier();
-        if (base + step < end)
-            load(key_raw, a.k, next, end - 1);
-        soften(base, end);
-        add_values(base, end);
-        if (base + step < end)
-            load(value_raw, a.v, next, end - 1);
+        soften(base, end, next);
+        add_values(base == first);
+        if (next < end)
+            barrier();
     }
 }
 
 /* ---- what all have found ---- */
 
-/* The team's sums to pool, or to those that are there. */
-void give_sums(bool adds) {
-    uint first = team() % AT_A_TIME * OUTS + lane();
-    [[unroll]] for (uint i = 0; i < QUERIES; i++, first += FOURS) {
-        pool[first] = sum[i].a + (adds ? pool[first] : vec4(0));
-        pool[first + HALF] = sum[i].b + (adds ? pool[first + HALF] : vec4(0));
-    }
+/* The pair y of outputs. */
+void store_pair(vec2 y) {
+    if (gl_WorkGroupID.x * QUERIES + pair_query() < SHARING)
+        pairs(query_row(a.dst, pair_query())).at[pair()] = y;
 }
 
-/* Output `thread` of OUTS: the sum over the teams. */
-vec4 join_teams() {
-    vec4 whole = vec4(0);
-    if (lane() == 0)
-        mass[team()] = own_mass;
-    [[dont_unroll]] for (uint first = 0; first < TEAMS; first += AT_A_TIME) {
-        if (team() / AT_A_TIME == first / AT_A_TIME)
-            give_sums(first > 0);
-        barrier();
-    }
-    if (thread() < OUTS)
-        [[unroll]] for (uint t = 0; t < AT_A_TIME; t++)
-            whole += pool[t * OUTS + thread()];
-    return whole;
-}
-
-/* Of query q, over the teams. */
-float whole_mass(uint q) {
-    float whole = 0;
-    [[unroll]] for (uint t = 0; t < TEAMS; t++)
-        whole += mass[t][q];
-    return whole;
-}
-
-/* Output i is number place(four) of its query. */
-void store(uint i, vec4 y) {
-    uint q = i / FOURS, at = i % FOURS;
-    if (gl_WorkGroupID.x * QUERIES + q < sharing())
-        vectors(query_row(a.dst, q)).at[at % HALF * 2 + at / HALF] = y;
+/* Four i of all outputs. */
+void store_four(uint i, vec4 y) {
+    uint q = i / FOURS;
+    if (gl_WorkGroupID.x * QUERIES + q < SHARING)
+        vectors(query_row(a.dst, q)).at[i % FOURS] = y;
 }
 
 uint tile() {
@@ -312,62 +357,70 @@ uint64_t found(uint split) {
 }
 
 /* Leaves what this workgroup has for the last one, and says whether this is it. */
-bool hand_in(vec4 whole, uint splits) {
+bool hand_in(uint splits) {
     uint64_t to = found(gl_WorkGroupID.z);
-    if (thread() < OUTS)
-        four_findings(to).at[thread()] = whole;
-    if (thread() < QUERIES) {
-        findings(to).at[QUERIES * HEAD_DIM + thread()] = largest[thread()];
-        findings(to).at[QUERIES * (HEAD_DIM + 1) + thread()] = whole_mass(thread());
+    if (thread() < PAIRS) {
+        pair_findings(to).at[thread()] = sum;
+        if (pair() == 0)
+            pair_findings(to).at[PAIRS + pair_query()] = vec2(sum_largest, mass);
     }
     return is_last(a.done + tile() * 4, splits);
 }
 
-/* What split j's findings for query q are worth: exp(largest - most), to pool. */
+/* So many fours of splits are looked at together; those past the last are there. */
+const uint SPLIT_FOURS = 4;
+
+/* What split j's findings for query q are worth, exp(largest - most), to share; times their mass to
+ * pool. */
 void weigh(uint splits) {
     uint q = min(thread() / SPLITS, QUERIES - 1), j = min(thread() % SPLITS, splits - 1);
     uint at = thread() % (QUERIES * SPLITS);
-    float most = LEAST, l = findings(found(j)).at[QUERIES * HEAD_DIM + q];
-    float m = findings(found(j)).at[QUERIES * (HEAD_DIM + 1) + q];
+    vec2 mine = pair_findings(found(j)).at[PAIRS + q];
+    vec4 all = vec4(LEAST);
     if (thread() == at)
-        score[at / 4][at % 4] = l;
+        score[at / 4][at % 4] = mine.x;
     barrier();
-    [[dont_unroll]] for (uint i = 0; 4 * i < splits; i++) {
-        vec4 x = score[q * (SPLITS / 4) + i];
-        most = max(most, max(max(x.x, x.y), max(x.z, x.w)));
-    }
-    float w = thread() % SPLITS < splits ? expf(l - most) : 0;
+    [[dont_unroll]] for (uint i = 0; 4 * i < splits; i += SPLIT_FOURS)
+        [[unroll]] for (uint n = 0; n < SPLIT_FOURS; n++)
+            all = max(all, score[q * (SPLITS / 4) + i + n]);
+    float most = max(max(all.x, all.y), max(all.z, all.w));
+    float w = thread() % SPLITS < splits ? expf(mine.x - most) : 0;
     if (thread() == at) {
         share[at / 4][at % 4] = w;
-        pool[at / 4][at % 4] = w * m;
+        pool[at / 4][at % 4] = w * mine.y;
     }
     barrier();
 }
 
-/* Of each output, by all threads that there are for it. */
+/* Of each four of outputs, by all threads that there are for it. The first findings are asked for
+ * before it is known what they are worth. */
 void merge(uint splits) {
-    const uint SIDES = THREADS / OUTS, AT_ONCE = 8;
+    const uint SIDES = THREADS / OUTS, AT_ONCE = 8, STEP = SIDES * AT_ONCE;
+    const uint SUMS = QUERIES * SPLITS / 4; /* in pool */
     uint i = thread() % OUTS, side = thread() / OUTS, q = i / FOURS;
+    uint turns = (splits + STEP - 1) / STEP;
     vec4 x[AT_ONCE], whole = vec4(0), masses = vec4(0);
-    weigh(splits);
-    [[dont_unroll]] for (uint j = side; j < splits; j += SIDES * AT_ONCE) {
-        [[unroll]] for (uint n = 0; n < AT_ONCE; n++)
-            x[n] = four_findings(found(min(j + n * SIDES, splits - 1))).at[i];
-        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
-            uint at = q * SPLITS + j + n * SIDES;
-            whole += share[at / 4][at % 4] * x[n];
-        }
+    [[dont_unroll]] for (uint turn = 0; turn <= turns; turn++) {
+        uint first = turn * STEP + side * AT_ONCE, at = (q * SPLITS + first - STEP) / 4;
+        if (turn > 0)
+            [[unroll]] for (uint n = 0; n < AT_ONCE; n++)
+                whole += share[at + n / 4][n % 4] * x[n];
+        if (turn < turns)
+            [[unroll]] for (uint n = 0; n < AT_ONCE; n++)
+                x[n] = four_findings(found(0)).at[min(first + n, splits - 1) * (FOUND / 4) + i];
+        if (turn == 0)
+            weigh(splits);
     }
-    [[dont_unroll]] for (uint n = 0; 4 * n < splits; n++)
-        masses += pool[q * (SPLITS / 4) + n];
-    barrier();
-    pool[thread()] = whole;
+    [[dont_unroll]] for (uint j = 0; 4 * j < splits; j += SPLIT_FOURS)
+        [[unroll]] for (uint n = 0; n < SPLIT_FOURS; n++)
+            masses += pool[q * (SPLITS / 4) + j + n];
+    pool[SUMS + thread()] = whole;
     barrier();
     if (side != 0)
         return;
     [[unroll]] for (uint n = 1; n < SIDES; n++)
-        whole += pool[n * OUTS + i];
-    store(i, whole / (masses.x + masses.y + (masses.z + masses.w)));
+        whole += pool[SUMS + n * OUTS + i];
+    store_four(i, whole * (1 / (masses.x + masses.y + (masses.z + masses.w))));
 }
 
 /* So many tiles are one workgroup's: a tile takes less than handing in. */
@@ -387,18 +440,15 @@ void main() {
         return;
     if (thread() < QUERIES)
         largest[thread()] = LEAST;
-    own_mass = vec4(0);
-    [[unroll]] for (uint i = 0; i < QUERIES; i++)
-        sum[i] = eight(vec4(0), vec4(0));
+    sum = vec2(0);
+    mass = 0;
+    make_squares(row);
     make_new(row);
-    if (gl_WorkGroupID.x == 0 && (end - 1) / KEYS % splits == split)
-        store_new(end - 1);
     attend(base, end, splits * KEYS);
-    vec4 whole = join_teams();
     if (splits > 1) {
-        if (hand_in(whole, splits))
+        if (hand_in(splits))
             merge(splits);
-    } else if (thread() < OUTS) {
-        store(thread(), whole / whole_mass(thread() / FOURS));
+    } else if (thread() < PAIRS) {
+        store_pair(sum * (1 / mass));
     }
 }

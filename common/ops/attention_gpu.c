@@ -121,15 +121,16 @@ static void few(struct run *run, const struct attention_job *j) {
         run_new_2d(run, RUN_STEP, TENSOR_F32, tiles * p.splits, p.queries * (head_dim + 2));
     struct attention_split_args a = split_args(run, j);
     bool norm_bf16 = s && s->q_norm && s->q_norm->dtype == TENSOR_BF16;
-    struct run_kernel kernel = {
-        .program = p.row ? &shader_attention_row : &shader_attention_split,
-        .constants = {(uint32_t)head_dim, j->k->dtype == TENSOR_BF16, s != NULL, norm_bf16,
-                      (uint32_t)p.queries, (uint32_t)p.keys, j->window == 0, (uint32_t)p.threads},
-        .args = &a,
-        .args_size = sizeof a,
-        .groups = {p.tiles, kv_heads, p.splits},
-        .reads = {j->q, j->k, j->v, j->at},
-        .writes = {j->dst, &found, &run->counters}};
+    struct run_kernel kernel = {.program = p.row ? &shader_attention_row : &shader_attention_split,
+                                .constants = {(uint32_t)head_dim, j->k->dtype == TENSOR_BF16,
+                                              s != NULL, norm_bf16, (uint32_t)p.queries,
+                                              (uint32_t)p.keys, j->window == 0, (uint32_t)p.threads,
+                                              (uint32_t)(j->q->shape[1] / kv_heads)},
+                                .args = &a,
+                                .args_size = sizeof a,
+                                .groups = {p.tiles, kv_heads, p.splits},
+                                .reads = {j->q, j->k, j->v, j->at},
+                                .writes = {j->dst, &found, &run->counters}};
     assert(tiles <= RUN_COUNTERS);
     a.found = run_address(&found);
     if (s) {
