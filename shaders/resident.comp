@@ -95,14 +95,12 @@ const bool HAS_SAMPLE = (KINDS >> RESIDENT_SAMPLE & 1) != 0;
 #define a          sample_a
 #define THREADS    SELECT_ALL
 #define GROUPS     SELECT_GROUPS
-#define PARTS      SELECT_PARTS
 #define ALL        SAMPLE_ALL
 #define keep       sample_keep
 #define largest    sample_largest
 #define LISTS      false
-const uint OWN = 0;
 #define EMBED      (a.dst != 0)
-#define QUICK_ROOM (HAS_SAMPLE ? QUICK : 1)
+#define QUICK_ROOM (HAS_SAMPLE ? QUICK + 1 : 1)
 #define bins       pool
 
 float embed_weight(uint id, uint d) {
@@ -112,7 +110,6 @@ float embed_weight(uint id, uint d) {
 #undef a
 #undef THREADS
 #undef GROUPS
-#undef PARTS
 #undef ALL
 #undef keep
 #undef largest
@@ -198,7 +195,7 @@ void do_hidden(uint group, uint groups) {
 void do_sample(uint group) {
     sample_a = sample_args(pointer(0), pointer(2), pointer(4), pointer(6), pointer(8), pointer(10),
                            pointer(12), pointer(14), pointer(16), arg(18), arg(19), arg(20),
-                           arg(21), arg(22), arg(23));
+                           arg(21), arg(22));
     if (group == 0)
         sample_draw();
 }

@@ -27,7 +27,7 @@ enum {
     ROWS_MOST = 2, /* shaders/lib/stream.glsl */
     /* Bytes of shared memory beside the pool, without and with draws, and what these need of it. */
     SHARED_REST = 24 << 10,
-    SHARED_SAMPLE = 59 << 9,
+    SHARED_SAMPLE = 60 << 9,
     POOL_SAMPLE = 16 << 10
 };
 

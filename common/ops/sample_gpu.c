@@ -4,29 +4,17 @@
 #include "shaders/sample.h"
 #include "shaders/sample_narrow.h"
 
-enum {
-    MANY = 8192, /* beyond so many logits many workgroups narrow the choice first */
-    LISTS = 64   /* they are so many */
-};
-
-/* Of so many, those of a thread. */
-static uint32_t items(uint32_t n) {
-    return (n + SELECT_THREADS - 1) / SELECT_THREADS;
-}
-
 static void draw(struct run *run, const struct sample_job *j, const struct sample_args *a,
-                 const struct tensor *scores, const struct tensor *ids,
-                 const struct tensor *counts) {
+                 const struct tensor *keys, const struct tensor *ids, const struct tensor *counts) {
     bool embed = j->dst != NULL;
-    struct run_kernel k = {.program = &shader_sample,
-                           .constants = {scores != NULL, embed,
-                                         embed ? planes_weights(j->table->dtype) : 0,
-                                         scores ? 0 : items(a->n)},
-                           .args = a,
-                           .args_size = sizeof *a,
-                           .groups = {1},
-                           .reads = {j->logits, j->sampler, scores, ids, counts},
-                           .writes = {j->token, j->sampler}};
+    struct run_kernel k = {
+        .program = &shader_sample,
+        .constants = {keys != NULL, embed, embed ? planes_weights(j->table->dtype) : 0},
+        .args = a,
+        .args_size = sizeof *a,
+        .groups = {1},
+        .reads = {j->logits, j->sampler, keys, ids, counts},
+        .writes = {j->token, j->sampler}};
     size_t n = 2;
     if (j->seen)
         k.writes[n++] = j->seen;
@@ -37,22 +25,20 @@ static void draw(struct run *run, const struct sample_job *j, const struct sampl
 
 static void draw_from_many(struct run *run, const struct sample_job *j, struct sample_args *a) {
     struct run_mark mark = run_mark(run, RUN_STEP);
-    a->n_lists = LISTS;
-    a->width = (a->n + LISTS - 1) / LISTS;
-    struct tensor scores = run_new_2d(run, RUN_STEP, TENSOR_F32, LISTS, a->width);
-    struct tensor ids = run_new_2d(run, RUN_STEP, TENSOR_I32, LISTS, a->width);
-    struct tensor counts = run_new_1d(run, RUN_STEP, TENSOR_I32, LISTS);
-    a->scores = run_address(&scores);
+    a->width = (a->n + SAMPLE_LISTS - 1) / SAMPLE_LISTS;
+    struct tensor keys = run_new_2d(run, RUN_STEP, TENSOR_I32, SAMPLE_LISTS, a->width);
+    struct tensor ids = run_new_2d(run, RUN_STEP, TENSOR_I32, SAMPLE_LISTS, a->width);
+    struct tensor counts = run_new_1d(run, RUN_STEP, TENSOR_I32, SAMPLE_LISTS);
+    a->keys = run_address(&keys);
     a->ids = run_address(&ids);
     a->counts = run_address(&counts);
     run_dispatch(run, &(struct run_kernel){.program = &shader_sample_narrow,
-                                           .constants = {items(a->width)},
                                            .args = a,
                                            .args_size = sizeof *a,
-                                           .groups = {LISTS},
+                                           .groups = {SAMPLE_LISTS},
                                            .reads = {j->logits, j->sampler, j->seen},
-                                           .writes = {&scores, &ids, &counts}});
-    draw(run, j, a, &scores, &ids, &counts);
+                                           .writes = {&keys, &ids, &counts}});
+    draw(run, j, a, &keys, &ids, &counts);
     run_release(run, RUN_STEP, mark);
 }
 
@@ -67,7 +53,7 @@ void sample_gpu(struct run *run, const struct sample_job *j) {
                             .codebook = j->codebook,
                             .embed_width = j->dst ? (uint32_t)tensor_count(j->dst) : 0,
                             .vocab = j->dst ? (uint32_t)j->table->shape[0] : 0};
-    if (a.n > MANY)
+    if (a.n > SAMPLE_MANY)
         draw_from_many(run, j, &a);
     else
         draw(run, j, &a, NULL, NULL, NULL);

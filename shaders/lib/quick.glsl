@@ -1,128 +1,78 @@
 /* quick: a draw from few items, as it is with top-k: they are gathered in any order, and each is
- * compared with all others, by several threads: thread i + SLOTS p looks at the p-th part of the
- * others for item i. The result is that of draw() in sample.comp. */
+ * compared with all others, by several threads. The result is that of draw() in sample.glsl. Short
+ * code, see select.glsl: all sums are made by the same loop, one of 32 bits. */
 #ifndef SHADERS_QUICK
 #define SHADERS_QUICK
 
-const uint QUICK = 256; /* items at most */
-const uint QUICK_AT_ONCE = 4; /* so many others are asked for together */
+const uint QUICK = 255; /* items at most, fewer than threads */
 #ifndef QUICK_ROOM
-#define QUICK_ROOM QUICK
+#define QUICK_ROOM (QUICK + 1)
 #endif
-shared uvec2 quick[QUICK_ROOM]; /* key, item */
-shared uint64_t quick_mass[QUICK_ROOM], quick_kept[QUICK_ROOM];
-shared uint quick_larger[THREADS];
+shared uint64_t quick[QUICK_ROOM]; /* ranked() */
+/* Masses, of at most 2^44, by their lower 22 bits and the others: 2^8 of either fit. */
+shared uvec2 quick_mass[QUICK_ROOM];
+/* Of each item sums over those that come before it, and how many keys are larger. After the last
+ * item is one of no mass that comes after all: there they are sums of all. */
+shared uint quick_low[QUICK_ROOM], quick_high[QUICK_ROOM], quick_larger[QUICK_ROOM];
 shared uint quick_count;
 
-/* Gathers the items whose key is at least `least`. False if they are too many. */
-bool quick_gather(uint least) {
-    if (gl_LocalInvocationIndex == 0)
-        quick_count = 0;
-    barrier();
-    [[unroll]] for (uint i = 0; i < own_count(); i++) {
-        uint key = own_key_at(i);
-        if (!own_exists(i) || key < max(least, KEY_LOWEST))
-            continue;
-        uint to = atomicAdd(quick_count, 1);
-        if (to < QUICK)
-            quick[to] = uvec2(key, own_first + i);
+/* Gathers the items whose key is at least `least`, of those from `item` to `end` that are `step`
+ * apart. quick_count was 0. False if they are too many. */
+bool quick_gather(uint least, uint item, uint end, uint step) {
+    [[dont_unroll]] for (; item < end; item += step) {
+        uint key = quick_key(item);
+        if (key >= least) {
+            uint to = atomicAdd(quick_count, 1);
+            if (to < QUICK)
+                quick[to] = ranked(key, item);
+        }
     }
     barrier();
     return quick_count <= QUICK;
 }
 
-bool is_before(uvec2 other, uvec2 mine) {
-    return other.x > mine.x || other.x == mine.x && other.y < mine.y;
+uint64_t quick_sum(uint i) {
+    return (uint64_t(quick_high[i]) << 22) + quick_low[i];
 }
 
-/* Of thread `thread`: its item, its part of the others, and how many parts there are. What threads
- * of further parts find is not looked at. */
-struct quick_share {
-    uint i, part, parts, slots;
-    bool exists; /* the item */
-    uvec2 mine;
-};
-
-quick_share quick_split() {
-    quick_share s;
-    s.slots = max((quick_count + 31) / 32, 1) * 32;
-    s.parts = THREADS / s.slots;
-    s.i = gl_LocalInvocationIndex % s.slots;
-    s.part = gl_LocalInvocationIndex / s.slots;
-    s.exists = s.i < quick_count;
-    s.mine = quick[s.i];
-    return s;
-}
-
-/* The sum of x over an item's threads, in all of them. */
-uint64_t quick_sum(quick_share s, uint64_t x) {
-    uint64_t sum = 0;
-    barrier();
-    select_thread[gl_LocalInvocationIndex] = x;
-    barrier();
-    for (uint p = 0; p < s.parts; p++)
-        sum += select_thread[p * s.slots + s.i];
-    return sum;
-}
-
-/* Masses of the top k into quick_kept. Returns the mass of all items before this thread's. */
-uint64_t quick_top_k(quick_share s, uint k) {
-    uint64_t mass = 0, before = 0;
-    uint larger = 0;
-    if (s.part == 0 && s.exists)
-        quick_mass[s.i] = mass_of(s.mine.x);
-    barrier();
-    for (uint first = s.part; first < quick_count; first += QUICK_AT_ONCE * s.parts)
-        [[unroll]] for (uint n = 0; n < QUICK_AT_ONCE; n++) {
-            uint j = min(first + n * s.parts, quick_count - 1);
-            bool counts = first + n * s.parts < quick_count;
-            larger += uint(counts && quick[j].x > s.mine.x);
-            before += counts && is_before(quick[j], s.mine) ? quick_mass[j] : 0ul;
-        }
-    quick_larger[gl_LocalInvocationIndex] = larger;
-    before = quick_sum(s, before);
-    larger = 0;
-    for (uint p = 0; p < s.parts; p++)
-        larger += quick_larger[p * s.slots + s.i];
-    if (s.part == 0 && s.exists)
-        quick_kept[s.i] = larger < k ? quick_mass[s.i] : 0ul;
-    barrier();
-    return before;
-}
-
-/* Of these the smallest set that holds top_p. */
-void quick_top_p(quick_share s, uint64_t before, float top_p) {
-    uint64_t total = 0;
-    for (uint first = s.part; first < quick_count; first += QUICK_AT_ONCE * s.parts)
-        [[unroll]] for (uint n = 0; n < QUICK_AT_ONCE; n++) {
-            uint j = min(first + n * s.parts, quick_count - 1);
-            total += first + n * s.parts < quick_count ? quick_kept[j] : 0ul;
-        }
-    total = quick_sum(s, total);
-    if (s.part == 0 && s.exists && before >= target_of(total, top_p))
-        quick_kept[s.i] = 0;
-    barrier();
-}
-
-/* The item drawn, in one thread; NONE in the others. */
+/* The item drawn, in one thread; NONE in the others. Threads i + 2^bits p have item i and the p-th
+ * part of the others. First items come in the order of ranks, then, when what is not among the top
+ * k has lost its mass, in that of ids: of what is left, at first for the sum that top_p is a part
+ * of, and again when it has lost what top_p does not need. */
 uint quick_draw(uint k, float top_p, uint random) {
-    quick_share s = quick_split();
-    uint64_t total = 0, below = 0, before = quick_top_k(s, k);
-    if (top_p < 1)
-        quick_top_p(s, before, top_p);
-    for (uint first = s.part; first < quick_count; first += QUICK_AT_ONCE * s.parts)
-        [[unroll]] for (uint n = 0; n < QUICK_AT_ONCE; n++) {
-            uint j = min(first + n * s.parts, quick_count - 1);
-            uint64_t kept = first + n * s.parts < quick_count ? quick_kept[j] : 0ul;
-            total += kept;
-            below += quick[j].y < s.mine.y ? kept : 0ul;
+    uint count = quick_count, bits = findMSB(count | 31) + 1; /* count < 2^bits <= THREADS */
+    uint i = gl_LocalInvocationIndex & (1u << bits) - 1, part = gl_LocalInvocationIndex >> bits;
+    uint64_t mine = i < count ? quick[i] : 0ul, mass = mass_of(ranked_key(mine));
+    uint64_t before, limit, before_in_rank;
+    [[dont_unroll]] for (uint pass = 0; pass < 3; pass++) {
+        uint low = 0, high = 0, larger = 0;
+        if (part == 0) {
+            quick[i] = mine;
+            quick_mass[i] = uvec2(uint(mass) & (1u << 22) - 1, uint(mass >> 22));
+            quick_low[i] = quick_high[i] = quick_larger[i] = 0;
         }
-    total = quick_sum(s, total);
-    below = quick_sum(s, below);
-    if (s.part != 0 || !s.exists)
-        return NONE;
-    uint64_t end = portion(total, uint64_t(random), false);
-    return below <= end && end < below + quick_kept[s.i] ? s.mine.y : NONE;
+        barrier();
+        [[dont_unroll]] for (uint j = part; j < count; j += THREADS >> bits) {
+            uint64_t other = quick[j];
+            larger += uint(ranked_key(other) > ranked_key(mine));
+            low += other > mine ? quick_mass[j].x : 0;
+            high += other > mine ? quick_mass[j].y : 0;
+        }
+        atomicAdd(quick_low[i], low);
+        atomicAdd(quick_high[i], high);
+        atomicAdd(quick_larger[i], larger);
+        barrier();
+        before = quick_sum(i);
+        limit = portion(quick_sum(count), pass < 2 ? top_p_part(top_p) : random, pass < 2);
+        if (pass == 0)
+            before_in_rank = before;
+        if (quick_larger[i] >= k || pass == 1 && top_p < 1 && before_in_rank >= max(MASS_ONE, limit))
+            mass = 0;
+        mine &= 0xffffffffu; /* from now on by ids */
+        barrier();
+    }
+    bool is_drawn = part == 0 && i < count && before <= limit && limit < before + mass;
+    return is_drawn ? ranked_item(mine) : NONE;
 }
 
 #endif

@@ -15,21 +15,15 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) MEMORY buffer sampl
     int suppress_from, suppress_keep;
 };
 
-/* The same in registers: asked for all at once. */
+/* What every draw needs, in registers. */
 struct sampling {
-    float temp;
-    int top_k;
-    float top_p, rep;
-    uvec2 seed;
-    uint stage, turn;
-    int step, last_codebook;
+    float temp, rep;
     int suppress_from, suppress_keep;
 };
 
 sampling sampler_load(uint64_t state) {
     samplers s = samplers(state);
-    return sampling(s.temp, s.top_k, s.top_p, s.rep, uvec2(s.seed_low, s.seed_high), s.stage, s.turn,
-                   s.step, s.last_codebook, s.suppress_from, s.suppress_keep);
+    return sampling(s.temp, s.rep, s.suppress_from, s.suppress_keep);
 }
 
 /* Logit l of `id` after penalty and suppression; never NaN. */

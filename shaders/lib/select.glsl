@@ -1,8 +1,10 @@
 /* select: what sample and sample_narrow do with scores. A workgroup of SELECT_THREADS has items of
- * ascending ids; each thread owns the run of them from own_first to own_end, one after another in
- * the order of threads. Before it is included: sampler.glsl, `float score_at(uint item)`, never NaN,
- * and the uint constant OWN: items of a thread at most, whose keys are then kept in registers; 0: not
- * known. */
+ * ascending ids. Before it is included: sampler.glsl and `uint key_at(uint item)`, order() of a score
+ * that is not NaN.
+ *
+ * A draw comes once in a token, after gigabytes of weights: its code is in no cache any more, and a
+ * line of it takes as long to come from memory as hundreds of instructions to be run. So code is
+ * short rather than unrolled; what is seldom needed is behind the rest. */
 #ifndef SHADERS_SELECT
 #define SHADERS_SELECT
 
@@ -11,6 +13,8 @@
 #include "shaders/lib/math.glsl"
 #include "shaders/lib/order.glsl"
 
+/* Where order counts each thread owns the run of items from own_first to own_end, one after another
+ * in the order of threads. */
 uint own_first, own_end;
 
 /* The run of this thread when items first .. first + n - 1 are shared by `threads`, of which it is
@@ -21,125 +25,68 @@ void own(uint first, uint n, uint thread, uint threads) {
     own_end = first + min(n, thread * each + each);
 }
 
-uint key_at(uint item) {
-    return order(score_at(item));
+/* An item: the larger the better, and of equal ones the first. */
+uint64_t ranked(uint key, uint item) {
+    return packUint2x32(uvec2(~item, key));
 }
 
-uint own_key[OWN > 0 ? OWN : 1];
-
-/* The keys of the thread's items, whose logits are asked for all at once; `last` is the last item
- * of all. */
-void own_load(sampling s, uint64_t logits, uint64_t seen, uint last) {
-    float l[OWN > 0 ? OWN : 1];
-    int again[OWN > 0 ? OWN : 1];
-    [[unroll]] for (uint i = 0; i < OWN; i++) {
-        l[i] = floats(logits).at[min(own_first + i, last)];
-        again[i] = 0;
-    }
-    if (seen != 0)
-        [[unroll]] for (uint i = 0; i < OWN; i++)
-            again[i] = ints(seen).at[min(own_first + i, last)];
-    [[unroll]] for (uint i = 0; i < OWN; i++)
-        own_key[i] = order(penalise(s, l[i], again[i] != 0, min(own_first + i, last)));
+uint ranked_key(uint64_t x) {
+    return unpackUint2x32(x).y;
 }
 
-/* Item i of the thread is own_first + i, if it exists, for i < own_count(). */
-uint own_count() {
-    return OWN > 0 ? OWN : own_end - own_first;
-}
-
-bool own_exists(uint i) {
-    return own_first + i < own_end;
-}
-
-uint own_key_at(uint i) {
-    return OWN > 0 ? own_key[i] : key_at(own_first + i);
+uint ranked_item(uint64_t x) {
+    return ~unpackUint2x32(x).x;
 }
 
 /* ---- sums ---- */
 
-/* Sums and maxima are made in three levels: a barrier costs more than a few additions. */
-const uint THREADS = SELECT_THREADS, GROUPS = THREADS / 4, PARTS = GROUPS / 8;
-shared uint64_t select_thread[THREADS], select_group[GROUPS], select_part[PARTS];
+/* A tree: node n is made of the nodes 2n and 2n + 1; node THREADS + i is what thread i gives. */
+const uint THREADS = SELECT_THREADS, GROUPS = THREADS / 4;
+shared uint64_t select_tree[2 * THREADS];
+
+/* The root: the sum, or the largest. What other nodes were must have been read. */
+uint64_t grow(bool sum, uint64_t x) {
+    uint i = gl_LocalInvocationIndex;
+    select_tree[THREADS + i] = x;
+    [[dont_unroll]] for (uint n = THREADS / 2; n > 0; n /= 2) {
+        barrier();
+        if (i < n) {
+            uint64_t y = select_tree[2 * (n + i)], z = select_tree[2 * (n + i) + 1];
+            select_tree[n + i] = sum ? y + z : max(y, z);
+        }
+    }
+    barrier();
+    return select_tree[1];
+}
 
 /* The sum of x over all threads before this one, and over all. */
 uint64_t scan(uint64_t x, out uint64_t total) {
-    uint i = gl_LocalInvocationIndex;
-    uint64_t sum = 0, before = 0;
-    barrier(); /* the last call's results have been read */
-    select_thread[i] = x;
+    uint64_t before = 0;
     barrier();
-    for (uint j = 4 * i; j < 4 * i + 4 && i < GROUPS; j++)
-        sum += select_thread[j];
-    if (i < GROUPS)
-        select_group[i] = sum;
-    barrier();
-    sum = 0;
-    for (uint j = 8 * i; j < 8 * i + 8 && i < PARTS; j++)
-        sum += select_group[j];
-    if (i < PARTS)
-        select_part[i] = sum;
-    barrier();
-    total = 0;
-    for (uint j = 0; j < PARTS; j++) {
-        before += j < i / 32 ? select_part[j] : 0;
-        total += select_part[j];
-    }
-    for (uint j = i / 32 * 8; j < i / 4; j++)
-        before += select_group[j];
-    for (uint j = i / 4 * 4; j < i; j++)
-        before += select_thread[j];
+    total = grow(true, x);
+    [[dont_unroll]] for (uint n = THREADS + gl_LocalInvocationIndex; n > 1; n /= 2)
+        before += (n & 1) != 0 ? select_tree[n - 1] : 0ul;
     return before;
 }
 
-/* The largest item's key in the upper half, ~item in the lower: the first of equal ones. Then
- * select_group has the same for each four threads. */
-uint64_t largest() {
-    uint i = gl_LocalInvocationIndex;
-    uint64_t best = 0;
-    [[unroll]] for (uint i = 0; i < own_count(); i++)
-        if (own_exists(i))
-            best = max(best, uint64_t(own_key_at(i)) << 32 | uint64_t(~(own_first + i)));
-    barrier();
-    select_thread[i] = best;
-    barrier();
-    best = 0;
-    for (uint j = 4 * i; j < 4 * i + 4 && i < GROUPS; j++)
-        best = max(best, select_thread[j]);
-    if (i < GROUPS)
-        select_group[i] = best;
-    barrier();
-    for (uint j = 8 * i; j < 8 * i + 8 && i < PARTS; j++)
-        best = max(best, select_group[j]);
-    if (i < PARTS)
-        select_part[i] = best;
-    barrier();
-    for (uint j = 0; j < PARTS; j++)
-        best = max(best, select_part[j]);
-    return best;
-}
-
 shared uint select_floor;
-shared uint group_key[GROUPS], group_rank[GROUPS];
+shared uint group_rank[GROUPS];
 
 /* A key that at least k <= GROUPS items reach and not many more: k groups of threads have an item
- * that does. After largest(). Four threads rank a group among all others. */
+ * that does; 0 if fewer have any. After grow(false, the best of the thread's items, or 0). Four
+ * threads rank a group among all others. */
 uint floor_of(uint k) {
-    uint i = gl_LocalInvocationIndex, group = i / 4, rank = 0;
-    if (i < GROUPS) {
-        group_key[i] = uint(select_group[i] >> 32);
-        group_rank[i] = 0;
-    }
+    uint i = gl_LocalInvocationIndex, group = i % GROUPS, rank = 0;
+    uint64_t mine = select_tree[GROUPS + group];
+    select_floor = 0;
+    group_rank[group] = 0;
     barrier();
-    uint mine = group_key[group];
-    [[unroll]] for (uint n = 0; n < GROUPS / 4; n++) {
-        uint j = 4 * n + i % 4, key = group_key[j];
-        rank += uint(key > mine || key == mine && j < group);
-    }
+    [[dont_unroll]] for (uint j = i / GROUPS; j < GROUPS; j += THREADS / GROUPS)
+        rank += uint(select_tree[GROUPS + j] > mine);
     atomicAdd(group_rank[group], rank);
     barrier();
-    if (i % 4 == 0 && group_rank[group] == k - 1)
-        select_floor = mine;
+    if (group_rank[group] == k - 1)
+        select_floor = ranked_key(mine);
     barrier();
     return select_floor;
 }
@@ -161,7 +108,7 @@ uint64_t mass_of(uint key) {
 
 /* ---- the cut ---- */
 
-const uint BINS = 2048;
+const uint BINS = SAMPLE_MANY / 2;
 #ifndef bins /* they may be somebody else's room */
 shared uint bins[2 * BINS]; /* lower halves of sums, then the upper ones */
 #endif
@@ -186,9 +133,9 @@ void fill_bins(bool by_mass, uint from, uint prefix, uint shift, uint width) {
     for (uint bin = gl_LocalInvocationIndex; bin < BINS; bin += THREADS)
         bins[bin] = bins[BINS + bin] = 0;
     barrier();
-    [[unroll]] for (uint i = 0; i < own_count(); i++) {
-        uint key = own_key_at(i);
-        if (own_exists(i) && key >= from && (shift + width == 32 || key >> (shift + width) == prefix))
+    for (uint item = own_first; item < own_end; item++) {
+        uint key = key_at(item);
+        if (key >= from && (shift + width == 32 || key >> (shift + width) == prefix))
             bin_add(key >> shift & ((1u << width) - 1), by_mass ? mass_of(key) : 1ul);
     }
     barrier();

@@ -49,6 +49,18 @@ static void test_greedy(struct check *c) {
     check_true(c, draw(c, &warm, none, NULL, 2) == 0, "no finite logit: still an id");
 }
 
+/* Equal ones far from each other among many. */
+static void test_greedy_of_many(struct check *c) {
+    static float logit[20000];
+    logit[19999] = logit[7777] = logit[4242] = logit[4241] = 2;
+    check_true(c, greedy(c, logit, NULL, 20000, 1) == 4241,
+               "greedy takes the first of equal ones of many");
+    logit[3] = NAN;
+    logit[19999] = INFINITY;
+    check_true(c, greedy(c, logit, NULL, 20000, 1) == 19999,
+               "greedy takes the infinite one of many");
+}
+
 static void test_penalty(struct check *c) {
     const float positive[] = {2, 1.9F}, negative[] = {-1, -1.05F};
     int32_t seen[] = {1, 0}, marks[] = {0, 0};
@@ -275,6 +287,7 @@ static void test_distribution(struct check *c) {
 static void test(struct check *c) {
     struct op_sampler s = plain, talker = plain;
     test_greedy(c);
+    test_greedy_of_many(c);
     test_penalty(c);
     test_suppression(c);
     test_top_k(c);
@@ -288,6 +301,9 @@ static void test(struct check *c) {
     s.top_k = 50;
     s.top_p = 0.8F;
     test_reference(c, s, 2048, 50);
+    test_reference(c, s, 9001, 20);
+    s.top_k = 300; /* more than are compared with each other */
+    test_reference(c, s, 9001, 20);
     talker.temp = 0.9F;
     talker.top_k = 50;
     talker.rep = 1.05F;
