@@ -23,7 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
 : "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${CLOSING:=110}" "${SHARDS:=30}" "${GAIN:=0}"
 : "${OWN:=0}" "${SAYING:=2}" "${OWN_ARGS:=--lines 20000 --minutes 1}"
-: "${SYNTH_ARGS:=}" "${CODEC_ARGS:=}" "${DECODER_ARGS:=--batch 24}" "${THINKER_ARGS:=}" "${TALKER_ARGS:=}"
+: "${SYNTH_ARGS:=}" "${GUESS_ARGS:=}" "${CODEC_ARGS:=}" "${DECODER_ARGS:=--batch 24}" "${THINKER_ARGS:=}" "${TALKER_ARGS:=}"
 export PYTHONUNBUFFERED=1
 gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
 last=$((gpus > 0 ? gpus - 1 : 0))
@@ -80,7 +80,9 @@ say_own() {
 
 # guess GPUS: what the talker that there is would have chosen.
 guess() {
-    on "$1" guess.py --text text.jsonl --codes codes.npz --model model --thinker thinker.pt --talker talker.pt guessed.npz
+    # shellcheck disable=SC2086
+    on "$1" guess.py --text text.jsonl --codes codes.npz --model model --thinker thinker.pt --talker talker.pt \
+        $GUESS_ARGS guessed.npz
 }
 
 # The ears' minutes with codes, guessed ones and parrot's own voice if there are such files.

@@ -35,6 +35,7 @@ def arguments():
     parser.add_argument("--model", type=pathlib.Path, required=True, help="tokenizer files")
     parser.add_argument("--thinker", type=pathlib.Path, required=True)
     parser.add_argument("--talker", type=pathlib.Path, required=True)
+    parser.add_argument("--hours", type=float, help="of the speech, all if not said")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("out", type=pathlib.Path)
@@ -60,7 +61,7 @@ class Guesser:
         self.model.to(self.device).requires_grad_(False)
         texts = [line["text"] for line in read(options.text)]
         self.chat = batches.Chat(tokens.load(options.model), texts)
-        self.codes = Codes(options.codes, N_HELD_OUT)
+        self.codes = Codes(options.codes, N_HELD_OUT, options.hours)
 
     def rows(self, u):
         """An utterance, read aloud; see batches.talk_rows()."""
@@ -84,7 +85,7 @@ class Guesser:
             codes = torch.from_numpy(np.concatenate([self.codes[u] for u in some])).to(self.device)
             greedy = torch.from_numpy(np.repeat(np.arange(len(some)) % 2 == 0, self.codes.frames[some])).to(self.device)
             for group in range(1, GROUPS):
-                codes[:, group] = drawn(parrot.predict(self.model, states, codes)[:, group - 1], greedy)
+                codes[:, group] = drawn(parrot.predict(self.model, states, codes[:, : group + 1])[:, -1], greedy)
         return codes.to(torch.uint8).cpu().numpy()
 
     def all(self):

@@ -256,13 +256,14 @@ def talk(model, text, media, special, speaks, fed, hidden=None, kept=None):
 
 
 def predict(model, states, codes):
-    """Logits [N, G - 1, codebook] of codes [N, G] after the talker's states [N, Dt]."""
+    """Logits [N, n - 1, codebook] of codes 1 to n - 1 of codes [N, n] after the talker's states [N, Dt]; the last one is
+    not looked at."""
     talker, predictor = model.talker, model.talker.code_predictor
     codes = codes.int()
     rows = [states, talker.model.codec_embedding(codes[:, 0])]
-    for j, table in enumerate(predictor.model.codec_embedding[:-1]):
-        rows.append(table(codes[:, j + 1]))
+    for table, code in zip(predictor.model.codec_embedding, codes[:, 1:-1].unbind(1)):
+        rows.append(table(code))
     rows = torch.stack([row.to(states.dtype) for row in rows], 1)
     hidden = decode(predictor.model, rows, axes=1)[:, 1:]
-    heads = torch.stack([head.weight for head in predictor.lm_head])
+    heads = torch.stack([head.weight for head in predictor.lm_head[: hidden.shape[1]]])
     return torch.einsum("njd,jvd->njv", hidden, heads.to(hidden.dtype))

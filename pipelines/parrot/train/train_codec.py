@@ -11,7 +11,6 @@ see a random cut of it with the context they reach back to.
 import functools
 import pathlib
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -54,11 +53,15 @@ def pronounce(told, labels, real):
 
 
 def in_order(path, speech):
-    """Codes [frames, G] of guess.py's file for all frames of the speech, which says the same lines."""
+    """Codes [frames, G] of guess.py's file for all frames of the speech, -1 for lines that it has not."""
     guessed = Codes(path, N_HELD_OUT)
     of_line = {int(line): u for u, line in enumerate(guessed.line)}
-    rows = np.concatenate([guessed[of_line[line]] for line in speech.line.tolist()])
-    return torch.from_numpy(rows).short().to(speech.device)
+    rows = torch.full((len(speech.places), GROUPS), -1, dtype=torch.short)
+    for line, first in zip(speech.line.tolist(), speech.start.tolist()):
+        if line in of_line:
+            codes = torch.from_numpy(guessed[of_line[line]])
+            rows[first : first + len(codes)] = codes
+    return rows.to(speech.device)
 
 
 class Training:
