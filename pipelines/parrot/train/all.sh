@@ -24,6 +24,7 @@ cd "$1"
 : "${SYNTH:=7}" "${CODEC:=7.3}" "${THINKER:=7.3}" "${MORE:=13}" "${END:=0}" "${CLOSING:=110}" "${SHARDS:=30}" "${GAIN:=0}"
 : "${OWN:=0}" "${SAYING:=2}" "${OWN_ARGS:=--lines 20000 --minutes 1}"
 : "${SYNTH_ARGS:=}" "${GUESS_ARGS:=}" "${CODEC_ARGS:=}" "${DECODER_ARGS:=--batch 24}" "${THINKER_ARGS:=}" "${TALKER_ARGS:=}"
+[ "$OWN" != 0 ] || SAYING=0
 export PYTHONUNBUFFERED=1
 gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
 last=$((gpus > 0 ? gpus - 1 : 0))
@@ -70,10 +71,9 @@ export_with() { # THINKER'S-STATE MODEL
 say_own() {
     cp -r model own-model
     export_with talker-from.pt own-model
-    local more=''
-    [ ! -e own.npz ] || more='--keep own.npz'
-    # shellcheck disable=SC2086
-    nice -n 5 python3 "$here/own.py" --text text.jsonl --model own-model $more $OWN_ARGS own-new.npz >>own.log 2>&1
+    # shellcheck disable=SC2046,SC2086
+    nice -n 5 python3 "$here/own.py" --text text.jsonl --model own-model $(option --keep own.npz) $OWN_ARGS \
+        own-new.npz >>own.log 2>&1
     say "own voice: $(tail -n 1 own.log)"
     mv own-new.npz own.npz
 }
@@ -85,13 +85,14 @@ guess() {
         $GUESS_ARGS guessed.npz
 }
 
+# option NAME FILE: as arguments, if the file is there.
+option() { [ ! -e "$2" ] || echo "$1 $2"; }
+
 # The ears' minutes with codes, guessed ones and parrot's own voice if there are such files.
 listen_to_codes() { # GPUS MINUTES CODEC
-    local more=''
-    [ ! -e guessed.npz ] || more='--guessed guessed.npz'
-    [ ! -e own.npz ] || more="$more --own own.npz"
-    # shellcheck disable=SC2086
-    thinker "$1" "$2" --codes codes.npz $more --codec "$3" --keep-embeddings
+    # shellcheck disable=SC2046
+    thinker "$1" "$2" --codes codes.npz $(option --guessed guessed.npz) $(option --own own.npz) --codec "$3" \
+        --keep-embeddings
 }
 
 # Until there is some speech, or all if it takes the GPUs.
@@ -153,10 +154,9 @@ wait $speech $ears
 say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of codes"
 cp codec.pt codec-frozen.pt
 cp thinker.pt talker-from.pt
-guessed=''
+rm -f guessed.npz
 if [ "$CODEC" = 0 ] && [ -e talker.pt ]; then
     guess "$CODEC_ON"
-    guessed='--guessed guessed.npz'
 fi
 if [ "$END" -gt 0 ]; then
     MORE=$(plan "max(0.1, ($END - $(date +%s) - $CLOSING) / 60 - $OWN)")
@@ -164,12 +164,11 @@ fi
 say "second phase of $MORE minutes"
 talker "$TALKER_ON" "$MORE" &
 mouth=$!
-saying=$([ "$OWN" = 0 ] && echo 0 || echo "$SAYING")
-listen_to_codes "$EARS_ON" "$(plan "$MORE + $saying")" codec-frozen.pt &
+listen_to_codes "$EARS_ON" "$(plan "$MORE + $SAYING")" codec-frozen.pt &
 ears=$!
 if [ -n "$DECODER_ON" ]; then
-    # shellcheck disable=SC2086 # arguments
-    codec "$DECODER_ON" "$(plan "$CODEC + $MORE")" "$MORE" --decoder $guessed $DECODER_ARGS &
+    # shellcheck disable=SC2046,SC2086
+    codec "$DECODER_ON" "$(plan "$CODEC + $MORE")" "$MORE" --decoder $(option --guessed guessed.npz) $DECODER_ARGS &
     wait $!
 fi
 wait $mouth

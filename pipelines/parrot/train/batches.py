@@ -186,6 +186,7 @@ def shortest(lengths, longest):
 #   before   [N] rows of the flattened batch after which the predictor's lesson is taken, or -1
 #   codes    [N, G] the frames that follow those
 #   read     [N, G] the same as the predictor reads them, perhaps damaged
+TALK = ("text", "media", "special", "speaks", "fed")  # of these, what parrot.talk() takes
 LENGTHS = (96, 128, 160, 192, 240, 304, 400, 560)  # rows S of a batch: few shapes
 
 

@@ -7,7 +7,7 @@ import torch
 import batches
 import parrot
 from feed import by_length
-from pieces import Pieces
+from pieces import Pieces, of_common_words
 
 QUIET = 12000  # samples before a sound, at most
 LONGEST = 192  # frames of what is put together
@@ -41,8 +41,8 @@ class Choices:
 
     def __init__(self, options, chat, sources):
         self.options, self.chat, self.sources = options, chat, sources
-        held_out, common = options.held_out, options.common
-        self.pieces = {name: Pieces(chat.texts, x, held_out, common) for name, x in sources.items()}
+        of_all = options.held_out, options.common, of_common_words(chat.texts) if options.common else None
+        self.pieces = {name: Pieces(chat.texts, x, *of_all) for name, x in sources.items()}
 
     def make(self, random_):
         """Some batches of one source."""

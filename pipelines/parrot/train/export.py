@@ -25,11 +25,17 @@ SAMPLING = {
 }
 
 
-def assemble(folder, thinker, talker, codec):
-    """transformers' model with all trained weights."""
+def averaged(folder, thinker, talker):
+    """transformers' model with the averaged weights of these two states."""
     model, _ = parrot.build(folder, thinker)
     for part, path in ((model.thinker, thinker), (model.talker, talker)):
         part.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    return model
+
+
+def assemble(folder, thinker, talker, codec):
+    """The same with all trained weights."""
+    model = averaged(folder, thinker, talker)
     load_code2wav(model, codec)
     return model
 

@@ -22,6 +22,7 @@ import parrot
 import tokens
 import world
 from codes import Codes, alike
+from export import averaged
 from sizes import GROUPS
 from text import N_HELD_OUT, read
 
@@ -55,10 +56,7 @@ class Guesser:
     def __init__(self, options):
         self.device = world.join(options.device)
         torch.manual_seed(options.seed + world.RANK)
-        self.model, self.config = parrot.build(options.model, options.thinker)
-        for part, path in ((self.model.thinker, options.thinker), (self.model.talker, options.talker)):
-            part.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
-        self.model.to(self.device).requires_grad_(False)
+        self.model = averaged(options.model, options.thinker, options.talker).to(self.device).requires_grad_(False)
         texts = [line["text"] for line in read(options.text)]
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.codes = Codes(options.codes, N_HELD_OUT, options.hours)
@@ -67,13 +65,13 @@ class Guesser:
         """An utterance, read aloud; see batches.talk_rows()."""
         said = self.chat.in_pieces(self.chat.texts[int(self.codes.line[u])])
         places = np.zeros(int(self.codes.frames[u]), np.int32)  # nothing is guided here
-        speaker = self.config.talker_config.speaker_id["ethan"]
-        return batches.talk_rows(self.chat, self.config, said, [], self.codes[u], places, speaker)
+        speaker = self.model.config.talker_config.speaker_id["ethan"]
+        return batches.talk_rows(self.chat, self.model.config, said, [], self.codes[u], places, speaker)
 
     def states(self, rows):
         """The talker's states [N, D] before each frame of utterances, one after another."""
         batch = batches.talk_batch(rows, [0.0], 1, batches.new_random(1))
-        fields = (batch[name].to(self.device) for name in ("text", "media", "special", "speaks", "fed"))
+        fields = (batch[name].to(self.device) for name in batches.TALK)
         before = torch.nonzero(batch["speaks"].flatten())[:, 0] - 1  # the row before a frame's own
         return parrot.talk(self.model, *fields).flatten(0, 1).index_select(0, before.to(self.device))
 

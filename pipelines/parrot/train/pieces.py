@@ -45,10 +45,11 @@ def of_common_words(texts):
 
 class Pieces:
     """`source`: frames [start[u], start[u] + frames[u]) of it are utterance u, which says texts[line[u]]; `spoken` [all
-    frames] are the characters of the line (corpus.Speech, codes.Codes). A share `common` of what is chosen has common
-    words only, beside what chance brings: half the lines have a word that hardly any other has."""
+    frames] are the characters of the line (corpus.Speech, codes.Codes). A share `common` of what is chosen is from lines
+    that are `plain`, see of_common_words(), beside what chance brings: half the lines have a word that hardly any other
+    has."""
 
-    def __init__(self, texts, source, n_held_out, common=0.0):
+    def __init__(self, texts, source, n_held_out, common=0.0, plain=None):
         self.texts, self.source, self.common = texts, source, common
         self.taught, self.pauses, spans = [], [], []  # pauses: the first frame of each
         spoken, lists = source.spoken, (np.asarray(x).tolist() for x in (source.line, source.start, source.frames))
@@ -63,7 +64,7 @@ class Pieces:
         # Frames of the source from, to, line, its characters from, to.
         self.spans = np.array(spans, np.int64).reshape(-1, 5)
         lines = np.asarray(source.line)
-        plain = of_common_words(texts) if common else np.zeros(len(texts), bool)
+        plain = np.zeros(len(texts), bool) if plain is None else plain
         self.plain = [u for u in self.taught if plain[lines[u]]]
         self.plain_spans = np.flatnonzero(plain[self.spans[:, 2]]).tolist()
         self.learn_ends()

@@ -26,7 +26,7 @@ from average import Average
 from codes import Codes, load_code2wav, played, samples_of
 from feed import by_length, feed
 from graphed import Graphed
-from pieces import Pieces
+from pieces import Pieces, of_common_words
 from text import N_HELD_OUT, read
 
 HELD_OUT_EVERY = 200  # steps
@@ -109,7 +109,8 @@ class Training:
         self.lines = range(options.held_out, len(texts))
         self.codes = Codes(options.codes, options.held_out)
         self.spelling = spelling.Spelling(options.phonemes, texts, options.held_out)
-        self.pieces = Pieces(texts, self.codes, options.held_out, options.common)
+        plain = of_common_words(texts) if options.common else None
+        self.pieces = Pieces(texts, self.codes, options.held_out, options.common, plain)
         self.sounds = Sounds(
             self.model, self.config, self.chat, self.codes, options.heard, device
         )
@@ -202,7 +203,7 @@ class Training:
             for u in which
         ]
         batch = batches.talk_batch(rows, [0.0], 1, batches.new_random(1))
-        fields = (batch[n].to(self.options.device) for n in ("text", "media", "special", "speaks", "fed"))
+        fields = (batch[name].to(self.options.device) for name in batches.TALK)
         self.model.talker.eval()
         with torch.no_grad():
             states = parrot.talk(self.model, *fields).flatten(0, 1)
