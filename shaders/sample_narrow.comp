@@ -14,19 +14,10 @@ uint key_at(uint item) {
     return order(penalised(state, a.logits, a.seen, item));
 }
 
-#include "shaders/lib/select.glsl"
-
-uint64_t largest() {
-    uint best_key = 0, best_item = 0xffffffff;
-    [[dont_unroll]] for (uint item = own_first; item < own_end; item++) {
-        uint key = key_at(item);
-        if (key > best_key) {
-            best_key = key;
-            best_item = item;
-        }
-    }
-    return grow(false, ranked(best_key, best_item));
+void keep_key(uint item, uint key) {
 }
+
+#include "shaders/lib/select.glsl"
 
 void keep(uint to, uint key, uint item) {
     uints(a.keys).at[to] = key;
@@ -58,8 +49,7 @@ void main() {
     state = sampler_load(a.state);
     uint list = gl_WorkGroupID.x, first = list * a.width;
     uint n = first < a.n ? min(a.width, a.n - first) : 0;
-    own(first, n, gl_LocalInvocationIndex, THREADS);
-    uint64_t best = largest(), above;
+    uint64_t best = largest(first + gl_LocalInvocationIndex, first + n, THREADS), above;
     if (!(state.temp > 0)) {
         if (gl_LocalInvocationIndex == 0) {
             ints(a.counts).at[list] = int(min(n, 1));
@@ -68,6 +58,7 @@ void main() {
         }
         return;
     }
+    own(first, n, gl_LocalInvocationIndex, THREADS);
     int top_k = samplers(a.state).top_k;
     uint k = top_k > 0 ? uint(top_k) : n, cut = 0;
     if (k < n)

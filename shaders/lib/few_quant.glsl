@@ -202,7 +202,8 @@ void few_stage(uint first, bool counts) {
     [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < n; i += FEW_THREADS) {
         [[unroll]] for (uint t = 0; t < ROWS; t++)
             few_put(t, i, 16 * (first + i), counts);
-        few_next_asked();
+        if (X_ASKED)
+            few_next_asked();
     }
     barrier();
 }

@@ -9,7 +9,15 @@ uint key_at(uint item) {
     return order(penalised(sampler_now, a.logits, a.seen, item));
 }
 
+/* Keys that are not in lists, for quick_key(). */
+void keep_key(uint item, uint key);
+
 #include "shaders/lib/select.glsl"
+
+void keep_key(uint item, uint key) {
+    if (!LISTS)
+        bins[item] = key;
+}
 
 const uint NONE = 0xffffffff, ALL = 0xffffffff;
 
@@ -26,23 +34,6 @@ uint list_first() {
 
 uint list_count() {
     return uint(ints(a.counts).at[gl_LocalInvocationIndex / LIST_THREADS]);
-}
-
-/* ---- the largest ---- */
-
-/* Of all items. Keys that are not in lists are then in `bins` too. */
-uint64_t largest(uint item, uint end) {
-    uint best_key = 0, best_item = 0xffffffff;
-    [[dont_unroll]] for (; item < end; item += STEP) {
-        uint key = key_at(item);
-        if (!LISTS)
-            bins[item] = key;
-        if (key > best_key) {
-            best_key = key;
-            best_item = item;
-        }
-    }
-    return grow(false, ranked(best_key, best_item));
 }
 
 /* ---- a draw ---- */
@@ -158,7 +149,7 @@ uint pick() {
         end = item + list_count();
         item += gl_LocalInvocationIndex % LIST_THREADS;
     }
-    uint64_t best = largest(item, end);
+    uint64_t best = largest(item, end, STEP);
     const uint infinity = 0xff800000; /* its key */
     if (!(sampler_now.temp > 0) || ranked_key(best) < KEY_LOWEST || ranked_key(best) >= infinity)
         return gl_LocalInvocationIndex == 0 ? ranked_item(best) : NONE;

@@ -1,6 +1,6 @@
 /* select: what sample and sample_narrow do with scores. A workgroup of SELECT_THREADS has items of
- * ascending ids. Before it is included: sampler.glsl and `uint key_at(uint item)`, order() of a score
- * that is not NaN.
+ * ascending ids. Before it is included: sampler.glsl, `uint key_at(uint item)`, order() of a score
+ * that is not NaN, and `void keep_key(uint item, uint key)`, which largest() calls for each.
  *
  * A draw comes once in a token, after gigabytes of weights: its code is in no cache any more, and a
  * line of it takes as long to come from memory as hundreds of instructions to be run. So code is
@@ -59,6 +59,20 @@ uint64_t grow(bool sum, uint64_t x) {
     return select_tree[1];
 }
 
+/* The best of all threads' items: of each, those from `item` to `end` that are `step` apart. */
+uint64_t largest(uint item, uint end, uint step) {
+    uint best_key = 0, best_item = 0xffffffff;
+    [[dont_unroll]] for (; item < end; item += step) {
+        uint key = key_at(item);
+        keep_key(item, key);
+        if (key > best_key) {
+            best_key = key;
+            best_item = item;
+        }
+    }
+    return grow(false, ranked(best_key, best_item));
+}
+
 /* The sum of x over all threads before this one, and over all. */
 uint64_t scan(uint64_t x, out uint64_t total) {
     uint64_t before = 0;
@@ -73,8 +87,7 @@ shared uint select_floor;
 shared uint group_rank[GROUPS];
 
 /* A key that at least k <= GROUPS items reach and not many more: k groups of threads have an item
- * that does; 0 if fewer have any. After grow(false, the best of the thread's items, or 0). Four
- * threads rank a group among all others. */
+ * that does; 0 if fewer have any. After largest(). Four threads rank a group among all others. */
 uint floor_of(uint k) {
     uint i = gl_LocalInvocationIndex, group = i % GROUPS, rank = 0;
     uint64_t mine = select_tree[GROUPS + group];
