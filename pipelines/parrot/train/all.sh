@@ -16,8 +16,8 @@
 # what was in own.npz.
 # Variables: minutes; END, seconds since 1970 by which all must be done, of which CLOSING are for starting the second
 # phase and for export: MORE minutes become what is left; which GPUs a part takes: CODEC_ON=0,1 and so on, with
-# DECODER_ON= the decoder stays as it was; GAIN, decibels that the sound lacks; more arguments for the programs, as in a
-# trial: TALKER_ARGS="--batch 6".
+# DECODER_ON= the decoder stays as it was, with TALKER_ON= the talker, and where neither learns nothing is guessed; GAIN,
+# decibels that the sound lacks; more arguments for the programs, as in a trial: TALKER_ARGS="--batch 6".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"
@@ -32,7 +32,7 @@ before=$((gpus > 1 ? gpus - 2 : 0))
 
 first_to() { seq -s, 0 "$1"; }
 : "${EARS_ON:=$last}" "${CODEC_ON:=$(first_to $before)}" "${DECODER_ON=$before}"
-: "${TALKER_ON:=$(first_to $((before > 0 ? before - 1 : 0)))}" "${EARS_THEN:=$EARS_ON}"
+: "${TALKER_ON=$(first_to $((before > 0 ? before - 1 : 0)))}" "${EARS_THEN:=$EARS_ON}"
 
 say() { echo "$(date +%T) $*" >>phase.log; }
 plan() { python3 -c "print($*)"; }
@@ -155,15 +155,18 @@ say "first phase done: $(tail -n 1 synth.log), $(stat -c %s codes.npz) bytes of 
 cp codec.pt codec-frozen.pt
 cp thinker.pt talker-from.pt
 rm -f guessed.npz
-if [ "$CODEC" = 0 ] && [ -e talker.pt ]; then
+if [ "$CODEC" = 0 ] && [ -e talker.pt ] && [ -n "$TALKER_ON$DECODER_ON" ]; then
     guess "$CODEC_ON"
 fi
 if [ "$END" -gt 0 ]; then
     MORE=$(plan "max(0.1, ($END - $(date +%s) - $CLOSING) / 60 - $OWN)")
 fi
 say "second phase of $MORE minutes"
-talker "$TALKER_ON" "$MORE" &
-mouth=$!
+mouth=
+if [ -n "$TALKER_ON" ]; then
+    talker "$TALKER_ON" "$MORE" &
+    mouth=$!
+fi
 listen_to_codes "$EARS_ON" "$(plan "$MORE + $SAYING")" codec-frozen.pt &
 ears=$!
 if [ -n "$DECODER_ON" ]; then
@@ -171,7 +174,7 @@ if [ -n "$DECODER_ON" ]; then
     codec "$DECODER_ON" "$(plan "$CODEC + $MORE")" "$MORE" --decoder $(option --guessed guessed.npz) $DECODER_ARGS &
     wait $!
 fi
-wait $mouth
+[ -z "$mouth" ] || wait "$mouth"
 [ "$OWN" = 0 ] || say_own
 wait $ears
 [ "$OWN" = 0 ] || listen_to_codes "$EARS_THEN" "$(plan "$OWN - $SAYING")" codec.pt
