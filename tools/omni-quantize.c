@@ -1,5 +1,6 @@
 /* omni-quantize: a checkpoint as GGUF files, see omni-quantize(1). */
 #include "common/base/clock.h"
+#include "common/base/cores.h"
 #include "common/base/die.h"
 #include "common/base/opt.h"
 #include "tools/quantize.h"
@@ -129,8 +130,7 @@ int main(int argc, char **argv) {
     if (!in || !t.out || poptPeekArg(t.opt.args))
         die(ERR_USAGE, "two arguments are wanted: IN OUTDIR");
     choose_types(&t);
-    if (t.opt.threads > 0)
-        omp_set_num_threads(t.opt.threads);
+    omp_set_num_threads(cores_threads(t.opt.threads));
     if (quantize_source_open(&t.source, in, &e))
         die_err(&e);
     if (mkdir(t.out, 0777) != 0 && errno != EEXIST)

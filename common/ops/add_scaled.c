@@ -29,7 +29,7 @@ void op_add_scaled(struct run *run, const struct tensor *dst, const struct tenso
         dispatch(run, dst, x, scale);
         return;
     }
-#pragma omp parallel for if (n_rows * width >= ROW_NUMBERS)
+#pragma omp parallel for if (row_pays(run, n_rows * width / ROW_NUMBERS))
     for (size_t t = 0; t < n_rows; t++) {
         float *y = tensor_f32(dst) + t * width;
         const float *a = tensor_f32(x) + t * width;

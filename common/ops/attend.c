@@ -1,5 +1,7 @@
 #include "common/ops/attend.h"
 
+#include "common/ops/row.h"
+
 #include <assert.h>
 #include <math.h>
 #include <omp.h>
@@ -8,8 +10,6 @@
 enum {
     /* Keys of one task when a few rows look back far: threads share the keys. */
     SPLIT = 256,
-    /* Less than so many multiply-adds end before another thread has woken up. */
-    PARALLEL_WORK = 1 << 16,
 };
 
 /* Adds a query's sums over more keys to those so far. */
@@ -54,11 +54,11 @@ static size_t row_sums(const struct cpu_attend *a) {
 /* A few rows, many keys. The splits depend on the keys alone, so the result does not depend on the
  * number of threads. */
 static void run_splits(struct run *run, float *dst, const struct cpu_attend *a, size_t rows,
-                       size_t lo, size_t hi) {
+                       size_t lo, size_t hi, bool parallel) {
     size_t splits = (hi - lo + SPLIT - 1) / SPLIT, size = rows * row_sums(a) / sizeof(float);
     float *sums = arena_alloc(&run->memory[RUN_STEP], a->kv_heads * splits * size * sizeof *sums);
     struct scratch scratch = new_scratch(run, run->cpu->attend_scratch(a->head_dim));
-#pragma omp parallel num_threads(run->threads)
+#pragma omp parallel num_threads(run->threads) if (parallel)
     {
 #pragma omp for collapse(2) schedule(dynamic)
         for (size_t head = 0; head < a->kv_heads; head++) {
@@ -119,9 +119,9 @@ void attend_run(struct run *run, float *dst, const struct cpu_attend *a, size_t 
         return;
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     size_t lo = cpu_attend_seen(a, 0).lo, hi = cpu_attend_seen(a, rows - 1).hi;
-    bool parallel = rows * a->heads * a->head_dim * (hi - lo) >= PARALLEL_WORK;
+    bool parallel = row_pays(run, rows * a->heads * a->head_dim * (hi - lo));
     if (rows * group <= CPU_ATTEND_QUERIES && !a->block && hi - lo > SPLIT)
-        run_splits(run, dst, a, rows, lo, hi);
+        run_splits(run, dst, a, rows, lo, hi, parallel);
     else
         run_blocks(run, dst, a, rows, parallel);
     arena_release(&run->memory[RUN_STEP], mark);

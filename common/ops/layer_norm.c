@@ -36,7 +36,7 @@ void op_layer_norm(struct run *run, const struct tensor *dst, const struct tenso
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *weight = row_widen(&run->memory[RUN_STEP], w);
     const float *bias = row_widen(&run->memory[RUN_STEP], b);
-#pragma omp parallel for if (n_rows * width >= ROW_NUMBERS)
+#pragma omp parallel for if (row_pays(run, n_rows * width / ROW_NUMBERS))
     for (size_t r = 0; r < n_rows; r++)
         run->cpu->layer_norm(tensor_f32(dst) + r * width, tensor_f32(x) + r * width, weight, bias,
                              eps, width);

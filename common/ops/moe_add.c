@@ -15,7 +15,6 @@
 enum {
     WAVE = 1024,
     STEP_OUTS = 64, /* outputs of one task */
-    PARALLEL_WORK = 1 << 16,
 };
 
 struct moe {
@@ -113,7 +112,7 @@ static void scatter(const struct moe *m, size_t t, size_t e, size_t end) {
 /* Experts [e, end), of which those in active[n] have rows. */
 static void wave(const struct moe *m, size_t e, size_t end, const size_t *active, size_t n) {
     size_t pairs = m->start[end] - m->start[e];
-    bool parallel = pairs * m->width * m->inner >= PARALLEL_WORK;
+    bool parallel = row_pays(m->run, pairs * m->width * m->inner);
 #pragma omp parallel num_threads(m->run->threads) if (parallel)
     {
         if (m->rows > 1 || m->rounded_x) {

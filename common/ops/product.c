@@ -11,8 +11,6 @@ enum {
     FEW_ROUNDED_ROWS = 16, /* when they are rounded to bf16 */
     /* With fewer outputs than this a panel of packed weights is mostly empty. */
     FEW_OUTS = 8,
-    /* Less than so many multiply-adds end before another thread has woken up. */
-    PARALLEL_WORK = 1 << 16,
     /* Multiply-adds of one task with few rows: long enough to stream, short enough to share out. */
     TASK_WORK = 1 << 17,
 };
@@ -117,7 +115,7 @@ static void run_few_rows(const struct run *run, const struct product *p, const f
     size_t work = p->rows * p->taps * p->width; /* of one output */
     size_t outs = at_least(TASK_WORK / at_least(work, 1) / 4 * 4, 4);
     size_t tasks = divide_up(p->outs, outs);
-#pragma omp parallel for schedule(dynamic) if (work * p->outs >= PARALLEL_WORK)
+#pragma omp parallel for schedule(dynamic) if (row_pays(run, work * p->outs))
     for (size_t i = 0; i < tasks; i++)
         few(run, p, bias, 0, p->rows, i * outs, at_most(outs, p->outs - i * outs));
 }
@@ -127,7 +125,7 @@ static void run_few_outs(const struct run *run, const struct product *p, const f
     size_t work = p->outs * p->taps * p->width; /* of one row */
     size_t rows = at_least(TASK_WORK / at_least(work, 1) / 6 * 6, 6);
     size_t tasks = divide_up(p->rows, rows);
-#pragma omp parallel for schedule(dynamic) if (work * p->rows >= PARALLEL_WORK)
+#pragma omp parallel for schedule(dynamic) if (row_pays(run, work * p->rows))
     for (size_t i = 0; i < tasks; i++)
         few(run, p, bias, i * rows, at_most(rows, p->rows - i * rows), 0, p->outs);
 }
@@ -140,7 +138,7 @@ static void run_many(struct run *run, const struct product *p, const float *bias
     size_t out_blocks = at_most(divide_up(4 * threads, row_blocks), divide_up(panels, 2));
     out_blocks = at_least(out_blocks, divide_up(panels, 16));
     char *scratch = arena_alloc(&run->memory[RUN_STEP], threads * cpu->gemm_scratch);
-    bool parallel = p->rows * p->outs * p->taps * p->width >= PARALLEL_WORK;
+    bool parallel = row_pays(run, p->rows * p->outs * p->taps * p->width);
 #pragma omp parallel for collapse(2) schedule(dynamic) num_threads(run->threads) if (parallel)
     for (size_t j = 0; j < out_blocks; j++) {
         for (size_t i = 0; i < row_blocks; i++) {
@@ -157,7 +155,7 @@ static void run_many(struct run *run, const struct product *p, const float *bias
 static const char *round_all(struct run *run, const struct product *p) {
     size_t bytes = product_rounded_bytes(p->width);
     char *rounded = arena_alloc(&run->memory[RUN_STEP], p->rows * bytes);
-#pragma omp parallel for if (p->rows * p->width >= PARALLEL_WORK)
+#pragma omp parallel for if (row_pays(run, p->rows * p->width))
     for (size_t t = 0; t < p->rows; t++)
         product_round(run, rounded + t * bytes, tensor_f32(p->x) + t * p->width, p->width, 0,
                       p->width);

@@ -32,7 +32,7 @@ void op_rms_norm(struct run *run, const struct tensor *dst, const struct tensor 
     }
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *weight = row_widen(&run->memory[RUN_STEP], w);
-#pragma omp parallel for if (n_rows * width >= ROW_NUMBERS)
+#pragma omp parallel for if (row_pays(run, n_rows * width / ROW_NUMBERS))
     for (size_t r = 0; r < n_rows; r++)
         run->cpu->rms_norm(tensor_f32(dst) + r * width, tensor_f32(x) + r * width, weight, eps,
                            width);

@@ -35,7 +35,7 @@ void op_rope(struct run *run, const struct tensor *x, const struct tensor *table
         dispatch(run, x, table);
         return;
     }
-#pragma omp parallel for if (n_rows * n_heads * width >= ROW_NUMBERS)
+#pragma omp parallel for if (row_pays(run, n_rows * n_heads * width / ROW_NUMBERS))
     for (size_t t = 0; t < n_rows; t++) {
         const float *turn = tensor_f32(table) + t * width;
         for (size_t h = 0; h < n_heads; h++)

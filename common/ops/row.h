@@ -4,15 +4,20 @@
 
 #include "common/base/arena.h"
 #include "common/base/bf16.h"
+#include "common/ops/run.h"
 #include "common/weights/quant.h"
 
 #include <assert.h>
 
-/* Smaller loops end before another thread would have woken up. */
-enum {
-    ROW_PARALLEL = 1 << 15, /* multiply-adds */
-    ROW_NUMBERS = 1 << 18   /* numbers that are read, changed a little and written */
-};
+/* Threads that sleep are woken one after the other, each in the time of ROW_WAKE multiply-adds.
+ * Other work in that unit: numbers that are read, changed a little and written are a quarter each.
+ */
+enum { ROW_WAKE = 1 << 15, ROW_NUMBERS = 4 };
+
+/* Is so much work, in multiply-adds, more than waking the threads for it? */
+static inline bool row_pays(const struct run *run, size_t work) {
+    return work / ROW_WAKE >= (size_t)run->threads;
+}
 
 /* Number i of a weight tensor, f32 or bf16 as stored. */
 static inline float row_weight(const struct tensor *w, size_t i) {

@@ -1,4 +1,5 @@
 /* Which device a run works on, what it is told there, and recorded steps. */
+#include "common/base/cores.h"
 #include "common/base/die.h"
 #include "common/ops/cpu/kernels.h"
 #include "common/ops/resident.h"
@@ -48,9 +49,8 @@ static void open_gpu(struct run *run, const char *device) {
 }
 
 void run_init(struct run *run, const char *device, int threads, bool precise) {
-    *run = (struct run){.precise = precise, .threads = threads, .cpu = choose_kernels()};
-    if (run->threads <= 0)
-        run->threads = omp_get_num_procs();
+    *run = (struct run){
+        .precise = precise, .threads = cores_threads(threads), .cpu = choose_kernels()};
     omp_set_num_threads(run->threads);
     open_gpu(run, device);
     if (!run->gpu)
@@ -83,7 +83,7 @@ void run_list_devices(void) {
     enum { ROOM = 16 };
     struct gpu_info list[ROOM];
     size_t n = gpu_list(list, ROOM);
-    printf("cpu       %d threads, %s\n", omp_get_num_procs(), cpu_kernels_best()->name);
+    printf("cpu       %d threads, %s\n", cores_threads(0), cpu_kernels_best()->name);
     for (size_t i = 0; i < n && i < ROOM; i++) {
         printf("vulkan:%zu  %s, %.1f GiB, %s%s", i, list[i].name,
                (double)list[i].memory / (1 << 30), list[i].driver,

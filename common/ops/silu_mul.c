@@ -31,7 +31,7 @@ void op_silu_mul(struct run *run, const struct tensor *dst, const struct tensor 
     size_t n = tensor_count(dst);
     float *y = tensor_f32(dst);
     const float *g = tensor_f32(gate), *u = tensor_f32(up);
-#pragma omp parallel for if (n >= ROW_NUMBERS)
+#pragma omp parallel for if (row_pays(run, n / ROW_NUMBERS))
     for (size_t i = 0; i < n; i += PIECE)
         run->cpu->silu_mul(y + i, g + i, u + i, n - i < PIECE ? n - i : PIECE);
 }

@@ -44,7 +44,7 @@ void op_snakebeta(struct run *run, const struct tensor *dst, const struct tensor
         frequency[c] = expf(row_weight(alpha, c));
         magnitude[c] = 1 / (expf(row_weight(beta, c)) + 1e-9f);
     }
-#pragma omp parallel for if (n_rows * width >= ROW_NUMBERS)
+#pragma omp parallel for if (row_pays(run, n_rows * width / ROW_NUMBERS))
     for (size_t t = 0; t < n_rows; t++)
         run->cpu->snake(tensor_f32(dst) + t * width, tensor_f32(x) + t * width, frequency,
                         magnitude, width);
