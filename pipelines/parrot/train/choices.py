@@ -7,7 +7,7 @@ import torch
 import batches
 import parrot
 from feed import by_length
-from pieces import Pieces, of_common_words
+from pieces import Pieces
 
 QUIET = 12000  # samples before a sound, at most
 LONGEST = 192  # frames of what is put together
@@ -37,11 +37,12 @@ def hearing_batch(chat, rows, columns, answers):
 
 
 class Choices:
-    """`sources` as for clips.Clips: which they are and what they say, not how they sound."""
+    """`sources` as for clips.Clips: which they are and what they say, not how they sound; `plain`: which lines are, see
+    pieces.plain_lines()."""
 
-    def __init__(self, options, chat, sources):
+    def __init__(self, options, chat, sources, plain):
         self.options, self.chat, self.sources = options, chat, sources
-        of_all = options.held_out, options.common, of_common_words(chat.texts) if options.common else None
+        of_all = options.held_out, options.plain, plain
         self.pieces = {name: Pieces(chat.texts, x, *of_all) for name, x in sources.items()}
 
     def make(self, random_):

@@ -36,21 +36,22 @@ def cuts(text, places):
     return found
 
 
-def of_common_words(texts):
-    """Whether each of the texts has common words only."""
-    words = [set(words_of(text)) for text in texts]
-    lines = collections.Counter(word for some in words for word in some)
-    return np.array([all(lines[word] >= COMMON for word in some) for some in words])
+def plain_lines(lines):
+    """Which lines (text.py's) are whole sentences or have common words only."""
+    words = [set(words_of(line["text"])) for line in lines]
+    counts = collections.Counter(word for some in words for word in some)
+    common = (all(counts[word] >= COMMON for word in some) for some in words)
+    return np.array([a or b.get("whole", False) for a, b in zip(common, lines, strict=True)])
 
 
 class Pieces:
     """`source`: frames [start[u], start[u] + frames[u]) of it are utterance u, which says texts[line[u]]; `spoken` [all
-    frames] are the characters of the line (corpus.Speech, codes.Codes). A share `common` of what is chosen is from lines
-    that are `plain`, see of_common_words(), beside what chance brings: half the lines have a word that hardly any other
+    frames] are the characters of the line (corpus.Speech, codes.Codes). A share of what is chosen is from lines
+    that are `plain`, see plain_lines(), beside what chance brings: half the lines have a word that hardly any other
     has."""
 
-    def __init__(self, texts, source, n_held_out, common=0.0, plain=None):
-        self.texts, self.source, self.common = texts, source, common
+    def __init__(self, texts, source, n_held_out, share=0.0, plain=None):
+        self.texts, self.source, self.share = texts, source, share
         self.taught, self.pauses, spans = [], [], []  # pauses: the first frame of each
         spoken, lists = source.spoken, (np.asarray(x).tolist() for x in (source.line, source.start, source.frames))
         for u, (line, first, frames) in enumerate(zip(*lists)):
@@ -85,7 +86,7 @@ class Pieces:
 
     def chosen(self, random_, all_, plain):
         """One of all, or one of the plain ones."""
-        return random_.choice(plain if plain and random_.random() < self.common else all_)
+        return random_.choice(plain if plain and random_.random() < self.share else all_)
 
     def sentence(self, random_):
         """(text, two quiet frames before it, its own frames, the characters [F] spoken in those, the frame of a pause

@@ -3,7 +3,7 @@
     python3 text.py OUT/text.jsonl      needs Debian's wordnet-base
 
 Sources: WordNet 3.0 (wordnet.py; its licence allows any use) and what everyday.py makes up. Each line of
-the output is {"split": "train" | "held-out", "text"}; the first hundred are held out. The same seed
+the output is {"split": "train" | "held-out", "text", "whole"}; the first hundred are held out. The same seed
 gives the same lines.
 """
 
@@ -47,14 +47,20 @@ def words_of(sentence):
     return re.findall(r"[a-z0-9']+", sentence.lower())
 
 
-def whole_ones(random_, examples):
-    """POOL full clauses, of all lengths alike as far as there are such; in random order."""
+def whole_rule():
+    """clauses.is_whole() with the words that it needs."""
     past = clauses.past_forms()
     common = wordnet.common_words()
     s_forms = {f"{verb}s" for verb in set(common["verb"]) - set(common["noun"])}
+    return lambda sentence: clauses.is_whole(sentence, past, s_forms)
+
+
+def whole_ones(random_, examples):
+    """POOL full clauses, of all lengths alike as far as there are such; in random order."""
+    is_whole = whole_rule()
     of_length = collections.defaultdict(list)
     for sentence in examples:
-        if fits(sentence) and clauses.is_whole(sentence, past, s_forms):
+        if fits(sentence) and is_whole(sentence):
             of_length[n_words(sentence)].append(sentence)
     for sentences in of_length.values():
         random_.shuffle(sentences)
@@ -158,10 +164,11 @@ def main():
     parser.add_argument("-n", type=int, default=200000, help="sentences to train on")
     options = parser.parse_args()
     held_out, train = make(options.n)
+    is_whole = whole_rule()
     with options.out.open("w") as out:
         for split, sentences in (("held-out", held_out), ("train", train)):
             for sentence in sentences:
-                print(json.dumps({"split": split, "text": sentence}), file=out)
+                print(json.dumps({"split": split, "text": sentence, "whole": is_whole(sentence)}), file=out)
 
 
 if __name__ == "__main__":

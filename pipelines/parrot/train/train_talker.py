@@ -26,7 +26,7 @@ from average import Average
 from codes import Codes, load_code2wav, played, samples_of
 from feed import by_length, feed
 from graphed import Graphed
-from pieces import Pieces, of_common_words
+from pieces import Pieces, plain_lines
 from text import N_HELD_OUT, read
 
 HELD_OUT_EVERY = 200  # steps
@@ -50,7 +50,7 @@ def arguments():
     parser.add_argument("--phonemes", type=pathlib.Path, required=True, help="of teacher.py")
     parser.add_argument("--spelled", type=int, default=96, help="lessons without sound, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of answers put together from sentences")
-    parser.add_argument("--common", type=float, default=0.0, help="share of lines chosen for their common words")
+    parser.add_argument("--plain", type=float, default=0.0, help="share of lines chosen as whole sentences or common words")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--calm", type=float, default=0.0, help="last share of the plan, without dropout")
     parser.add_argument(
@@ -104,13 +104,13 @@ class Training:
         self.model.thinker.load_state_dict(state["average"])
         load_code2wav(self.model, options.codec)
         self.model.to(device).requires_grad_(False)
-        texts = [line["text"] for line in read(options.text)]
+        lines = read(options.text)
+        texts = [line["text"] for line in lines]
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
         self.codes = Codes(options.codes, options.held_out)
         self.spelling = spelling.Spelling(options.phonemes, texts, options.held_out)
-        plain = of_common_words(texts) if options.common else None
-        self.pieces = Pieces(texts, self.codes, options.held_out, options.common, plain)
+        self.pieces = Pieces(texts, self.codes, options.held_out, options.plain, plain_lines(lines))
         self.sounds = Sounds(
             self.model, self.config, self.chat, self.codes, options.heard, device
         )

@@ -32,6 +32,7 @@ from corpus import Speech
 from feed import by_length, feed
 from graphed import Graphed
 from hearing import HeldOut
+from pieces import plain_lines
 from spelling import Spelling
 from text import N_HELD_OUT, read
 
@@ -57,7 +58,7 @@ def arguments():
     parser.add_argument("--texts", type=int, default=64, help="conversations to repeat, a step")
     parser.add_argument("--hear", type=int, default=48, help="utterances to write down, a step")
     parser.add_argument("--joined", type=float, default=0.5, help="share of sounds put together from sentences")
-    parser.add_argument("--common", type=float, default=0.0, help="share of lines chosen for their common words")
+    parser.add_argument("--plain", type=float, default=0.0, help="share of lines chosen as whole sentences or common words")
     parser.add_argument("--masks", type=float, default=0.5, help="share of sounds of which a part is hidden")
     parser.add_argument("--calm", type=float, default=0.0, help="last share of the plan, without masks and dropout")
     parser.add_argument("--ctc", type=float, nargs=2, default=[0.3, 0.05], help="its weight at first and last")
@@ -90,7 +91,8 @@ class Training:
         parrot.forgetful(parrot.text_model(self.model), options.dropout)
         parrot.forgetful(parrot.audio_tower(self.model), options.ear_dropout)
         self.router = parrot.RouterWatch(self.model.thinker)
-        texts = [line["text"] for line in read(options.text)]
+        lines = read(options.text)
+        texts = [line["text"] for line in lines]
         self.chat = batches.Chat(tokens.load(options.model), texts)
         self.lines = range(options.held_out, len(texts))
         self.spelling = Spelling(options.phonemes, texts, options.held_out)
@@ -113,7 +115,8 @@ class Training:
         self.lessons = feed(self.lesson_batches, seed, device, options.workers)
         self.clips = Clips(sources, options.masks) if sources else None
         if sources:
-            self.choices = feed(Choices(options, self.chat, sources).make, seed, device, options.workers)
+            choices = Choices(options, self.chat, sources, plain_lines(lines))
+            self.choices = feed(choices.make, seed, device, options.workers)
         for name in played:
             sources[name].play(self.model.code2wav, device, SLIPS if name == "codes" else (0,), options.seed)
         self.held_out = None
