@@ -8,11 +8,15 @@
 /* llama.cpp's llama_token_type; ids that are only there to fill the embedding table are UNUSED. */
 enum { TOKEN_CONTROL = 3, TOKEN_USER_DEFINED = 4, TOKEN_UNUSED = 5 };
 
-static void add_added(struct text_tokenizer *t, const struct gguf_string *name, int32_t id,
-                      bool special) {
+/* Text is cut where such a token is, which must not be inside a character. */
+static int add_added(struct text_tokenizer *t, const struct gguf_string *name, int32_t id,
+                     bool special, struct err *e) {
     struct text_added a = {
         .content = (char *)name->data, .n = name->n, .id = id, .special = special};
+    if (text_utf8_valid(name->data, name->n) < name->n)
+        return err_set(e, ERR_DATA, "added token %d is not UTF-8", (int)id);
     text_added_add(&t->literal, &a);
+    return 0;
 }
 
 static int add_tokens(struct text_tokenizer *t, const struct gguf_file *g, struct err *e) {
@@ -30,8 +34,9 @@ static int add_tokens(struct text_tokenizer *t, const struct gguf_file *g, struc
             return err_set(e, ERR_DATA, "token %d is empty", (int)id);
         if (text_vocab_add(&t->vocab, name.data, name.n, id, e))
             return e->code;
-        if (type == TOKEN_CONTROL || type == TOKEN_USER_DEFINED)
-            add_added(t, &name, id, type == TOKEN_CONTROL);
+        if ((type == TOKEN_CONTROL || type == TOKEN_USER_DEFINED) &&
+            add_added(t, &name, id, type == TOKEN_CONTROL, e))
+            return e->code;
     }
     return text_vocab_finish(&t->vocab, e);
 }

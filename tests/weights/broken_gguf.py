@@ -169,6 +169,7 @@ TOKENIZERS = [
     ("types-few", 65, "token_type does not say", tokenizer(token_type=value([1] * 257))),
     ("types-texts", 65, "token_type does not say", tokenizer(token_type=value(["1"] * 258))),
     ("token-empty", 65, "token 256 is empty", tokenizer(tokens=value([*BYTES, "", "bc"]))),
+    ("token-cut", 65, "added token 257 is not UTF-8", tokenizer(tokens=value([*BYTES, "ab", b"\xc3"]))),
     ("token-twice", 65, "has two ids", tokenizer(tokens=value([*BYTES, "ab", "a"]))),
     ("byte-missing", 65, "not a byte-level vocabulary", tokenizer(tokens=value([*BYTES[1:], "ab", "bc", "cd"]))),
     ("no-merges", 65, "merges is no list", tokenizer(without="merges")),
