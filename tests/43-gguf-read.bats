@@ -73,6 +73,15 @@ file() {
     grep -q "part 2 of its 3 is missing" "$T/err"
 }
 
+@test "a GGUF file whose name is no part's is a model by itself" {
+    file thinker bf16
+    for name in model-00003-of-00002 model-00000-of-00001 model-0001-of-00002; do
+        cp "$MODELS/tiny/thinker.gguf" "$T/$name.gguf"
+        omni-tokenize -r -m "$T/$name.gguf" hello >"$T/out"
+        whole_stream "$T/out"
+    done
+}
+
 @test "what llama.cpp's files lack is said: in a note, and by the stages that lack it" {
     file thinker bf16
     omni-thinker -v -m "$MODELS/tiny/thinker.gguf" -n 2 <"$GOLDEN/stream/tiny-thinker-stop.in" 2>"$T/err" |

@@ -5,9 +5,11 @@
 #include <string.h>
 
 enum {
-    MAX_NAME = 255,       /* bytes of a key or of a tensor's name */
-    MAX_RANK = 4,         /* ggml's */
-    ALIGNMENT = 32,       /* where general.alignment says nothing */
+    MAX_NAME = 255,      /* bytes of a key or of a tensor's name */
+    MAX_RANK = 4,        /* ggml's */
+    ALIGNMENT = 32,      /* where general.alignment says nothing */
+    LEAST_ALIGNMENT = 8, /* the format's; blocks of quantised weights need 2 */
+    MOST_ALIGNMENT = 1 << 20,
     MIN_TENSOR_INFO = 24, /* bytes: empty name, no sizes */
     MAX_COUNT = 1 << 20   /* values or tensors; the full model has some hundreds */
 };
@@ -330,9 +332,9 @@ static int place(struct reader *r, struct gguf_file *f, size_t alignment) {
 static int take_tensors(struct reader *r, struct gguf_file *f, uint64_t n) {
     size_t alignment = ALIGNMENT;
     if (gguf_find(f, "general.alignment") &&
-        (!gguf_natural(f, "general.alignment", &alignment) || alignment == 0 ||
-         alignment > 1 << 20 || (alignment & (alignment - 1))))
-        return err_set(r->err, ERR_DATA, "%s: general.alignment is no power of two up to 1 MiB",
+        (!gguf_natural(f, "general.alignment", &alignment) || alignment < LEAST_ALIGNMENT ||
+         alignment > MOST_ALIGNMENT || (alignment & (alignment - 1))))
+        return err_set(r->err, ERR_DATA, "%s: general.alignment is no power of two from 8 to 1 MiB",
                        r->file);
     if (n > left(r) / MIN_TENSOR_INFO || n > MAX_COUNT)
         return bad(r, "more tensors than the file has room for, or a million");

@@ -71,8 +71,8 @@ static int open_parts(struct gguf_set *s, const char *path, struct err *e) {
         return 0;
     n -= sizeof tail - 1;
     if (sscanf(path + n, "-%5d-of-%5d.gguf%n", &number, &count, &end) != 2 ||
-        end != sizeof tail - 1 || count < 1 || count > MAX_FILES)
-        return 0;
+        end != sizeof tail - 1 || number < 1 || number > count || count > MAX_FILES)
+        return 0; /* a name that says something else */
     for (int i = 1; i <= count && !e->code; i++) {
         snprintf(part, sizeof part, "%.*s-%05d-of-%05d.gguf", (int)n, path, i, count);
         if (i != number)

@@ -85,6 +85,8 @@ CASES = [
     ("strings-many", 65, "", build(with_value("k", struct.pack("<IIQ", 9, 8, HUGE)))),
     ("string-endless", 65, "longer than the file", build(with_value("k", struct.pack("<IQ", 8, HUGE)))),
     ("alignment-0", 65, "general.alignment", build(with_value("general.alignment", value(0)))),
+    ("alignment-1", 65, "general.alignment", build(
+        with_value("general.alignment", value(1)), tensors=tensor(1, offset=33), data=bytes(128))),
     ("alignment-3", 65, "general.alignment", build(with_value("general.alignment", value(3)))),
     ("alignment-2G", 65, "general.alignment", build(with_value("general.alignment", value(1 << 31)))),
     ("alignment-text", 65, "general.alignment", build(with_value("general.alignment", value("32")))),
