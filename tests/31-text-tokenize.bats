@@ -131,6 +131,18 @@ turn_is_done() { # N
     [ "$code" = 130 ]
 }
 
+@test "tokenize: a seed is decimal, leading zeros or not, or hexadecimal; nothing else" {
+    local seed
+    for seed in 815:815 0815:815 010:10 0x1F:31 18446744073709551615:18446744073709551615; do
+        omni-tokenize -s "${seed%:*}" hello >"$BATS_TEST_TMPDIR/seed"
+        omni-tokenize -s "${seed#*:}" hello | cmp - "$BATS_TEST_TMPDIR/seed"
+    done
+    for seed in "" -1 " -1" " 1" 1x 0x 1.5 18446744073709551616; do
+        fails_with 64 omni-tokenize -s "$seed" hello
+        grep -q 'whole number' "$BATS_TEST_TMPDIR/err"
+    done
+}
+
 @test "tokenize: turn frames have voice and seed only if they are said" {
     omni-tokenize Hi </dev/null | omni-inspect | grep -qx '{"kind":"turn","turn":0,"continue":false}'
     omni-tokenize --voice Ethan -s 9223372036854775807 Hi </dev/null | omni-inspect |

@@ -3,6 +3,7 @@
 #include "common/base/arena.h"
 #include "common/base/die.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { KEY_HELP = 1, KEY_VERSION, KEY_VERBOSE };
@@ -24,8 +26,8 @@ static struct poptOption part_common[] = {
     POPT_TABLEEND};
 
 /* popt wants one table with pointers into *o; it is put together from the parts in use. */
-static size_t build_table(struct opt *o, struct poptOption *table, const struct poptOption *own,
-                          int use) {
+static void build_table(struct opt *o, struct poptOption *table, const struct poptOption *own,
+                        int use) {
     const struct poptOption model = {
         "model",
         'm',
@@ -61,38 +63,37 @@ static size_t build_table(struct opt *o, struct poptOption *table, const struct 
     for (size_t i = 0; i < 3; i++)
         table[n++] = part_common[i];
     table[n] = (struct poptOption)POPT_TABLEEND;
-    return n;
 }
 
-/* DIR/NAME if that is a directory, else NULL. */
-static char *directory(const char *dir, const char *name) {
+/* DIR/NAME if there is a model, else NULL. */
+static char *model_at(const char *dir, const char *name) {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s/config.json", dir, name) >= (int)sizeof path ||
         access(path, R_OK) != 0)
         return NULL;
     path[strlen(path) - strlen("/config.json")] = 0;
-    return strdup(path);
+    return arena_xstrdup(path);
 }
 
 /* The model that ships with omni: installed, or beside the program in a build tree. */
 static char *embedded_model(void) {
-    char *found = directory(OMNI_DATADIR, "omni/parrot");
+    char *found = model_at(OMNI_DATADIR, "omni/parrot");
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (found || n < 0)
         return found;
     exe[n] = 0;
     const char *bin = dirname(exe);
-    found = directory(bin, "../share/omni/parrot");
-    return found ? found : directory(bin, "../pipelines/parrot");
+    found = model_at(bin, "../share/omni/parrot");
+    return found ? found : model_at(bin, "../pipelines/parrot");
 }
 
 static void from_environment(char **value, const char *name, const char *otherwise) {
     const char *v = getenv(name);
     if (!*value && v && *v)
-        *value = strdup(v);
+        *value = arena_xstrdup(v);
     if (!*value && otherwise)
-        *value = strdup(otherwise);
+        *value = arena_xstrdup(otherwise);
 }
 
 static void print_help(struct opt *o, const char *what) {
@@ -180,10 +181,11 @@ void opt_free(struct opt *o) {
 uint64_t opt_seed(const struct opt *o, uint64_t otherwise) {
     if (!o->seed)
         return otherwise;
+    bool hex = strncasecmp(o->seed, "0x", 2) == 0;
     char *end;
     errno = 0;
-    uint64_t seed = strtoull(o->seed, &end, 0);
-    if (errno || *end || end == o->seed || o->seed[0] == '-')
+    uint64_t seed = strtoull(o->seed, &end, hex ? 16 : 10);
+    if (errno || *end || !isdigit((unsigned char)o->seed[0]))
         die(ERR_USAGE, "-s %s: the seed is a whole number from 0 to 2^64-1", o->seed);
     return seed;
 }
