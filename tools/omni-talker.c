@@ -19,14 +19,7 @@ struct flags {
 /* -c: rows of the user's turns and of one answer. */
 static size_t context_rows(const struct flags *f, const struct config *c) {
     size_t most = c->talker.text.max_position;
-    if (!f->context)
-        return most < CONTEXT ? most : CONTEXT;
-    char *end;
-    unsigned long long n = strtoull(f->context, &end, 10);
-    if (*end || end == f->context || n <= TALKER_START || n > most)
-        die(ERR_USAGE, "-c %s: the context is a whole number from %d to %zu", f->context,
-            TALKER_START + 1, most);
-    return n;
+    return opt_size("-c", f->context, CONTEXT < most ? CONTEXT : most, TALKER_START + 1, most);
 }
 
 static void set_options(struct speech *s, struct flags *f, const struct opt *o) {

@@ -3,7 +3,6 @@
 #include "tools/model.h"
 #include "tools/thinker_turn.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -40,13 +39,7 @@ static void parse_options(struct tool *t, int argc, char **argv) {
 /* -c, which the model must be able to. */
 static size_t context_size(const struct tool *t) {
     size_t most = t->config.thinker.max_position;
-    if (!t->context)
-        return CONTEXT < most ? CONTEXT : most;
-    char *end;
-    unsigned long long n = strtoull(t->context, &end, 10);
-    if (*end || end == t->context || t->context[0] == '-' || n < 1 || n > most)
-        die(ERR_USAGE, "-c %s: not a whole number from 1 to %zu", t->context, most);
-    return (size_t)n;
+    return opt_size("-c", t->context, CONTEXT < most ? CONTEXT : most, 1, most);
 }
 
 static struct sampling default_sampling(struct tool *t) {

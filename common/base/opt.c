@@ -190,6 +190,17 @@ uint64_t opt_seed(const struct opt *o, uint64_t otherwise) {
     return seed;
 }
 
+size_t opt_size(const char *flag, const char *text, size_t otherwise, size_t least, size_t most) {
+    if (!text)
+        return otherwise;
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (errno || *end || !isdigit((unsigned char)text[0]) || n < least || n > most)
+        die(ERR_USAGE, "%s %s: not a whole number from %zu to %zu", flag, text, least, most);
+    return (size_t)n;
+}
+
 const char *opt_model(const struct opt *o) {
     if (!o->model)
         die(ERR_NOINPUT, "no model: name one with -m or $OMNI_MODEL");

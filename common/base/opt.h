@@ -4,6 +4,7 @@
 
 #include <popt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct opt {
@@ -30,6 +31,9 @@ void opt_free(struct opt *o);
 
 /* The seed as a number: decimal or 0x; `otherwise` if -s was not given. Dies 64 if it is none. */
 uint64_t opt_seed(const struct opt *o, uint64_t otherwise);
+/* text, which `flag` came with, as a whole number from least to most; `otherwise` if it is NULL.
+ * Dies 64 if it is none. */
+size_t opt_size(const char *flag, const char *text, size_t otherwise, size_t least, size_t most);
 /* The model directory; dies 66 if there is none. */
 const char *opt_model(const struct opt *o);
 
