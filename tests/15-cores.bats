@@ -12,10 +12,10 @@ siblings() {
     echo "$2" >"root/sys/devices/system/cpu/cpu$1/topology/thread_siblings_list"
 }
 
-# share TEXT: what the control group may use.
+# share TEXT [GROUP]: what the control group may use, of the outermost one or of GROUP.
 share() {
-    mkdir -p root/sys/fs/cgroup
-    echo "$1" >root/sys/fs/cgroup/cpu.max
+    mkdir -p "root/sys/fs/cgroup${2:-}"
+    echo "$1" >"root/sys/fs/cgroup${2:-}/cpu.max"
 }
 
 # cores_on CPUS: what is found there, by a process that may use those processors.
@@ -51,6 +51,26 @@ two_processors() {
     [ "$(cores_on 0,1)" = 2 ]
     share 'max 100000'
     [ "$(cores_on 0,1)" = 2 ]
+}
+
+@test "cores: the control group is the process's own, or any that this is in" {
+    two_processors
+    siblings 0 0
+    siblings 1 1
+    mkdir -p root/proc/self
+    printf '%s\n' 1:cpu:/other 0::/a.slice/b >root/proc/self/cgroup
+    share '50000 100000' /other
+    share 'max 100000' /a.slice/b
+    [ "$(cores_on 0,1)" = 2 ]
+    share '50000 100000' /a.slice
+    [ "$(cores_on 0,1)" = 1 ]
+    share 'max 100000' /a.slice
+    share '100000 100000' /a.slice/b
+    [ "$(cores_on 0,1)" = 1 ]
+    echo 0::/ >root/proc/self/cgroup
+    [ "$(cores_on 0,1)" = 2 ]
+    share '20000 100000'
+    [ "$(cores_on 0,1)" = 1 ]
 }
 
 @test "cores: where the kernel says nothing, or nonsense, each processor is a core" {

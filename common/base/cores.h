@@ -3,8 +3,9 @@
 #define BASE_CORES_H
 
 /* The cores that this process may use: of its processors, those that are one core's threads count
- * once; no more than the control group's share of time (cgroup v2, cpu.max), rounded up. At
- * least 1. root: where /sys is, "" or a folder that a test has made. */
+ * once; no more than the share of time (cgroup v2, cpu.max) of its control group, or of one that
+ * this is in, rounded up. At least 1. root: where /sys and /proc are, "" or a folder that a test
+ * has made. */
 int cores_there(const char *root);
 
 /* Threads to compute with, of which `asked` were asked for (0: nobody did): those, else as many as
