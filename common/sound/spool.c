@@ -1,11 +1,11 @@
 #include "common/sound/spool.h"
 
+#include "common/wire/io.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A nameless file, -1 on failure. */
@@ -23,32 +23,15 @@ static int make_temporary(struct err *err) {
     return fd;
 }
 
-static int write_all(int fd, const char *data, size_t n, struct err *err) {
-    while (n > 0) {
-        ssize_t done = write(fd, data, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return err_set(err, ERR_IO, "writing a temporary file: %s", strerror(errno));
-        data += done;
-        n -= (size_t)done;
-    }
-    return 0;
-}
-
 static int copy_all(int from, int to, struct err *err) {
     char block[65536];
-    for (;;) {
-        ssize_t n = read(from, block, sizeof block);
-        if (n == 0)
-            return 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_set(err, ERR_IO, "%s", strerror(errno));
-        if (write_all(to, block, (size_t)n, err))
+    for (size_t n = sizeof block; n == sizeof block;) {
+        if (io_read(from, block, sizeof block, &n, err))
             return err->code;
+        if (io_write(to, block, n, err))
+            return err_prefix(err, "temporary file");
     }
+    return 0;
 }
 
 int sound_spool(int fd, int *seekable, struct err *err) {
@@ -57,9 +40,11 @@ int sound_spool(int fd, int *seekable, struct err *err) {
         return 0;
     }
     int to = make_temporary(err);
-    if (to >= 0 && (copy_all(fd, to, err) || lseek(to, 0, SEEK_SET) < 0)) {
+    if (to >= 0 && copy_all(fd, to, err) == 0 && lseek(to, 0, SEEK_SET) < 0)
         err_set(err, ERR_IO, "temporary file: %s", strerror(errno));
+    if (to >= 0 && err->code) {
         close(to);
+        to = -1;
     }
     close(fd);
     *seekable = to;

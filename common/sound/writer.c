@@ -168,6 +168,8 @@ int sound_writer_open(struct sound_writer **out, int fd, enum sound_kind kind, s
     *w = (struct sound_writer){.fd = fd, .kind = kind, .rate = rate, .start = -1};
     int format = format_of(kind);
     if ((kind == SOUND_WAV && open_wav(w, e)) || (format && open_encoder(w, format, e))) {
+        if (w->file)
+            sf_close(w->file);
         free(w);
         return e->code;
     }

@@ -2,12 +2,16 @@
 #include "common/sound/file.h"
 
 #include "common/base/arena.h"
+#include "common/sound/spool.h"
 #include "tests/sound/tap.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <sndfile.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,6 +186,24 @@ static void test_no_room(struct tap *t) {
     unsetenv("TMPDIR");
 }
 
+/* A disk that is full after some bytes: nothing stays open. */
+static void test_full(struct tap *t) {
+    struct rlimit before, some = {.rlim_cur = 4};
+    struct err err = {0};
+    int ends[2], seekable = 0;
+    if (pipe(ends) || write(ends[1], "sound of some bytes", 19) != 19 ||
+        getrlimit(RLIMIT_FSIZE, &before))
+        abort();
+    close(ends[1]);
+    some.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &some);
+    sound_spool(ends[0], &seekable, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    tap_ok(t, err.code == ERR_IO && seekable == -1, "exit %d: %s", err.code, err.text);
+    tap_ok(t, fcntl(ends[0], F_GETFD) < 0, "the pipe is closed");
+}
+
 int main(void) {
     struct tap t = {0};
     static const int rates[] = {8000, 11025, 24000, 44100, 48000, 192000};
@@ -195,6 +217,7 @@ int main(void) {
     test_unknown_size(&t);
     test_refusals(&t);
     test_no_room(&t);
+    test_full(&t);
     unlink(path);
     return tap_end(&t);
 }
