@@ -2,10 +2,11 @@
 
 #include "common/base/arena.h"
 #include "common/base/bf16.h"
-#include "common/weights/json_read.h"
 #include "common/weights/quant.h"
+#include "common/wire/io.h"
 
 #include <assert.h>
+#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static char *read_text(const char *dir, const char *name, struct err *e) {
     size_t size;
     struct err missing = {.code = 0};
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (json_read_file(&text, &size, path, MAX_JSON, &missing) == 0)
+    if (io_read_file(&text, &size, path, MAX_JSON, &missing) == 0)
         return text;
     if (missing.code != ERR_NOINPUT && !e->code)
         *e = missing;

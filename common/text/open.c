@@ -1,46 +1,25 @@
 #include "common/text/tokenizer.h"
 
-#include "common/base/arena.h"
+#include "common/wire/io.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Larger files are no tokenizers. */
 enum { MAX_FILE = 256 << 20 };
 
-static int read_file(int fd, const char *path, struct text_file *f, struct err *e) {
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > MAX_FILE)
-        return err_set(e, ERR_DATA, "%.300s: not a file of at most %d MiB", path, MAX_FILE >> 20);
-    char *data = arena_xrealloc(NULL, (size_t)st.st_size + 1, 1);
-    f->data = data;
-    for (ssize_t got; f->n < (size_t)st.st_size; f->n += (size_t)got) {
-        got = read(fd, data + f->n, (size_t)st.st_size - f->n);
-        if (got <= 0)
-            return err_set(e, ERR_IO, "%.300s: read failed: %s", path,
-                           got < 0 ? strerror(errno) : "the file has shrunk");
-    }
-    return 0;
-}
-
 /* A file that does not exist leaves *f as it is. */
 static int load(struct text_file *f, const char *dir, const char *name, struct err *e) {
-    char path[PATH_MAX];
+    char path[PATH_MAX], *data;
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return err_set(e, ERR_NOINPUT, "%.300s/%s: the path is too long", dir, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    if (access(path, F_OK) != 0 && errno == ENOENT)
         return 0;
-    if (fd < 0)
-        return err_set(e, ERR_NOINPUT, "%.300s: %s", path, strerror(errno));
-    int code = read_file(fd, path, f, e);
-    close(fd);
+    int code = io_read_file(&data, &f->n, path, MAX_FILE, e);
+    f->data = data;
     return code;
 }
 

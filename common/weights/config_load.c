@@ -2,7 +2,7 @@
 #include "common/base/arena.h"
 #include "common/weights/config.h"
 #include "common/weights/gguf_config.h"
-#include "common/weights/json_read.h"
+#include "common/wire/io.h"
 
 #include <limits.h>
 #include <math.h>
@@ -34,7 +34,7 @@ static int load_file(struct config *c, const char *dir, const char *file, struct
     size_t size;
     if (snprintf(path, sizeof path, "%s/%s", dir, file) >= PATH_MAX)
         return err_set(e, ERR_NOINPUT, "%.100s...: name too long", dir);
-    if (json_read_file(&json, &size, path, MAX_FILE, e))
+    if (io_read_file(&json, &size, path, MAX_FILE, e))
         return e->code;
     if (parse == config_parse)
         c->hash = fnv1a(json, size);

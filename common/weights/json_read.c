@@ -1,52 +1,7 @@
 #include "common/weights/json_read.h"
 
-#include "common/base/arena.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static int read_all(int fd, char *data, size_t size, const char *path, struct err *e) {
-    for (size_t got = 0; got < size;) {
-        ssize_t n = read(fd, data + got, size - got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_set(e, ERR_IO, "%s: %s", path, n ? strerror(errno) : "shrank while reading");
-        got += (size_t)n;
-    }
-    return 0;
-}
-
-int json_read_file(char **data, size_t *size, const char *path, size_t max, struct err *e) {
-    *data = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        err_set(e, ERR_NOINPUT, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        err_set(e, ERR_DATA, "%s: not a plain file", path);
-    } else if ((size_t)st.st_size > max) {
-        err_set(e, ERR_DATA, "%s: %zu bytes; at most %zu make sense", path, (size_t)st.st_size,
-                max);
-    } else {
-        *size = (size_t)st.st_size;
-        *data = arena_xrealloc(NULL, *size + 1, 1);
-        (*data)[*size] = 0;
-        if (read_all(fd, *data, *size, path, e)) {
-            free(*data);
-            *data = NULL;
-        }
-    }
-    if (fd >= 0)
-        close(fd);
-    return e->code;
-}
 
 json_t *json_read_object(const char *data, size_t size, const char *file, struct err *e) {
     json_error_t why;

@@ -1,4 +1,4 @@
-/* json_read: JSON files from disk (parsed by jansson) and typed values with limits.
+/* json_read: JSON (parsed by jansson) and typed values with limits.
  *
  * A `struct place` is one object of a document together with the path that led there, so that every
  * complaint can say where: "config.json: thinker_config.text_config.hidden_size is missing".
@@ -12,10 +12,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Reads the whole file into memory the caller frees (one 0 byte follows the data).
- * 66 cannot open, 65 not a plain file or more than max bytes, 74 read failed. */
-int json_read_file(char **data, size_t *size, const char *path, size_t max, struct err *e);
 
 /* Parses bytes that must be one JSON object; file only names them in messages. NULL and 65 if not.
  */

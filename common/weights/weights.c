@@ -4,6 +4,7 @@
 #include "common/weights/gguf_set.h"
 #include "common/weights/json_read.h"
 #include "common/weights/quant.h"
+#include "common/wire/io.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -125,7 +126,7 @@ static int open_sharded(struct weights *w, const char *dir, const char *path, st
     char *text;
     size_t size;
     w->source = index_name;
-    if (json_read_file(&text, &size, path, MAX_INDEX, e))
+    if (io_read_file(&text, &size, path, MAX_INDEX, e))
         return e->code;
     json_t *json = json_read_object(text, size, w->source, e);
     free(text);

@@ -1,7 +1,12 @@
 #include "common/wire/io.h"
 
+#include "common/base/arena.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int io_read(int fd, void *buf, size_t n, size_t *got, struct err *e) {
@@ -16,6 +21,36 @@ int io_read(int fd, void *buf, size_t n, size_t *got, struct err *e) {
             *got += (size_t)r;
     }
     return 0;
+}
+
+int io_read_file(char **data, size_t *size, const char *path, size_t max, struct err *e) {
+    struct stat st;
+    size_t got = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *data = NULL;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        err_set(e, ERR_NOINPUT, "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        err_set(e, ERR_DATA, "%s: not a plain file", path);
+    } else if ((size_t)st.st_size > max) {
+        err_set(e, ERR_DATA, "%s: %zu bytes; at most %zu make sense", path, (size_t)st.st_size,
+                max);
+    } else {
+        *size = (size_t)st.st_size;
+        *data = arena_xrealloc(NULL, *size + 1, 1);
+        if (io_read(fd, *data, *size, &got, e))
+            err_prefix(e, path);
+        else if (got < *size)
+            err_set(e, ERR_IO, "%s: shrank while it was read", path);
+        (*data)[got] = 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (e->code) {
+        free(*data);
+        *data = NULL;
+    }
+    return e->code;
 }
 
 /* Drops the first `done` bytes of the vector. */

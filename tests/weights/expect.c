@@ -3,7 +3,7 @@
  * are known from its own files. */
 #include "common/weights/expect.h"
 #include "common/base/die.h"
-#include "common/weights/json_read.h"
+#include "common/wire/io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +55,7 @@ int main(int argc, char **argv) {
     bool names = argc == 3 && strcmp(argv[1], "-l") == 0;
     if (argc != 2 + names)
         die(ERR_USAGE, "usage: expect [-l] CONFIG");
-    if (json_read_file(&json, &size, argv[argc - 1], 1 << 20, &e) ||
-        config_parse(&c, json, size, &e))
+    if (io_read_file(&json, &size, argv[argc - 1], 1 << 20, &e) || config_parse(&c, json, size, &e))
         die_err(&e);
     for (enum expect_component i = 0; names && i < EXPECT_COMPONENTS; i++)
         expect_tensors(&c, i, list, &(struct list){expect_name(i)});
