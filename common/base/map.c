@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,18 +24,14 @@ static const struct map *find(const void *address) {
 }
 
 /* The signal is raised by the very instruction that reads from the map, not at some odd moment
- * inside malloc() or a write, so a die() with all its hooks is safe. Of several threads that fail
- * together one speaks. */
+ * inside malloc() or a write, so a die() with all its hooks is safe. */
 static void on_sigbus(int sig, siginfo_t *info, void *context) {
-    static atomic_flag dying = ATOMIC_FLAG_INIT;
     const struct map *m = find(info->si_addr);
     (void)context;
     if (!m) {
         signal(sig, SIG_DFL); /* not ours: it happens again, and then ends as it always did */
         return;
     }
-    while (atomic_flag_test_and_set(&dying))
-        pause();
     die(ERR_IO, "%s: cannot be read any more: cut short while in use, or the disk failed", m->name);
 }
 
