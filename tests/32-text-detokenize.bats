@@ -18,6 +18,18 @@ stream() {
     cmp "$OUT/want" "$OUT/got"
 }
 
+@test "detokenize: a prompt of no ids is a line of no text" {
+    stream >"$OUT/stream" <<'END'
+{"kind":"begin","omni":1,"producer":"test"}
+{"kind":"turn","turn":0}
+{"kind":"tensor","turn":0,"name":"prompt","dtype":"i32","values":[]}
+{"kind":"done","turn":0,"prompt":0}
+{"kind":"end","frames":4}
+END
+    omni-detokenize <"$OUT/stream" >"$OUT/got"
+    printf '\n' | cmp - "$OUT/got"
+}
+
 @test "detokenize: whole characters only, each at once" {
     mkfifo "$OUT/frames" "$OUT/text"
     omni-detokenize <"$OUT/frames" >"$OUT/text" &

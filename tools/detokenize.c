@@ -29,9 +29,7 @@ static void pass_on(struct detokenize *d, struct text_bytes *out) {
 static int add_prompt(struct detokenize *d, const struct frame *f, struct err *e) {
     if (f->tensor.dtype != TENSOR_I32 || f->tensor.rank != 1)
         return err_set(e, ERR_DATA, "prompt is not i32 [P]");
-    size_t n = tensor_count(&f->tensor);
-    memcpy(text_ids_reserve(&d->prompt, n), f->payload, n * sizeof *d->prompt.data);
-    d->prompt.n += n;
+    text_ids_add_all(&d->prompt, tensor_i32(&f->tensor), f->tensor.shape[0]);
     return 0;
 }
 

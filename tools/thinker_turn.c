@@ -49,11 +49,7 @@ static int turn_options(struct thinker_turn *t, const struct frame *f, struct er
 static int take_prompt(struct thinker_turn *t, const struct tensor *ids, struct err *e) {
     if (ids->dtype != TENSOR_I32 || ids->rank != 1)
         return err_set(e, ERR_DATA, "prompt: not a row of i32");
-    size_t n = ids->shape[0];
-    if (n) {
-        memcpy(text_ids_reserve(&t->prompt, n), ids->data, tensor_bytes(ids));
-        t->prompt.n += n;
-    }
+    text_ids_add_all(&t->prompt, tensor_i32(ids), ids->shape[0]);
     return 0;
 }
 

@@ -49,6 +49,13 @@ void text_ids_add(struct text_ids *ids, int32_t id) {
     ids->n++;
 }
 
+void text_ids_add_all(struct text_ids *ids, const int32_t *more, size_t n) {
+    if (n == 0)
+        return;
+    memcpy(text_ids_reserve(ids, n), more, n * sizeof *more);
+    ids->n += n;
+}
+
 void text_ids_free(struct text_ids *ids) {
     free(ids->data);
     *ids = (struct text_ids){0};

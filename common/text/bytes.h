@@ -25,6 +25,7 @@ void text_bytes_free(struct text_bytes *b);
 /* The same in ids. */
 int32_t *text_ids_reserve(struct text_ids *ids, size_t more);
 void text_ids_add(struct text_ids *ids, int32_t id);
+void text_ids_add_all(struct text_ids *ids, const int32_t *more, size_t n);
 void text_ids_free(struct text_ids *ids);
 
 #endif
