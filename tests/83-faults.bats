@@ -67,6 +67,13 @@ wav() {
     nth alloc 71 /dev/null omni-inspect "$GOLDEN/tiny"
 }
 
+@test "faults: a line longer than memory" {
+    for tool in omni-tokenize omni-encode-audio; do
+        fails_with 71 bash -c "ulimit -v 600000; head -c 700M /dev/zero | $tool -l"
+        grep -q 'out of memory: a line of standard input' "$BATS_TEST_TMPDIR/err"
+    done
+}
+
 @test "faults: every read" {
     nth read 74 "$(stream tiny-tokenize-user.out)" omni-detokenize
     nth read 74 "$(stream tiny-thinker-silence.in)" omni-thinker -n 2

@@ -1,10 +1,9 @@
 /* omni-encode-audio: sound files to audio_embeds, see omni-encode-audio(1). */
 #include "common/base/die.h"
 #include "tools/encode_audio_turn.h"
+#include "tools/lines.h"
 #include "tools/model.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,18 +18,14 @@ struct tool {
 
 /* A turn for each line of standard input that is not blank. */
 static void send_lines(struct tool *t, void (*send)(struct audio_turns *, const char *, size_t)) {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    while ((n = getline(&line, &room, stdin)) >= 0) {
-        while (n > 0 && strchr("\r\n", line[n - 1]))
-            line[--n] = 0;
-        if (line[strspn(line, " \t")])
-            send(&t->turns, line, (size_t)n);
+    struct text_bytes line = {0};
+    while (lines_next(&line)) {
+        while (line.n > 0 && (line.data[line.n - 1] == '\n' || line.data[line.n - 1] == '\r'))
+            line.data[--line.n] = 0;
+        if (line.data[strspn(line.data, " \t")])
+            send(&t->turns, line.data, line.n);
     }
-    if (ferror(stdin))
-        die(ERR_IO, "read failed: standard input");
-    free(line);
+    text_bytes_free(&line);
 }
 
 static void load(struct tool *t, const struct opt *o) {

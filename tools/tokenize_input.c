@@ -2,9 +2,9 @@
 
 #include "common/base/die.h"
 #include "common/wire/io.h"
+#include "tools/lines.h"
 #include "tools/peek.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,16 +26,14 @@ static void say(const struct tokenize_input *in, const struct text_bytes *text) 
  * nothing. */
 static void read_lines(const struct tokenize_input *in) {
     struct text_bytes line = {0};
-    for (ssize_t n; (n = getline(&line.data, &line.room, stdin)) > 0;) {
-        line.n = (size_t)n - (line.data[n - 1] == '\n');
+    while (lines_next(&line)) {
+        line.n -= line.data[line.n - 1] == '\n';
         if (!in->raw && line.n > 0 && line.data[line.n - 1] == '\r')
             line.n--;
         line.data[line.n] = 0;
         if (in->raw || strspn(line.data, " \t") < line.n)
             say(in, &line);
     }
-    if (ferror(stdin))
-        die(ERR_IO, "read failed: standard input");
     text_bytes_free(&line);
 }
 
