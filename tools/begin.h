@@ -10,7 +10,8 @@
 void begin_head(struct frame_head *h, const char *producer, const struct config *c);
 
 /* Checks somebody's begin: 76 if it is none of version 1; 65 if it has other sizes (D, Dt, G,
- * codebook) than c, which may be NULL. Another hash is one warning. */
+ * codebook) than c. Another hash is one warning. Sizes are not compared where c is NULL, or where
+ * either's are assumed (a begin without a hash): there some are only the released model's. */
 int begin_check(const struct frame *f, const struct config *c, struct err *e);
 
 #endif

@@ -1,13 +1,13 @@
 /* code2wav: Qwen3-Omni's codec decoder, frames of codes in, sound out, as many at a time as the
  * caller likes. Formulas: Qwen3OmniMoeCode2Wav.forward.
  *
- *   x[t] = mean over groups of code_embedding[group * codebook + code]          12.5 rows a second
+ *   x[t] = mean over groups of code_embedding[group * codebook + code]      12.5 rows a second
  *   pre_transformer: sliding window attention, final norm
- *   upsamplers: transposed convolution k = s, ConvNeXt                          x 2 each
+ *   upsamplers: transposed convolution k = s, ConvNeXt                      x 2 each
  *   decoder.0: convolution k = 7 to decoder_dim channels
- *   blocks: snake, transposed convolution k = 2s to half the channels (x 8, 5, 4, 3), three
- * residual units x += conv1x1(snake(conv7(snake(x)))) with dilations 1, 3, 9 snake, convolution k =
- * 7 to one channel, clamp to [-1, 1]
+ *   blocks: snake, transposed convolution k = 2s to half the channels       x 8, 5, 4, 3
+ *           and three residual units x += conv1(snake(conv7(snake(x)))), dilations 1, 3, 9
+ *   the end: snake, convolution k = 7 to one channel, clamp to [-1, 1]
  *
  * Every part keeps what it needs of the past, so the sound of n frames is the first part of the
  * sound of more frames, whatever the pieces they come in. Each block looks one column ahead: n

@@ -22,7 +22,7 @@ struct prompt {
     size_t next;             /* the first row that stops user_here from growing */
 };
 
-/* Sorts the ids. 65: no assistant header at the end, or an id outside the vocabulary. */
+/* Sorts the ids. 65: the last part is not an assistant's. */
 int prompt_sort(struct prompt *p, const struct config *c, const int32_t *ids, size_t n,
                 struct err *e);
 void prompt_free(struct prompt *p);

@@ -16,8 +16,10 @@ static int check_shape(const struct frame *f, enum tensor_dtype dtype, size_t wi
     const struct tensor *t = &f->tensor;
     bool fits = t->dtype == dtype && t->rank == (width ? 2 : 1) && (!width || t->shape[1] == width);
     if (!fits)
-        return err_set(e, ERR_DATA, "tensor '%s' is not %s of %s%zu", f->name,
-                       tensor_dtype_name(dtype), width ? "rows of " : "rank 1, width ", width);
+        return width ? err_set(e, ERR_DATA, "tensor '%s' is not rows of %zu %s", f->name, width,
+                               tensor_dtype_name(dtype))
+                     : err_set(e, ERR_DATA, "tensor '%s' is not a row of %s", f->name,
+                               tensor_dtype_name(dtype));
     return 0;
 }
 

@@ -5,8 +5,11 @@
  *     struct stage s;
  *     stage_open(&s, &opt, 0, 1);
  *     stage_begin(&s, &config);
- *     while ((f = stage_next(&s))) { switch (f->kind) ... stage_forward(&s, f) ...; frame_free(f);
- * } return stage_close(&s);
+ *     while ((f = stage_next(&s))) {
+ *         switch (f->kind) ... stage_forward(&s, f) ...;
+ *         frame_free(f);
+ *     }
+ *     return stage_close(&s);
  */
 #ifndef TOOLS_STAGE_H
 #define TOOLS_STAGE_H
@@ -35,9 +38,8 @@ struct stage {
 };
 
 /* in: file descriptor of the input stream, -1 for none; out: -1 for none (what is written is
- * dropped then). Refuses a terminal as
- * output (64), checks that the input begins with a `begin` frame of version 1. Installs the SIGINT
- * handler unless SIGINT is ignored. From here on die() writes a fatal error frame first. */
+ * dropped then). Refuses a terminal as either (64). Installs the SIGINT handler unless SIGINT is
+ * ignored. From here on die() writes a fatal error frame first. */
 void stage_open(struct stage *s, const struct opt *o, int in, int out);
 /* For tools that learn later whether they have an input stream: what stage_open does with in. */
 void stage_input(struct stage *s, int in);
@@ -52,8 +54,9 @@ void stage_begin(struct stage *s, const struct config *c);
 
 /* Next frame for the stage, blocking; NULL when the stream has ended. Handled inside: begin, end,
  * fatal errors (forwarded; exit with their code), frames of lost turns, protocol errors (die).
- * turn frames set s->turn and clear the interrupt; turn errors are forwarded and marked as lost
- * here, and returned so that the stage can reset. The caller frees the frame. */
+ * The stream has to begin with a `begin` frame of version 1 (76). Turn frames set s->turn and clear
+ * the interrupt; turn errors are forwarded and marked as lost here, and returned so that the stage
+ * can reset. The caller frees the frame. */
 struct frame *stage_next(struct stage *s);
 /* For tools whose input is no stream: the next turn begins, s->turn is its number. */
 void stage_start_turn(struct stage *s);

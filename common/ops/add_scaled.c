@@ -13,7 +13,6 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                                 .width = (uint32_t)tensor_count(scale)};
     run_dispatch(run, &(struct run_kernel){.program = &shader_add_scaled,
                                            .constants = {scale->dtype == TENSOR_BF16},
-
                                            .args = &a,
                                            .args_size = sizeof a,
                                            .groups = {run_groups(n, 256)},

@@ -120,11 +120,11 @@ int frame_read(int fd, struct frame **out, struct err *e) {
         return e->code;
     if (got == 0)
         return 0;
-    size_t head_len = be32(fixed + 2);
     if (fixed[0] != 0x93 || (got > 1 && fixed[1] != 0xce))
         return err_set(e, ERR_PROTOCOL, "not an omni stream");
     if (got < sizeof fixed)
         return err_set(e, ERR_PROTOCOL, "stream is cut inside a frame");
+    size_t head_len = be32(fixed + 2);
     if (head_len == 0 || head_len > FRAME_MAX_HEAD)
         return err_set(e, ERR_PROTOCOL, "head of %zu bytes (at most 64 KiB)", head_len);
     struct frame *f = calloc(1, sizeof *f);

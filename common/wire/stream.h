@@ -4,7 +4,8 @@
 
 #include "common/wire/frame.h"
 
-/* Frames may come from several threads (error frames from die); a frame is always whole. */
+/* For one thread. The error frame of a die() elsewhere may cut into a frame that this one is
+ * writing: the reader then sees a broken stream, which is what it is. */
 struct stream_out {
     int fd;               /* -1: writes are dropped */
     const char *producer; /* "omni-thinker" */
