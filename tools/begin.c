@@ -24,11 +24,6 @@ static void hash_text(const struct config *c, char text[17]) {
     snprintf(text, 17, "%016" PRIx64, c->hash);
 }
 
-static void pack_string(msgpack_packer *pk, const char *s) {
-    msgpack_pack_str(pk, strlen(s));
-    msgpack_pack_str_body(pk, s, strlen(s));
-}
-
 static void describe_model(struct frame_head *h, const struct config *c) {
     char hash[17];
     hash_text(c, hash);
@@ -38,17 +33,13 @@ static void describe_model(struct frame_head *h, const struct config *c) {
     struct size sizes[N_SIZES];
     sizes_of(c, sizes);
     frame_head_map(h, "sizes", N_SIZES);
-    for (size_t i = 0; i < N_SIZES; i++) {
-        pack_string(&h->pk, sizes[i].name);
-        msgpack_pack_int64(&h->pk, sizes[i].value);
-    }
+    for (size_t i = 0; i < N_SIZES; i++)
+        frame_head_int(h, sizes[i].name, sizes[i].value);
     if (!c->code2wav.factor)
         return;
     frame_head_map(h, "rates", 2);
-    pack_string(&h->pk, "frames");
-    msgpack_pack_double(&h->pk, (double)c->code2wav.sample_rate / (double)c->code2wav.factor);
-    pack_string(&h->pk, "samples");
-    msgpack_pack_int64(&h->pk, (int64_t)c->code2wav.sample_rate);
+    frame_head_real(h, "frames", (double)c->code2wav.sample_rate / (double)c->code2wav.factor);
+    frame_head_int(h, "samples", (int64_t)c->code2wav.sample_rate);
 }
 
 void begin_head(struct frame_head *h, const char *producer, const struct config *c) {

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <strings.h>
 
 enum { MAX_FRAMES = 4096 };
@@ -69,21 +68,6 @@ int speech_options_turn(struct speech_options *o, const struct config_talker *c,
     return speech_voice(&o->speaker, c, voice, ERR_DATA, e);
 }
 
-static void pack_string(msgpack_packer *pk, const char *s) {
-    msgpack_pack_str(pk, strlen(s));
-    msgpack_pack_str_body(pk, s, strlen(s));
-}
-
-static void pack_real(msgpack_packer *pk, const char *key, double value) {
-    pack_string(pk, key);
-    msgpack_pack_double(pk, value);
-}
-
-static void pack_int(msgpack_packer *pk, const char *key, int64_t value) {
-    pack_string(pk, key);
-    msgpack_pack_int64(pk, value);
-}
-
 void speech_turn_head(struct frame_head *h, const struct frame *turn,
                       const struct speech_options *o) {
     static const char *const passed[] = {"continue", "voice", "thinker", "codepred"};
@@ -96,9 +80,9 @@ void speech_turn_head(struct frame_head *h, const struct frame *turn,
     msgpack_object seed = {.type = MSGPACK_OBJECT_POSITIVE_INTEGER, .via.u64 = o->seed};
     frame_head_object(h, "seed", &seed);
     frame_head_map(h, "talker", 5);
-    pack_real(&h->pk, "temp", o->talker.temp);
-    pack_int(&h->pk, "top_k", o->talker.top_k);
-    pack_real(&h->pk, "top_p", o->talker.top_p);
-    pack_real(&h->pk, "rep", o->talker.rep);
-    pack_int(&h->pk, "n", o->talker.limit);
+    frame_head_real(h, "temp", o->talker.temp);
+    frame_head_int(h, "top_k", o->talker.top_k);
+    frame_head_real(h, "top_p", o->talker.top_p);
+    frame_head_real(h, "rep", o->talker.rep);
+    frame_head_int(h, "n", o->talker.limit);
 }

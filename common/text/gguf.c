@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-/* llama.cpp's llama_token_type; ids that are only there to fill the embedding table are UNUSED. */
-enum { TOKEN_CONTROL = 3, TOKEN_USER_DEFINED = 4, TOKEN_UNUSED = 5 };
-
 /* Text is cut where such a token is, which must not be inside a character. */
 static int add_added(struct text_tokenizer *t, const struct gguf_string *name, int32_t id,
                      bool special, struct err *e) {
@@ -28,14 +25,14 @@ static int add_tokens(struct text_tokenizer *t, const struct gguf_file *g, struc
         return err_set(e, ERR_DATA, "tokenizer.ggml.token_type does not say a type of each token");
     for (int32_t id = 0; gguf_next(&walk, &name); id++) {
         int64_t type = gguf_integer(types, (size_t)id);
-        if (type == TOKEN_UNUSED)
+        if (type == TEXT_GGUF_UNUSED)
             continue;
         if (name.n == 0)
             return err_set(e, ERR_DATA, "token %d is empty", (int)id);
         if (text_vocab_add(&t->vocab, name.data, name.n, id, e))
             return e->code;
-        if ((type == TOKEN_CONTROL || type == TOKEN_USER_DEFINED) &&
-            add_added(t, &name, id, type == TOKEN_CONTROL, e))
+        if ((type == TEXT_GGUF_CONTROL || type == TEXT_GGUF_USER_DEFINED) &&
+            add_added(t, &name, id, type == TEXT_GGUF_CONTROL, e))
             return e->code;
     }
     return text_vocab_finish(&t->vocab, e);

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* llama.cpp's llama_token_type */
-enum { TOKEN_NORMAL = 1, TOKEN_CONTROL = 3, TOKEN_USER_DEFINED = 4, TOKEN_UNUSED = 5 };
-
 static void write_tokens(const struct text_tokenizer *t, struct gguf_writer *w, size_t n_ids) {
     gguf_put_array(w, "tokenizer.ggml.tokens", GGUF_STRING, n_ids);
     for (size_t id = 0; id < n_ids; id++) {
@@ -25,14 +22,16 @@ static void write_tokens(const struct text_tokenizer *t, struct gguf_writer *w, 
 
 static void set_types(int32_t *types, const struct text_added_set *set) {
     for (size_t i = 0; i < set->n; i++)
-        types[set->tokens[i].id] = set->tokens[i].special ? TOKEN_CONTROL : TOKEN_USER_DEFINED;
+        types[set->tokens[i].id] =
+            set->tokens[i].special ? TEXT_GGUF_CONTROL : TEXT_GGUF_USER_DEFINED;
 }
 
 static void write_types(const struct text_tokenizer *t, struct gguf_writer *w, size_t n_ids) {
     int32_t *types = arena_xrealloc(NULL, n_ids, sizeof *types);
     size_t n;
     for (size_t id = 0; id < n_ids; id++)
-        types[id] = text_vocab_name(&t->vocab, (int32_t)id, &n) ? TOKEN_NORMAL : TOKEN_UNUSED;
+        types[id] =
+            text_vocab_name(&t->vocab, (int32_t)id, &n) ? TEXT_GGUF_NORMAL : TEXT_GGUF_UNUSED;
     set_types(types, &t->literal);
     set_types(types, &t->normalized);
     gguf_put_array(w, "tokenizer.ggml.token_type", GGUF_I32, n_ids);

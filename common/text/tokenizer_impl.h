@@ -22,6 +22,14 @@ struct text_tokenizer {
     struct text_bytes repaired, name;
 };
 
+/* llama.cpp's llama_token_type; ids that are only there to fill the embedding table are UNUSED. */
+enum {
+    TEXT_GGUF_NORMAL = 1,
+    TEXT_GGUF_CONTROL = 3,
+    TEXT_GGUF_USER_DEFINED = 4,
+    TEXT_GGUF_UNUSED = 5
+};
+
 /* The last step of reading one: which ids are special, and the sets in search order. */
 void text_settle(struct text_tokenizer *t);
 

@@ -61,7 +61,8 @@ bool frame_map_real(const msgpack_object *map, const char *key, double *value);
 struct frame_head {
     msgpack_sbuffer buf;
     msgpack_packer pk;
-    unsigned n; /* keys so far */
+    unsigned n;    /* keys so far */
+    size_t nested; /* pairs that a nested map still lacks */
 };
 
 void frame_head_init(struct frame_head *h, const char *kind);
@@ -70,7 +71,7 @@ void frame_head_real(struct frame_head *h, const char *key, double value);
 void frame_head_bool(struct frame_head *h, const char *key, bool value);
 void frame_head_string(struct frame_head *h, const char *key, const char *value);
 void frame_head_object(struct frame_head *h, const char *key, const msgpack_object *value);
-/* Starts a nested map of n pairs; the caller packs keys and values into h->pk. */
+/* Starts a nested map: the next n pairs are its. */
 void frame_head_map(struct frame_head *h, const char *key, size_t n);
 void frame_head_shape(struct frame_head *h, const char *key, const struct tensor *t);
 /* A map without its `kind`, for `via`. */

@@ -13,7 +13,10 @@ static void pack_str(msgpack_packer *pk, const char *s) {
 
 static void key(struct frame_head *h, const char *name) {
     pack_str(&h->pk, name);
-    h->n++;
+    if (h->nested)
+        h->nested--;
+    else
+        h->n++;
 }
 
 /* Packing has no way to report: a head that cannot grow dies 71. */
@@ -28,6 +31,7 @@ void frame_head_init(struct frame_head *h, const char *kind) {
     msgpack_sbuffer_init(&h->buf);
     msgpack_packer_init(&h->pk, &h->buf, append);
     h->n = 0;
+    h->nested = 0;
     append(&h->buf, "\xde\0\0", 3);
     frame_head_string(h, "kind", kind);
 }
@@ -63,6 +67,7 @@ void frame_head_object(struct frame_head *h, const char *k, const msgpack_object
 void frame_head_map(struct frame_head *h, const char *k, size_t n) {
     key(h, k);
     msgpack_pack_map(&h->pk, n);
+    h->nested = n;
 }
 
 void frame_head_shape(struct frame_head *h, const char *k, const struct tensor *t) {
