@@ -341,6 +341,20 @@ upstream() {
     OUTPUT=stream every_hostile -t 'audio_embeds f32 3 64' omni-tokenize
 }
 
+@test "tokenize: rows of nothing, of which a stream can promise any number, are refused" {
+    mkdir "$OUT/bare" # without a config.json nobody knows how wide rows are
+    cp "$GOLDEN/tiny/"{vocab.json,merges.txt,tokenizer_config.json} "$OUT/bare"
+    {
+        echo '{"kind":"turn","turn":0}'
+        for rows in 9223372036854775807 9223372036854775807 7; do # 5 in 64 bits
+            echo "{\"kind\":\"tensor\",\"turn\":0,\"name\":\"audio_embeds\",\"dtype\":\"bf16\",\"shape\":[$rows,0],\"values\":[]}"
+        done
+        echo '{"kind":"done","turn":0}'
+    } | "$ROOT/tests/stream.py" >"$OUT/upstream"
+    fails_with 65 omni-tokenize -m "$OUT/bare" 'What is that?' <"$OUT/upstream"
+    whole_stream "$OUT/out"
+}
+
 @test "tokenize: an upstream that failed for good is silent here" {
     echo '{"kind":"error","from":"omni-encode-audio","code":71,"text":"out of memory"}' |
         "$ROOT/tests/stream.py" >"$OUT/upstream"

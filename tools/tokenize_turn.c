@@ -49,6 +49,12 @@ static void keep_clips(struct tokenize_turns *t) {
     }
 }
 
+/* Rows of that width; 0: of any but none, which could be as many as one likes. */
+static bool is_rows(const struct tensor *clip, size_t width) {
+    return clip->rank == 2 && (width ? clip->shape[1] == width : clip->shape[1] > 0) &&
+           (clip->dtype == TENSOR_F32 || clip->dtype == TENSOR_BF16);
+}
+
 /* The clips of this turn, and before them those of earlier messages if `all`. turn->rows is for the
  * caller to free. */
 static int count_clips(const struct tokenize_turns *t, bool all, struct tokenize_turn *turn,
@@ -62,8 +68,7 @@ static int count_clips(const struct tokenize_turns *t, bool all, struct tokenize
         const struct tensor *clip = &t->held[i]->tensor;
         if (!is_clip(t->held[i]))
             continue;
-        if (clip->rank != 2 || (t->width && clip->shape[1] != t->width) ||
-            (clip->dtype != TENSOR_F32 && clip->dtype != TENSOR_BF16))
+        if (!is_rows(clip, t->width))
             err_set(e, ERR_DATA, "audio_embeds: not rows of %zu f32 or bf16", t->width);
         rows[turn->n_clips++] = clip->shape[0];
     }
