@@ -5,10 +5,22 @@ program=$(basename "$0")
 tool_flags= # for every stage
 voice=
 out=
+words=0 # so many arguments at the end are known to be no options
 
 die() {
     echo "$program: $1" >&2
     exit "${2:-64}"
+}
+
+# What -h does.
+help() {
+    usage || exit 74
+    exit 0
+}
+
+# needs_value ARGS...: behind the option in front there is one more argument, which is its value.
+needs_value() {
+    [ $# -gt $((words + 1)) ] || die "$1 needs a value"
 }
 
 # common_option ARGS...: takes one option from the front of the arguments. $taken says how many
@@ -16,13 +28,13 @@ die() {
 common_option() {
     taken=2
     case $1 in
-    -m | -d | -j | -s | -o | --voice) [ $# -gt 1 ] || die "$1 needs a value" ;;
+    -m | -d | -j | -s | -o | --voice) needs_value "$@" ;;
     esac
     case $1 in
     -m) export OMNI_MODEL="$2" ;;
     -d) export OMNI_DEVICE="$2" ;;
     -j | -s)
-        case $2 in *[!0-9]* | '') die "$1 $2: not a number" ;; esac
+        case $2 in *[!0-9]* | '') die "$1 $2: not a whole number" ;; esac
         if [ "$1" = -s ]; then seed="-s $2"; else tool_flags="$tool_flags -j $2"; fi
         ;;
     -o) out=$2 ;;

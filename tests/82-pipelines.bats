@@ -184,6 +184,28 @@ END
     done
 }
 
+@test "omni-say and omni-listen: options may stand behind what is to be done; -- ends them" {
+    omni-say --precise -o front.wav 'Good evening.'
+    omni-say 'Good evening.' --precise -o back.wav
+    cmp front.wav back.wav
+    omni-say Good --precise -o back.wav evening.
+    cmp front.wav back.wav
+    echo '-o x.wav' | omni-say --precise -o front.wav
+    omni-say --precise -o back.wav -- -o x.wav
+    cmp front.wav back.wav
+    omni-listen --precise -n 8 short.wav speech.wav >front
+    omni-listen short.wav -n 8 speech.wav --precise | cmp front
+    fails_with 64 omni-say Hello. -o
+    fails_with 64 omni-listen short.wav -p
+    fails_with 64 omni-say -o out.wav Hello. --speed 2
+}
+
+@test "pipelines: help that cannot be written is 74" {
+    for program in omni-say omni-chat omni-listen omni-converse; do
+        (fails_with 74 sh -c "$program -h >/dev/full")
+    done
+}
+
 @test "pipelines: no model is 66, said once a stage" {
     fails_with 66 env OMNI_MODEL="$BATS_TEST_TMPDIR/none" omni-tokenize Hello
     code=0
