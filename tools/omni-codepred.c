@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
     struct sampling_flags flags = {NULL};
     struct poptOption own[SAMPLING_OPTIONS];
     sampling_options(own, &flags, NULL, NULL);
+    stage_prepare();
     opt_parse(&o, argc, argv, own, OPT_MODEL | OPT_DEVICE | OPT_SEED | OPT_TRACE, "[OPTION...]",
               "the talker's hidden states to residual codes");
     if (poptPeekArg(o.args))

@@ -45,6 +45,7 @@ int main(int argc, char **argv) {
         {"lines", 'l', POPT_ARG_NONE, &lines, 0, "read lines of file names, a turn each", NULL},
         {"jsonl", 0, POPT_ARG_NONE, &json, 0, "read lines of chat messages, a turn each", NULL},
         POPT_TABLEEND};
+    stage_prepare();
     opt_parse(&o, argc, argv, own, OPT_MODEL | OPT_DEVICE | OPT_TRACE, "[OPTION...] [FILE...]",
               "sound files (- is standard input) to audio_embeds");
     static struct tool t;

@@ -97,6 +97,7 @@ int main(int argc, char **argv) {
          "also send talker_hidden and code0 of each frame", NULL},
         {"compat", 0, POPT_ARG_NONE, &f.compat, 0, "leave out what the reference leaves out", NULL},
         POPT_TABLEEND};
+    stage_prepare();
     opt_parse(&o, argc, argv, own, OPT_MODEL | OPT_DEVICE | OPT_SEED | OPT_TRACE, "[OPTION...]",
               "what the thinker says to frames of codes");
     if (poptPeekArg(o.args))

@@ -81,6 +81,7 @@ static void release(struct tool *t) {
 int main(int argc, char **argv) {
     static struct tool t;
     struct err e = {.code = 0};
+    stage_prepare();
     parse_options(&t, argc, argv);
     stage_open(&t.stage, &t.opt, STDIN_FILENO, STDOUT_FILENO);
     load(&t);

@@ -115,6 +115,7 @@ static void release(struct tool *t) {
 
 int main(int argc, char **argv) {
     static struct tool t;
+    stage_prepare();
     parse_options(&t, argc, argv);
     check_options(&t);
     start(&t);

@@ -68,10 +68,24 @@ static void check(const struct err *e) {
         die_err(e);
 }
 
+/* The same before there is a stage. */
+static void first_words(void *ctx, int code, const char *text) {
+    struct stage s = {.turn = -1};
+    (void)ctx;
+    if (isatty(STDOUT_FILENO))
+        return;
+    stream_out_init(&s.out, STDOUT_FILENO, die_program());
+    last_words(&s, code, text);
+}
+
+void stage_prepare(void) {
+    die_hook(first_words, NULL);
+}
+
 void stage_open(struct stage *s, const struct opt *o, int in, int out) {
     if (strcmp(o->device, "list") == 0) {
         run_list_devices();
-        exit(0);
+        opt_printed();
     }
     *s = (struct stage){.turn = -1, .lost_turn = -1, .verbose = o->verbose, .started = clock_now()};
     if (out >= 0 && isatty(out))
@@ -156,7 +170,8 @@ static struct frame *take(struct stage *s) {
     struct frame *f = queue_take(s->in, &e);
     check(&e);
     if (!f)
-        die(ERR_PROTOCOL, "stream ends without an end frame");
+        die(ERR_PROTOCOL,
+            s->begun ? "stream ends without an end frame" : "the input is empty, no omni stream");
     return f;
 }
 
@@ -249,6 +264,10 @@ void stage_done_head(struct stage *s, struct frame_head *h, const char *reason,
     frame_head_string(h, "reason", reason);
     if (upstream)
         frame_head_via(h, upstream);
+}
+
+bool stage_lacks_talker(const struct frame *done) {
+    return !frame_get(done, "frames") && (frame_get(done, "tokens") || frame_get(done, "prompt"));
 }
 
 void stage_lose_turn(struct stage *s, const struct err *what) {

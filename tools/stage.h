@@ -3,6 +3,8 @@
  * not its own, turns errors into frames and signals into flags.
  *
  *     struct stage s;
+ *     stage_prepare();
+ *     opt_parse(&opt, ...);
  *     stage_open(&s, &opt, 0, 1);
  *     stage_begin(&s, &config);
  *     while ((f = stage_next(&s))) {
@@ -36,6 +38,10 @@ struct stage {
     void (*at_exit)(void *ctx); /* see stage_at_exit */
     void *at_exit_ctx;
 };
+
+/* For a program that will write a stream to standard output, before its options are looked at: if
+ * one is wrong, those downstream are told as they are of later errors. */
+void stage_prepare(void);
 
 /* in: file descriptor of the input stream, -1 for none; out: -1 for none (what is written is
  * dropped then). Refuses a terminal as either (64). Installs the SIGINT handler unless SIGINT is
@@ -71,6 +77,9 @@ void stage_text(struct stage *s, const char *text, size_t n);
 /* A `done` head for s->turn: add counts, then stage_send. upstream (its done) may be NULL. */
 void stage_done_head(struct stage *s, struct frame_head *h, const char *reason,
                      const struct frame *upstream);
+
+/* True if a turn comes straight from omni-thinker or omni-tokenize, as its done tells. */
+bool stage_lacks_talker(const struct frame *done);
 
 /* This turn is lost: error frame, one line on stderr, its later frames are dropped. */
 void stage_lose_turn(struct stage *s, const struct err *e);

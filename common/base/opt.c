@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
@@ -99,7 +100,15 @@ static void from_environment(char **value, const char *name, const char *otherwi
 static void print_help(struct opt *o, const char *what) {
     printf("%s: %s\n", die_program(), what);
     poptPrintHelp(o->args, stdout, 0);
-    exit(0);
+    opt_printed();
+}
+
+void opt_printed(void) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        exit(0);
+    if (errno == EPIPE)
+        die(ERR_PIPE, "the reader is gone");
+    die(ERR_IO, "write failed: %s", strerror(errno));
 }
 
 static void check_device(const struct opt *o) {
@@ -127,6 +136,23 @@ static void wait_briefly(char **argv) {
     execv(exe, argv);
 }
 
+/* A closed descriptor 0, 1 or 2 would go to the first file that is opened, which then were read as
+ * the input or got what we say. What is put there fails as a closed one does. */
+static void hold_standard(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* popt names only the value if that is no number. */
+static _Noreturn void wrong_option(poptContext args, char **argv, int rc) {
+    const char *bad = poptBadOption(args, POPT_BADOPTION_NOALIAS), *option = NULL;
+    for (char **a = argv; a[0] && a[1]; a++)
+        if (bad[0] != '-' && strcmp(a[1], bad) == 0)
+            option = a[0];
+    die(ERR_USAGE, "%s%s%s: %s", option ? option : "", option ? " " : "", bad, poptStrerror(rc));
+}
+
 /* jansson tells nobody why it failed; with this it never runs out of memory and lives. */
 static void *json_memory(size_t n) {
     return arena_xrealloc(NULL, n, 1);
@@ -135,6 +161,7 @@ static void *json_memory(size_t n) {
 void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *own, int use,
                const char *usage, const char *what) {
     *o = (struct opt){.threads = NOT_GIVEN};
+    hold_standard();
     if (use & OPT_DEVICE)
         wait_briefly(argv);
     die_init(basename(argv[0]));
@@ -153,11 +180,11 @@ void opt_parse(struct opt *o, int argc, char **argv, const struct poptOption *ow
             print_help(o, what);
         if (rc == KEY_VERSION) {
             printf("%s (omni) %s\n", die_program(), OMNI_VERSION);
-            exit(0);
+            opt_printed();
         }
     }
     if (rc < -1)
-        die(ERR_USAGE, "%s: %s", poptBadOption(o->args, POPT_BADOPTION_NOALIAS), poptStrerror(rc));
+        wrong_option(o->args, argv, rc);
     if (o->threads == NOT_GIVEN)
         o->threads = 0;
     else if (o->threads < 1 || o->threads > THREADS_MAX)
@@ -204,5 +231,7 @@ size_t opt_size(const char *flag, const char *text, size_t otherwise, size_t lea
 const char *opt_model(const struct opt *o) {
     if (!o->model)
         die(ERR_NOINPUT, "no model: name one with -m or $OMNI_MODEL");
+    if (access(o->model, F_OK) != 0)
+        die(ERR_NOINPUT, "%s: %s", o->model, strerror(errno));
     return o->model;
 }

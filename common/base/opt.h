@@ -37,4 +37,7 @@ size_t opt_size(const char *flag, const char *text, size_t otherwise, size_t lea
 /* The model directory; dies 66 if there is none. */
 const char *opt_model(const struct opt *o);
 
+/* Ends a program that had only something to print: exits 0 if all of it went out, else dies. */
+_Noreturn void opt_printed(void);
+
 #endif

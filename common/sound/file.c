@@ -44,10 +44,12 @@ static int open_input(struct sound_file *f, const char *path, struct err *err) {
     }
     if (sound_spool(fd, &f->fd, err))
         return err->code;
+    char first;
     f->start = lseek(f->fd, 0, SEEK_CUR);
-    if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= f->start)
-        return err_set(err, ERR_DATA, "is empty");
-    return 0;
+    ssize_t n = pread(f->fd, &first, 1, f->start);
+    if (n < 0)
+        return err_set(err, ERR_IO, "%s", strerror(errno));
+    return n ? 0 : err_set(err, ERR_DATA, "is empty");
 }
 
 static int start_decoder(struct sound_file *f, struct err *err) {
