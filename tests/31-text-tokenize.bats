@@ -355,6 +355,13 @@ upstream() {
     whole_stream "$OUT/out"
 }
 
+@test "tokenize: a turn that has a prompt is refused" {
+    omni-tokenize Hello. </dev/null >"$OUT/once"
+    fails_with 65 omni-tokenize <"$OUT/once"
+    grep -q 'omni-tokenize has been there' "$OUT/err"
+    whole_stream "$OUT/out"
+}
+
 @test "tokenize: an upstream that failed for good is silent here" {
     echo '{"kind":"error","from":"omni-encode-audio","code":71,"text":"out of memory"}' |
         "$ROOT/tests/stream.py" >"$OUT/upstream"

@@ -50,6 +50,14 @@ load thinker
     [ "$(omni-inspect "$OUT/stream" | tail -n 1 | jq -r .kind)" = end ]
 }
 
+@test "thinker: another thinker's answer is replaced" {
+    turn 0 "$(question 416)" | think -n 3
+    cp "$OUT/stream" "$OUT/once"
+    omni-thinker --precise -n 3 <"$OUT/once" >"$OUT/twice"
+    omni-inspect -c "$OUT/once" "$OUT/twice"
+    [ "$(omni-thinker --precise -n 2 <"$OUT/once" | omni-inspect | grep -c '"name":"tokens"')" = 2 ]
+}
+
 @test "thinker: a lost turn leaves the conversation as it was" {
     first=$(question 416)
     second=198,$(question 301)

@@ -125,6 +125,12 @@ load talker
     grep -q -- '--emit-hidden' "$OUT/err"
 }
 
+@test "codepred: a turn that no talker has seen is 65" {
+    stream '{"kind":"turn","turn":0}' '{"kind":"done","turn":0,"reason":"stop","tokens":3}' >"$OUT/in"
+    fails_with 65 omni-codepred <"$OUT/in"
+    grep -q -- '--emit-hidden' "$OUT/err"
+}
+
 @test "codepred: bad frames are 65 and cost one turn" {
     local line hidden='{"kind":"tensor","turn":0,"name":"talker_hidden","dtype":"f32","shape":[1,32],"values":1}'
     for line in '{"kind":"tensor","turn":0,"name":"code0","values":[3]}' \

@@ -150,6 +150,19 @@ END
     done
 }
 
+@test "code2wav: a turn that no talker has seen is 65 and no sound; one without a word is silence" {
+    for count in tokens prompt; do
+        printf '{"kind":"turn","turn":0}\n{"kind":"done","turn":0,"reason":"stop","%s":3}\n' $count |
+            stream >"$OUT/mute"
+        fails_with 65 omni-code2wav -o "$OUT/x.wav" <"$OUT/mute"
+        grep -q omni-talker "$OUT/err"
+        [ -z "$(left)" ]
+    done
+    talk 0 0 | stream >"$OUT/mute"
+    omni-code2wav -o "$OUT/x.wav" <"$OUT/mute"
+    [ "$(wc -c <"$OUT/x.wav")" -eq 44 ]
+}
+
 @test "code2wav: an error upstream leaves no file, and its code" {
     { talk 0 4 | sed '$d' && echo '{"kind": "error", "turn": 0, "code": 71, "text": "no"}'; } |
         stream >"$OUT/lost"
@@ -213,6 +226,8 @@ END
     wait $!
     [ -p "$OUT/x.ogg" ] && [ "$(head -c 4 "$OUT/copy")" = OggS ]
     omni-code2wav --raw s16 -o /dev/null <"$OUT/in"
+    omni-code2wav -o /dev/stdout <"$OUT/in" | cat >"$OUT/copy" # without an ending: WAV
+    [ "$(wc -c <"$OUT/copy")" -eq $((44 + 2 * samples)) ]
     [ -c /dev/null ]
 }
 

@@ -103,6 +103,12 @@ static void end_turn(struct code2wav_stage *t, const struct frame *f) {
     struct err e = {.code = 0};
     double start = clock_now();
     check_turn(t, f, "done");
+    if (!t->vocoder.n_frames && stage_lacks_talker(f)) {
+        err_set(&e, ERR_DATA, "a turn without codes: omni-talker has to come before");
+        stage_lose_turn(&t->stage, &e);
+        lose_turn(t);
+        return;
+    }
     if (!stage_interrupted())
         vocoder_flush(&t->vocoder);
     t->busy += clock_now() - start;

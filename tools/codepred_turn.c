@@ -90,6 +90,8 @@ static int end_turn(struct codepred_turn *t, const struct frame *f, struct err *
     struct frame_head h;
     if (!t->in_turn || f->turn != t->stage->turn)
         return err_set(e, ERR_PROTOCOL, "done of turn %" PRId64 " outside of it", f->turn);
+    if (!t->n_frames && stage_lacks_talker(f))
+        return err_set(e, ERR_DATA, "a turn without talker_hidden: omni-talker --emit-hidden");
     frame_string(f, "reason", reason, sizeof reason);
     stage_done_head(t->stage, &h, reason, f);
     frame_head_int(&h, "frames", (int64_t)t->n_frames);

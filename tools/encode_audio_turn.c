@@ -100,7 +100,7 @@ void audio_turns_names(struct audio_turns *t, const char *line, size_t n) {
     (void)n;
     begin_turn(t);
     if (poptParseArgvString(line, &n_paths, &paths))
-        err_set(&e, ERR_DATA, "bad quoting: %.80s", line);
+        err_set(&e, ERR_DATA, "bad quoting, or an empty name: %.80s", line);
     else
         send_clips(t, paths, (size_t)n_paths, &e);
     end_turn(t, &e);

@@ -35,11 +35,15 @@ static int cannot(struct err *e, int code, const char *path) {
 }
 
 /* What is there and is no regular file is written where it is: nobody wants /dev/null replaced. */
-static int open_file(struct sink *s, int64_t turn, struct err *e) {
+static bool is_no_file(const char *path) {
     struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int open_file(struct sink *s, int64_t turn, struct err *e) {
     if (make_paths(s, turn, e))
         return e->code;
-    s->in_place = stat(s->path, &st) == 0 && !S_ISREG(st.st_mode);
+    s->in_place = is_no_file(s->path);
     const char *path = s->in_place ? s->path : s->part;
     s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (s->fd < 0)
@@ -57,7 +61,7 @@ int sink_open(struct sink *s, const char *name, const char *raw, size_t rate, st
         return err_set(e, ERR_USAGE, "--raw %s: raw samples are s16 or f32", raw);
     if (raw)
         s->kind = raw[0] == 's' ? SOUND_S16 : SOUND_F32;
-    else if (!is_stdout(s) && !sound_kind_of(name, &s->kind))
+    else if (!is_stdout(s) && !sound_kind_of(name, &s->kind) && !is_no_file(name))
         return err_set(e, ERR_USAGE, "%s: no known extension (.wav .flac .ogg .oga .opus)", name);
     if (turn_mark(s))
         return 0;

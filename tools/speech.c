@@ -40,7 +40,8 @@ static int take_prompt(struct speech *s, const struct frame *f, struct err *e) {
     if (s->prompt.n_rows)
         return err_set(e, ERR_DATA, "a second prompt in one turn");
     if (!s->has_specials)
-        return err_set(e, ERR_DATA, "no tts_embed before the first prompt");
+        return err_set(e, ERR_DATA,
+                       "no tts_embed before the first prompt: omni-thinker has to come before");
     if (prompt_sort(&s->prompt, s->config, tensor_i32(&f->tensor), f->tensor.shape[0], e))
         return e->code;
     s->deaf = s->history + s->prompt.n_user + TALKER_START > s->talker.cache.capacity;
@@ -203,7 +204,7 @@ static void send_note(struct speech *s) {
 /* The text is complete: speak the rest of it, unless the turn was cancelled. */
 static int speak_to_the_end(struct speech *s, const char *reason, struct err *e) {
     if (!s->prompt.n_rows)
-        return err_set(e, ERR_DATA, "a turn without a prompt");
+        return err_set(e, ERR_DATA, "a turn without a prompt: omni-thinker has to come before");
     if (stage_interrupted() || strcmp(reason, "interrupt") == 0) {
         if (s->state != SPEECH_SPOKEN)
             speech_end(s, "interrupt");

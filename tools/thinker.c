@@ -78,7 +78,7 @@ static int check_prompt(const struct thinker *t, size_t before, const int32_t *i
                         size_t n_media, struct err *e) {
     size_t vocab = t->config->thinker.vocab;
     if (n == 0)
-        return err_set(e, ERR_DATA, "the turn has no prompt");
+        return err_set(e, ERR_DATA, "the turn has no prompt: omni-tokenize has to come before");
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= vocab)
             return err_set(e, ERR_DATA, "prompt: id %d at %zu is not in the vocabulary of %zu",

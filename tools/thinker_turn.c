@@ -124,6 +124,8 @@ void thinker_turn_frame(struct thinker_turn *t, const struct frame *f) {
     case FRAME_DONE:
         done_frame(t, f);
         break;
+    case FRAME_TEXT: /* another thinker's, like its tokens */
+        break;
     case FRAME_ERROR: /* forwarded already; it took the turn */
         t->open = false;
         break;

@@ -213,11 +213,21 @@ void tokenize_turn_json(struct tokenize_turns *t, struct tokenize_text line) {
         stage_lose_turn(t->stage, &e);
 }
 
+/* A second prompt behind the first would make nonsense of both. */
+static bool has_prompt(const struct tokenize_turns *t) {
+    for (size_t i = 0; i < t->n_held; i++)
+        if (t->held[i]->kind == FRAME_TENSOR && strcmp(t->held[i]->name, "prompt") == 0)
+            return true;
+    return false;
+}
+
 /* All of a turn has come. */
 static void finish_turn(struct tokenize_turns *t) {
     struct err e = {.code = 0};
     const struct frame *message = held_of_kind(t, FRAME_MESSAGE);
-    if (message && t->user.data)
+    if (has_prompt(t))
+        err_set(&e, ERR_DATA, "the turn has a prompt already: omni-tokenize has been there");
+    else if (message && t->user.data)
         err_set(&e, ERR_DATA, "the stream brings messages; leave out the text");
     else if (message)
         say_messages(
