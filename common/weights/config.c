@@ -17,7 +17,8 @@ enum {
     MAX_WIDTH = 1 << 18,
     MAX_LAYERS = 512,
     MAX_HEADS = 1024,
-    MAX_HEAD_DIM = 1024,
+    MAX_HEAD_DIM = 128, /* what attention is made for */
+    MAX_SHARING = 48,   /* query heads that share a kv head: the same */
     MAX_EXPERTS = 4096,
     MAX_VOCAB = 1 << 24,
     MAX_POSITION = 1 << 30,
@@ -83,13 +84,17 @@ static void read_attention(const struct place *p, struct config_decoder *d) {
     d->n_layers = place_size(p, "num_hidden_layers", 1, MAX_LAYERS);
     d->n_heads = place_size(p, "num_attention_heads", 1, MAX_HEADS);
     d->n_kv_heads = place_size_or(p, "num_key_value_heads", d->n_heads, 1, MAX_HEADS);
-    d->head_dim = place_size_or(p, "head_dim", d->hidden / d->n_heads, 2, MAX_HEAD_DIM);
+    d->head_dim = place_size_or(p, "head_dim", d->hidden / d->n_heads, 1, MAX_WIDTH);
     d->max_position = place_size_or(p, "max_position_embeddings", 32768, 1, MAX_POSITION);
     if (d->n_heads % d->n_kv_heads)
         place_fail(p, ERR_CONFIG, "num_attention_heads", "is %zu, no multiple of %zu kv heads",
                    d->n_heads, d->n_kv_heads);
-    if (d->head_dim < 2 || d->head_dim % 2)
-        place_fail(p, ERR_CONFIG, "head_dim", "is %zu: it must be even", d->head_dim);
+    if (d->n_heads / d->n_kv_heads > MAX_SHARING)
+        place_fail(p, ERR_CONFIG, "num_attention_heads", "is %zu: more than %d for each kv head",
+                   d->n_heads, MAX_SHARING);
+    if (d->head_dim < 2 || d->head_dim > MAX_HEAD_DIM || d->head_dim % 2)
+        place_fail(p, ERR_CONFIG, "head_dim", "is %zu: it must be even, at most %d", d->head_dim,
+                   MAX_HEAD_DIM);
     must_be_flag(p, "attention_bias", false);
     must_be_string(p, "hidden_act", "silu");
 }
@@ -140,9 +145,11 @@ static void read_audio(const struct place *p, struct config_audio *a, size_t hid
     if (a->n_window_infer % 100)
         place_fail(p, ERR_CONFIG, "n_window_infer", "is %zu, no multiple of 100 mel frames",
                    a->n_window_infer);
-    if (a->d_model % a->n_heads || a->d_model % 2)
-        place_fail(p, ERR_CONFIG, "d_model", "is %zu: odd, or no multiple of %zu heads", a->d_model,
-                   a->n_heads);
+    size_t head_dim = a->d_model / a->n_heads;
+    if (a->d_model % a->n_heads || head_dim % 2 || head_dim > MAX_HEAD_DIM)
+        place_fail(p, ERR_CONFIG, "d_model",
+                   "is %zu: no multiple of %zu heads, of an even number up to %d each", a->d_model,
+                   a->n_heads, MAX_HEAD_DIM);
     must_be_string(p, "activation_function", "gelu");
     must_be_flag(p, "scale_embedding", false);
 }
