@@ -14,6 +14,24 @@ load thinker
     fails_with 66 omni-thinker -m "$OUT/none" <"$OUT/in"
 }
 
+@test "thinker: a layer without a norm of its heads, or with norms of two types, is refused" {
+    norm() { echo "thinker.model.layers.1.self_attn.$1_norm.weight"; }
+    changed() { python3 "$ROOT/tests/weights/changed.py" "$GOLDEN/tiny" "$OUT/$1" "${@:2}"; }
+    changed none drop "$(norm q)" "$(norm k)"
+    changed one drop "$(norm q)"
+    changed two f32 "$(norm k)"
+    changed both f32 "$(norm q)" "$(norm k)"
+    from=$GOLDEN/stream/tiny-thinker-stop
+    for model in none one; do
+        fails_with 65 omni-thinker -m "$OUT/$model" <"$from.in"
+        grep -qF "no tensor '$(norm q)'" "$OUT/err"
+    done
+    fails_with 78 omni-thinker -m "$OUT/two" <"$from.in"
+    grep -q 'layers.1.self_attn: q_norm and k_norm are of different types' "$OUT/err"
+    omni-thinker -m "$OUT/both" --precise -n 64 <"$from.in" >"$OUT/out"
+    omni-thinker -m "$GOLDEN/tiny" --precise -n 64 <"$from.in" | same_stream - "$OUT/out" 0
+}
+
 @test "thinker: a bad turn is lost, the others are answered" {
     ids=$(question 416)
     turn 0 "$ids" | think -n 3

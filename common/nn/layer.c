@@ -20,6 +20,25 @@ static bool has(struct weights *w, const char *prefix, const char *suffix) {
     return weights_has(w, name);
 }
 
+/* code2wav's layers have scales, all others norms of their heads. */
+static int load_scales(struct nn_layer *l, struct run *run, const struct config_decoder *c,
+                       struct weights *w, const char *name, struct err *e) {
+    if (get(run, w, &l->attention_scale, name, "self_attn_layer_scale.scale", c->hidden, 0, e))
+        return e->code;
+    return get(run, w, &l->mlp_scale, name, "mlp_layer_scale.scale", c->hidden, 0, e);
+}
+
+static int load_head_norms(struct nn_layer *l, struct run *run, const struct config_decoder *c,
+                           struct weights *w, const char *name, struct err *e) {
+    if (get(run, w, &l->q_norm, name, "self_attn.q_norm.weight", c->head_dim, 0, e) ||
+        get(run, w, &l->k_norm, name, "self_attn.k_norm.weight", c->head_dim, 0, e))
+        return e->code;
+    if (l->q_norm.dtype != l->k_norm.dtype)
+        return err_set(e, ERR_CONFIG, "%sself_attn: q_norm and k_norm are of different types",
+                       name);
+    return 0;
+}
+
 static int load_attention(struct nn_layer *l, struct run *run, const struct config_decoder *c,
                           struct weights *w, const char *name, struct err *e) {
     size_t q_width = c->n_heads * c->head_dim, kv_width = c->n_kv_heads * c->head_dim;
@@ -30,15 +49,8 @@ static int load_attention(struct nn_layer *l, struct run *run, const struct conf
         get(run, w, &l->v, name, "self_attn.v_proj.weight", kv_width, c->hidden, e) ||
         get(run, w, &l->o, name, "self_attn.o_proj.weight", c->hidden, q_width, e))
         return e->code;
-    if (has(w, name, "self_attn.q_norm.weight") &&
-        (get(run, w, &l->q_norm, name, "self_attn.q_norm.weight", c->head_dim, 0, e) ||
-         get(run, w, &l->k_norm, name, "self_attn.k_norm.weight", c->head_dim, 0, e)))
-        return e->code;
-    if (has(w, name, "self_attn_layer_scale.scale") &&
-        (get(run, w, &l->attention_scale, name, "self_attn_layer_scale.scale", c->hidden, 0, e) ||
-         get(run, w, &l->mlp_scale, name, "mlp_layer_scale.scale", c->hidden, 0, e)))
-        return e->code;
-    return 0;
+    return has(w, name, "self_attn_layer_scale.scale") ? load_scales(l, run, c, w, name, e)
+                                                       : load_head_norms(l, run, c, w, name, e);
 }
 
 static int load_mlp(struct nn_mlp *m, struct run *run, size_t width, size_t hidden,
