@@ -437,6 +437,7 @@ upstream() {
     refused 78 '.post_processor = {"type": "TemplateProcessing"}' post_processor
     refused 78 'del(.decoder)' decoder
     refused 65 '.pre_tokenizer.pretokenizers[0].pattern.Regex = "("' 'split pattern'
+    refused 65 '.pre_tokenizer.pretokenizers[0].pattern.Regex = "\\C"' 'split pattern: using \C is disabled'
     refused 65 '.model.vocab = []' 'the vocabulary is no JSON object'
     refused 65 '.model.merges = {}' 'model.merges is no list'
     refused 65 '.model.merges[0] = ["a"]' 'merge 1 is not two tokens'

@@ -49,10 +49,12 @@ int text_split_open(struct text_split **out, const char *pattern, struct err *e)
     *out = NULL;
     struct text_bytes spelled = {0};
     spell_out_space(pattern, &spelled);
+    /* \C is a single byte: the next piece would begin inside a character. */
+    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
     int rc;
     PCRE2_SIZE where;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)spelled.data, spelled.n, PCRE2_UTF | PCRE2_UCP,
-                                     &rc, &where, NULL);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)spelled.data, spelled.n, options, &rc, &where, NULL);
     text_bytes_free(&spelled);
     if (!code)
         return failure(rc, e);
