@@ -182,6 +182,32 @@ PY
     grep -q "is in .*gguf too" "$T/err"
 }
 
+@test "a matrix whose rows would be parts of blocks is refused" {
+    PYTHONPATH=$ROOT/tests/weights python3 - "$GOLDEN/tiny" "$T/thin.gguf" <<'PY'
+import json, pathlib, sys
+import gguf
+source = pathlib.Path(sys.argv[1])
+found = {}
+for name, (shape, values) in gguf.load(source).items():
+    if name.startswith(("thinker.model.", "thinker.lm_head.")):
+        to, expert = gguf.rename(name)
+        found.setdefault(to, {})[expert] = (shape, values)
+tensors = {}
+for name, slices in found.items():
+    shape, values = slices.get(None) or slices[0]
+    kind = "f32"
+    if None not in slices: # experts one number wide, but for the last matrix, which leaves out that size
+        n, width = len(slices), 64
+        shape, kind = [n, width] if "down" in name else [n, 1, width], "q8_0"
+        values = [0.5] * n * width
+    tensors[name] = (shape, kind, gguf.encode(values, kind))
+metadata = gguf.thinker(source, json.loads((source / "config.json").read_text()))
+gguf.write(sys.argv[2], metadata | {"qwen3vlmoe.expert_feed_forward_length": 1}, tensors)
+PY
+    fails_with 65 omni-thinker -m "$T/thin.gguf" -n 1 <"$GOLDEN/stream/tiny-thinker-stop.in"
+    grep -q "experts.0.down_proj.weight' is \[64\], expected \[64, 1\]" "$T/err"
+}
+
 @test "every damaged GGUF file is refused in one line" {
     python3 "$ROOT/tests/weights/broken_gguf.py" "$T/broken" >"$T/cases"
     [ "$(wc -l <"$T/cases")" -gt 90 ]

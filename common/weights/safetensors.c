@@ -176,6 +176,8 @@ int st_parse(struct st_file *f, const void *bytes, size_t size, const char *file
 bool st_has_shape(const struct st_tensor *t, const size_t *shape, size_t rank) {
     const struct tensor *v = &t->view;
     size_t i = 0, k = 0;
+    if (rank > 0 && shape[rank - 1] % tensor_dtype_block(v->dtype))
+        return false; /* a row must be whole blocks, also where sizes of 1 were left out */
     while (i < v->rank || k < rank) {
         if (t->loose && i < v->rank && v->shape[i] == 1)
             i++;
