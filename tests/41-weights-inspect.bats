@@ -114,6 +114,7 @@ sys.stdout.buffer.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + he
     omni-inspect -x one "$T/s" | cmp - <(npy '1,' '<i4' 9)
     fails_with 65 omni-inspect -x y "$T/s"
     fails_with 65 omni-inspect -x x --turn 2 "$T/s"
+    grep -q "in that turn" "$BATS_TEST_TMPDIR/err"
     # What came before a cut is there.
     head -c $(($(stat -c %s "$T/s") - 1)) "$T/s" >"$T/cut"
     fails_with 76 omni-inspect -x x "$T/cut"

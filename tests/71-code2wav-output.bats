@@ -228,6 +228,8 @@ END
     omni-code2wav --raw s16 -o /dev/null <"$OUT/in"
     omni-code2wav -o /dev/stdout <"$OUT/in" | cat >"$OUT/copy" # without an ending: WAV
     [ "$(wc -c <"$OUT/copy")" -eq $((44 + 2 * samples)) ]
+    run script -qec "omni-code2wav -o /dev/tty <'$OUT/in'" /dev/null
+    [ "$status" -eq 64 ] && [[ $output == *'a pipe or a file'* ]]
     [ -c /dev/null ]
 }
 

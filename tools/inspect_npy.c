@@ -67,7 +67,8 @@ int inspect_extract(const char *path, const char *name, int64_t turn, struct err
     if (item)
         inspect_write_npy(&item->rows, e);
     else if (!broken.code)
-        err_set(e, ERR_DATA, "%.200s: no tensor '%s'", path, name);
+        err_set(e, ERR_DATA, "%.200s: no tensor '%s'%s", path, name,
+                turn < 0 ? "" : " in that turn");
     inspect_rows_free(&r);
     if (!e->code)
         *e = broken;

@@ -40,6 +40,12 @@ static bool is_no_file(const char *path) {
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+static int refuse_terminal(int fd, struct err *e) {
+    if (!isatty(fd))
+        return 0;
+    return err_set(e, ERR_USAGE, "the output is sound; send it to a pipe or a file");
+}
+
 static int open_file(struct sink *s, int64_t turn, struct err *e) {
     if (make_paths(s, turn, e))
         return e->code;
@@ -48,6 +54,10 @@ static int open_file(struct sink *s, int64_t turn, struct err *e) {
     s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (s->fd < 0)
         return cannot(e, ERR_CANTCREAT, path);
+    if (refuse_terminal(s->fd, e)) {
+        sink_abandon(s);
+        return e->code;
+    }
     if (sound_writer_open(&s->writer, s->fd, s->kind, s->rate, e)) {
         sink_abandon(s);
         return err_prefix(e, path);
@@ -67,8 +77,8 @@ int sink_open(struct sink *s, const char *name, const char *raw, size_t rate, st
         return 0;
     if (!is_stdout(s))
         return open_file(s, 0, e);
-    if (isatty(STDOUT_FILENO))
-        return err_set(e, ERR_USAGE, "the output is sound; send it to a pipe or a file");
+    if (refuse_terminal(STDOUT_FILENO, e))
+        return e->code;
     s->fd = STDOUT_FILENO;
     return sound_writer_open(&s->writer, s->fd, s->kind, rate, e);
 }

@@ -353,7 +353,7 @@ int gguf_parse(struct gguf_file *f, const void *bytes, size_t size, const char *
     *f = (struct gguf_file){.name = arena_strdup(a, file)};
     struct reader r = {f->name, p, p, p + size, a, e};
     if (size < 24 || memcmp(p, "GGUF", 4) != 0)
-        return err_set(e, ERR_DATA, "%s: no GGUF file", file);
+        return err_set(e, ERR_DATA, "%s: no GGUF file; a model is one, or a directory", file);
     r.at += 4;
     uint64_t version = take(&r, 4), n_tensors = take(&r, 8), n_values = take(&r, 8);
     if (version != 2 && version != 3)
