@@ -56,3 +56,10 @@ TOOLS='omni-tokenize omni-encode-audio omni-thinker omni-talker omni-codepred om
     fails_with 65 omni-encode-audio </dev/null
     grep -q 'is empty' "$OUT/err"
 }
+
+@test "a model that there is no room to map is 71" {
+    ! ldd "$BUILD/omni-inspect" | grep -q libasan || skip "a sanitizer needs more room"
+    truncate -s 64G "$OUT/huge.gguf"
+    fails_with 71 bash -c "ulimit -v 4000000; omni-inspect -m '$OUT/huge.gguf'"
+    grep -q 'huge.gguf: cannot map' "$OUT/err"
+}

@@ -58,7 +58,8 @@ struct map *map_open(const char *path, struct err *e) {
         size_t size = (size_t)st.st_size;
         void *bytes = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
         if (bytes == MAP_FAILED)
-            err_set(e, ERR_IO, "%s: cannot map: %s", path, strerror(errno));
+            err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_IO, "%s: cannot map: %s", path,
+                    strerror(errno));
         else
             m = add(path, fd, bytes, size);
     }

@@ -14,7 +14,7 @@ struct map {
     char name[];      /* base name of the file */
 };
 
-/* 66 missing, 65 no regular file. NULL on failure. Not for several threads at once. */
+/* 66 missing, 65 no regular file, 71 no room. NULL on failure. Not for several threads at once. */
 struct map *map_open(const char *path, struct err *e);
 /* NULL is fine. */
 void map_close(struct map *m);
