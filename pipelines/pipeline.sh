@@ -1,7 +1,8 @@
 # Sourced by the pipelines: the options they share, playing and recording. No output of its own.
-# shellcheck shell=sh disable=SC2034 # what is set here is used there
+# shellcheck shell=sh disable=SC2034,SC2154 # what is set here is used there, and $here comes from there
 
 program=$(basename "$0")
+PATH=$PATH:$here:$here/../build # the tools: there, if nowhere else
 tool_flags= # for every stage
 voice=
 out=

@@ -90,6 +90,13 @@ samples() {
     grep -q 'empty.wav' err
 }
 
+@test "omni-listen: standard input by its other names" {
+    omni-listen --precise -n 8 short.wav >first
+    for name in - /dev/stdin /dev/fd/0; do
+        omni-listen --precise -n 8 $name <short.wav | cmp first
+    done
+}
+
 @test "omni-converse: two turns, Enter after each" {
     printf '\n\n' | OMNI_RECORDER='cat speech.wav' timeout 60 omni-converse --precise -s 1 -n 4 -o out.wav 2>text
     [ "$(samples out.wav)" -gt 0 ]

@@ -64,6 +64,18 @@ pipelines_speak() {
     pipelines_speak
 }
 
+@test "pipelines find the programs where PATH has none, and through a link" {
+    build_tree
+    mkdir links
+    ln -s "$T"/usr/bin/omni-say links/installed
+    ln -s ../tree/pipelines/omni-say links/built
+    for say in "$T/usr/bin/omni-say" tree/pipelines/omni-say links/installed links/built; do
+        PATH=/usr/bin:/bin "$say" -o say.wav 'Good evening.'
+        [ "$(soxi -s say.wav)" -gt 0 ]
+        rm say.wav
+    done
+}
+
 @test "-m before OMNI_MODEL before the model that ships with omni" {
     PATH=$T/usr/bin:/usr/bin:/bin
     cp -r "$GOLDEN/tiny" first
