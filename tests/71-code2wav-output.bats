@@ -264,6 +264,28 @@ END
     [ "$(le "$OUT/1.wav" 40 4)" -eq $((2 * 3285)) ]
 }
 
+@test "code2wav: a second SIGINT leaves no file" {
+    local part pid
+    part=$(talk 0 4 | sed '$d' | unended | wc -c)
+    mkfifo "$OUT/codes"
+    for name in x.wav x-%d.flac; do
+        env --default-signal=INT omni-code2wav -o "$OUT/$name" <"$OUT/codes" &
+        pid=$!
+        exec 7>"$OUT/codes"
+        head -c "$part" "$OUT/in" >&7
+        for ((i = 0; i < 200; i++)); do [ -z "$(left)" ] || break && sleep .05; done
+        [[ $(left) == x*.part ]]
+        kill -INT $pid
+        sleep .2
+        kill -INT $pid
+        code=0
+        wait $pid || code=$?
+        exec 7>&-
+        [ "$code" -eq 130 ]
+        [ -z "$(left)" ]
+    done
+}
+
 @test "the examples of omni-code2wav(1) run" {
     mkdir "$OUT/bin"
     printf '#!/bin/sh\ncat >>played\n' >"$OUT/bin/aplay"

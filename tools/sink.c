@@ -1,5 +1,7 @@
 #include "tools/sink.h"
 
+#include "tools/stage.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -54,6 +56,8 @@ static int open_file(struct sink *s, int64_t turn, struct err *e) {
     s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (s->fd < 0)
         return cannot(e, ERR_CANTCREAT, path);
+    if (!s->in_place)
+        stage_unfinished(s->part);
     if (refuse_terminal(s->fd, e)) {
         sink_abandon(s);
         return e->code;
@@ -109,6 +113,7 @@ static int keep(struct sink *s, struct err *e) {
         failed = cannot(e, ERR_CANTCREAT, s->path);
     if (failed && !s->in_place)
         unlink(s->part);
+    stage_unfinished(NULL);
     return e->code;
 }
 
@@ -140,6 +145,7 @@ void sink_abandon(struct sink *s) {
     close(s->fd);
     if (!s->in_place)
         unlink(s->part);
+    stage_unfinished(NULL);
     s->writer = NULL;
     s->fd = -1;
 }

@@ -17,6 +17,7 @@
 enum { QUEUE_BYTES = 256 << 20, PIPE_BYTES = 1 << 20 };
 
 static volatile sig_atomic_t interrupts;
+static const char *volatile unfinished; /* for the handler to remove */
 
 /* The second in a turn, or so soon after the last that no turn between was waited for. */
 static void on_sigint(int sig) {
@@ -24,13 +25,20 @@ static void on_sigint(int sig) {
     static double last = -1;
     double now = clock_now();
     (void)sig;
-    if (interrupts++ || now - last < soon)
+    if (interrupts++ || now - last < soon) {
+        if (unfinished)
+            unlink(unfinished);
         _exit(ERR_INTERRUPTED);
+    }
     last = now;
 }
 
 bool stage_interrupted(void) {
     return interrupts > 0;
+}
+
+void stage_unfinished(const char *path) {
+    unfinished = path;
 }
 
 static void catch_sigint(void) {

@@ -87,6 +87,10 @@ void stage_lose_turn(struct stage *s, const struct err *e);
 /* True once SIGINT came in this turn. A second SIGINT exits 130 by itself. */
 bool stage_interrupted(void);
 
+/* The file that a second SIGINT removes before the process exits; it stays the caller's. NULL: none
+ * any more. */
+void stage_unfinished(const char *path);
+
 /* Lets run_trace() send its tensors as frames of the current turn; with -v given twice the times of
  * the GPU's kernels are kept from here on, for stage_say_memory(). */
 void stage_trace(struct stage *s, struct run *run, const struct opt *o);
