@@ -7,10 +7,10 @@
 
 enum {
     /* More rows than this are worth packing weights for; measured, see tests/bench. */
-    FEW_ROWS = 48,
-    FEW_ROUNDED_ROWS = 16, /* when they are rounded to bf16 */
+    UNPACKED_ROWS = 48,
+    UNPACKED_ROUNDED_ROWS = 16, /* when they are rounded to bf16 */
     /* With fewer outputs than this a panel of packed weights is mostly empty. */
-    FEW_OUTS = 8,
+    UNPACKED_OUTS = 8,
     /* Multiply-adds of one task with few rows: long enough to stream, short enough to share out. */
     TASK_WORK = 1 << 17,
 };
@@ -45,7 +45,7 @@ static bool is_rounded(const struct run *run, const struct product *p) {
 }
 
 static bool has_few_rows(const struct run *run, const struct product *p) {
-    return p->rows <= (size_t)(is_rounded(run, p) ? FEW_ROUNDED_ROWS : FEW_ROWS);
+    return p->rows <= (size_t)(is_rounded(run, p) ? UNPACKED_ROUNDED_ROWS : UNPACKED_ROWS);
 }
 
 /* With dilation 1 the taps of a row lie one behind the other in x, as in w: one long product. */
@@ -188,7 +188,7 @@ void product_run(struct run *run, const struct product *p) {
     assert(p->x->dtype == TENSOR_F32 && p->dst->dtype == TENSOR_F32);
     struct arena_mark mark = arena_mark(&run->memory[RUN_STEP]);
     const float *bias = bias_of(run, p);
-    if (is_dense(p) && (has_few_rows(run, p) || p->outs < FEW_OUTS))
+    if (is_dense(p) && (has_few_rows(run, p) || p->outs < UNPACKED_OUTS))
         run_dense(run, p, bias);
     else
         run_many(run, p, bias);
