@@ -42,7 +42,7 @@ void op_dwconv(struct run *run, const struct tensor *dst, const struct tensor *x
         for (size_t i = 0; i < taps; i++)
             tap[i * width + c] = row_weight(w, c * taps + i);
     }
-#pragma omp parallel for if (row_pays(run, rows * width * taps * 2))
+#pragma omp parallel for if (row_pays(run, rows * width * taps * ROW_SHORT))
     for (size_t t = 0; t < rows; t++) {
         float *y = tensor_f32(dst) + t * width;
         for (size_t c = 0; c < width; c++)

@@ -57,7 +57,7 @@ void op_im2col(struct run *run, const struct tensor *dst, const struct tensor *s
         return;
     }
     assert(src->dtype == TENSOR_F32 && dst->dtype == TENSOR_F32);
-#pragma omp parallel for if (row_pays(run, n * 9 * channels * 2))
+#pragma omp parallel for if (row_pays(run, n * 9 * channels * ROW_SHORT))
     for (size_t r = 0; r < n; r++) {
         size_t image = r / (out_height * out_width), y = r / out_width % out_height;
         float *to = tensor_f32(dst) + r * row;

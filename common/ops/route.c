@@ -77,7 +77,7 @@ void op_route(struct run *run, const struct tensor *experts, const struct tensor
         dispatch(run, experts, weights, logits, normalise);
         return;
     }
-#pragma omp parallel for if (row_pays(run, n_rows * n_experts * 16))
+#pragma omp parallel for if (row_pays(run, n_rows * n_experts * ROW_LOGIT))
     for (size_t t = 0; t < n_rows; t++)
         route_row(tensor_i32(experts) + t * k, tensor_f32(weights) + t * k, k,
                   tensor_f32(logits) + t * n_experts, n_experts, normalise);

@@ -9,10 +9,14 @@
 
 #include <assert.h>
 
-/* Threads that sleep are woken one after the other, each in the time of ROW_WAKE multiply-adds.
- * Other work in that unit: numbers that are read, changed a little and written are a quarter each.
- */
-enum { ROW_WAKE = 1 << 15, ROW_NUMBERS = 4 };
+/* Threads that sleep are woken one after the other, each in the time of ROW_WAKE multiply-adds of a
+ * long product. Other work in that unit, about. */
+enum {
+    ROW_WAKE = 1 << 15,
+    ROW_NUMBERS = 4, /* so many numbers are one, if read in a row, changed a little and written */
+    ROW_SHORT = 2,   /* a multiply-add, or a number copied, is so many where loops are short */
+    ROW_LOGIT = 16,  /* a logit that is compared for each of the choices, and its exponential */
+};
 
 /* Is so much work, in multiply-adds, more than waking the threads for it? */
 static inline bool row_pays(const struct run *run, size_t work) {
