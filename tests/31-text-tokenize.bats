@@ -352,6 +352,7 @@ upstream() {
         echo '{"kind":"done","turn":0}'
     } | "$ROOT/tests/stream.py" >"$OUT/upstream"
     fails_with 65 omni-tokenize -m "$OUT/bare" 'What is that?' <"$OUT/upstream"
+    grep -qF 'audio_embeds: not rows of f32 or bf16' "$OUT/err"
     whole_stream "$OUT/out"
 }
 

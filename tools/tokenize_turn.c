@@ -55,6 +55,11 @@ static bool is_rows(const struct tensor *clip, size_t width) {
            (clip->dtype == TENSOR_F32 || clip->dtype == TENSOR_BF16);
 }
 
+static int refuse_clip(size_t width, struct err *e) {
+    return width ? err_set(e, ERR_DATA, "audio_embeds: not rows of %zu f32 or bf16", width)
+                 : err_set(e, ERR_DATA, "audio_embeds: not rows of f32 or bf16");
+}
+
 /* The clips of this turn, and before them those of earlier messages if `all`. turn->rows is for the
  * caller to free. */
 static int count_clips(const struct tokenize_turns *t, bool all, struct tokenize_turn *turn,
@@ -69,7 +74,7 @@ static int count_clips(const struct tokenize_turns *t, bool all, struct tokenize
         if (!is_clip(t->held[i]))
             continue;
         if (!is_rows(clip, t->width))
-            err_set(e, ERR_DATA, "audio_embeds: not rows of %zu f32 or bf16", t->width);
+            refuse_clip(t->width, e);
         rows[turn->n_clips++] = clip->shape[0];
     }
     return e->code;
