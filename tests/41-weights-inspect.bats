@@ -70,6 +70,16 @@ EOP
     [ "${#lines[@]}" -eq 18 ]
 }
 
+@test "keys of a map that are no text: integers as they are, others '?'" {
+    stream s <<'EOP'
+parts = [frame(kind='note', m={None: 1}, n={False: 2, 7: 3, -7: 4, 2**64 - 1: 5, b'\xff'.decode('latin1'): 6})]
+EOP
+    run omni-inspect "$T/s"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "${lines[2]}" = '{"kind":"note","m":{"?":1},"n":{"?":2,"7":3,"-7":4,"18446744073709551615":5,"ÿ":6}}' ]
+}
+
 @test "every golden stream is listed to its end, from a file and from a pipe" {
     for file in "$GOLDEN"/stream/*; do
         [ "$(head -c 1 "$file" | od -An -tx1)" = " 93" ] || continue # some are text or sound

@@ -2,6 +2,8 @@
  * the payload holds. */
 #include "tools/inspect.h"
 
+#include "common/base/arena.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -16,10 +18,10 @@ static json_t *json_text(const char *s, size_t n) {
     json_t *j = json_stringn(s, n);
     if (j)
         return j;
-    char *ascii = malloc(n + 1);
-    for (size_t i = 0; ascii && i < n; i++)
+    char *ascii = arena_xrealloc(NULL, n, 1);
+    for (size_t i = 0; i < n; i++)
         ascii[i] = (signed char)s[i] < 0 ? '?' : s[i];
-    j = ascii ? json_stringn(ascii, n) : json_null();
+    j = json_stringn(ascii, n);
     free(ascii);
     return j;
 }
@@ -31,21 +33,29 @@ static json_t *json_number(double x) {
 
 static json_t *json_from(const msgpack_object *o);
 
+/* Objects have names for keys; what is neither text nor an integer is '?'. The caller's to free. */
+static char *key_name(const msgpack_object *key) {
+    char number[32];
+    if (key->type == MSGPACK_OBJECT_STR) {
+        json_t *text = json_text(key->via.str.ptr, key->via.str.size);
+        char *name = arena_xstrdup(json_string_value(text));
+        json_decref(text);
+        return name;
+    }
+    if (key->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
+        snprintf(number, sizeof number, "%" PRIu64, key->via.u64);
+    else if (key->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
+        snprintf(number, sizeof number, "%" PRId64, key->via.i64);
+    else
+        strcpy(number, "?");
+    return arena_xstrdup(number);
+}
+
 static json_t *json_from_map(const msgpack_object_map *map) {
     json_t *j = json_object();
     for (uint32_t i = 0; i < map->size; i++) {
-        const msgpack_object *key = &map->ptr[i].key;
-        char number[32], *name = NULL;
-        if (key->type == MSGPACK_OBJECT_STR) {
-            json_t *text = json_text(key->via.str.ptr, key->via.str.size);
-            name = strdup(json_is_string(text) ? json_string_value(text) : "?");
-            json_decref(text);
-        } else {
-            snprintf(number, sizeof number, "%" PRId64, key->via.i64);
-            name = strdup(key->type <= MSGPACK_OBJECT_NEGATIVE_INTEGER ? number : "?");
-        }
-        if (name)
-            json_object_set_new(j, name, json_from(&map->ptr[i].val));
+        char *name = key_name(&map->ptr[i].key);
+        json_object_set_new(j, name, json_from(&map->ptr[i].val));
         free(name);
     }
     return j;
