@@ -163,6 +163,31 @@ every() {
     grep 'the device is lost' "$BATS_TEST_TMPDIR/last"
 }
 
+# with_experts NAME COMPONENT JQ: a model NAME like the tiny one, changed, COMPONENT's weights random.
+with_experts() {
+    jq ".talker_config.accept_hidden_layer = 1 | .thinker_config.text_config.num_hidden_layers = 1 | $3" \
+        "$GOLDEN/tiny/config.json" >"$BATS_TEST_TMPDIR/config.json"
+    "$BUILD/tests/bench/random_model" "$BATS_TEST_TMPDIR/$1" "$BATS_TEST_TMPDIR/config.json" "$2"
+    cp "$GOLDEN"/tiny/{vocab.json,merges.txt,tokenizer_config.json} "$BATS_TEST_TMPDIR/$1"
+}
+
+@test "device: more experts than a GPU has room for are 78 there, and welcome on the CPU" {
+    local model text=.thinker_config.text_config
+    with_experts many thinker "$text.num_experts = 513"
+    with_experts chosen thinker "$text.num_experts = 66 | $text.num_experts_per_tok = 65"
+    for model in many chosen; do
+        export OMNI_MODEL=$BATS_TEST_TMPDIR/$model
+        omni-tokenize 'What is that?' </dev/null >"$BATS_TEST_TMPDIR/in"
+        omni-thinker -d cpu -n 2 <"$BATS_TEST_TMPDIR/in" | omni-inspect | grep '"kind":"done".*"tokens":2}'
+        fails_with 78 omni-thinker -d vulkan -n 2 <"$BATS_TEST_TMPDIR/in"
+        said 'thinker.model.layers: '
+        said 'a GPU takes at most 512 and 64: use -d cpu'
+    done
+    with_experts talker talker '.talker_config.text_config.num_local_experts = 513'
+    OMNI_MODEL=$BATS_TEST_TMPDIR/talker fails_with 78 omni-talker -d vulkan <"$BATS_TEST_TMPDIR/in"
+    said 'talker.model.layers: 513 experts'
+}
+
 @test "device: lost at each submission and in each wait" {
     no_sanitizer
     every 69 lost

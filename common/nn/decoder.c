@@ -14,10 +14,23 @@ static void load_frequency(struct nn_decoder *d, struct run *run) {
     run_upload(run, &d->frequency);
 }
 
+/* A CPU takes all that a config may say. */
+static int check_experts(const struct run *run, const struct config_decoder *c, const char *prefix,
+                         struct err *e) {
+    if (!run->gpu || (c->n_experts <= OP_GPU_EXPERTS && c->n_experts_used <= OP_GPU_CHOSEN))
+        return 0;
+    return err_set(e, ERR_CONFIG,
+                   "%slayers: %zu experts of which a row chooses %zu; a GPU takes at most %d "
+                   "and %d: use -d cpu",
+                   prefix, c->n_experts, c->n_experts_used, OP_GPU_EXPERTS, OP_GPU_CHOSEN);
+}
+
 int nn_decoder_load(struct nn_decoder *d, struct run *run, const struct config_decoder *c,
                     struct weights *w, const char *prefix, const char *trace, struct err *e) {
     char name[128];
     *d = (struct nn_decoder){.config = c, .trace = trace};
+    if (check_experts(run, c, prefix, e))
+        return e->code;
     d->layers = arena_zalloc(&run->memory[RUN_MODEL], c->n_layers * sizeof *d->layers);
     for (size_t i = 0; i < c->n_layers; i++) {
         snprintf(name, sizeof name, "%slayers.%zu.", prefix, i);

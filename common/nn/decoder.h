@@ -36,7 +36,8 @@ struct nn_cache {
 };
 
 /* Finds and checks all weights under `prefix` ("thinker.model."); layers are prefix + "layers.L.".
- * c, trace and w must outlive d. Needs no memory but the tables (run's model arena). */
+ * 78 also if there are more experts than the device can have. c, trace and w must outlive d. Needs
+ * no memory but the tables (run's model arena). */
 int nn_decoder_load(struct nn_decoder *d, struct run *run, const struct config_decoder *c,
                     struct weights *w, const char *prefix, const char *trace, struct err *e);
 

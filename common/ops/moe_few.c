@@ -19,6 +19,8 @@ enum {
     PAIRS_BYTES = MOE_FEW_CHOSEN * 12 + 12,
 };
 
+_Static_assert(OP_GPU_EXPERTS <= MOE_FEW_EXPERTS && OP_GPU_CHOSEN <= MOE_FEW_CHOSEN, "room");
+
 static uint64_t all_addresses(const struct moe_few *f, uint64_t apart) {
     const struct op_experts *w = f->experts;
     return run_address(f->x) | run_address(f->norm) | run_address(&w->gate[0]) |

@@ -16,6 +16,8 @@ enum {
     AT_ONCE = 32 /* experts whose weights are bf16 at the same time: 300 MB of the thinker's */
 };
 
+_Static_assert(OP_GPU_EXPERTS <= MOE_MAX_EXPERTS, "room for the plan");
+
 /* What the kernels touch, their arguments, and which do the two products. */
 struct moe {
     const struct tensor *dst, *x, *experts, *weights;

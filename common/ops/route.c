@@ -48,6 +48,8 @@ static void route_row(int32_t *chosen, float *weight, size_t k, const float *log
         weight[i] /= sum;
 }
 
+_Static_assert(OP_GPU_EXPERTS <= ROUTE_EXPERTS, "room for a row's logits");
+
 static void dispatch(struct run *run, const struct tensor *experts, const struct tensor *weights,
                      const struct tensor *logits, bool normalise) {
     size_t rows = logits->shape[0];
