@@ -356,6 +356,20 @@ upstream() {
     whole_stream "$OUT/out"
 }
 
+@test "tokenize: an error of another turn leaves the sound of the turn at hand" {
+    spoken() { # TURN
+        printf '{"kind":"turn","turn":%d}\n' "$1"
+        printf '{"kind":"tensor","turn":%d,"name":"audio_embeds","dtype":"f32","shape":[3,64],"values":0}\n' "$1"
+        printf '{"kind":"done","turn":%d}\n' "$1"
+    }
+    { spoken 0 && spoken 1 && spoken 3; } | "$ROOT/tests/stream.py" | omni-tokenize Why? >"$OUT/want"
+    { spoken 0 && spoken 1 | lost_elsewhere 2 0 2 && spoken 2 && spoken 3; } | "$ROOT/tests/stream.py" >"$OUT/upstream"
+    omni-tokenize Why? <"$OUT/upstream" >"$OUT/stream" || [ $? -eq 69 ]
+    omni-inspect "$OUT/stream" | grep '"kind":"tensor"' >"$OUT/got"
+    omni-inspect "$OUT/want" | grep '"kind":"tensor"' | cmp - "$OUT/got"
+    [ "$(omni-inspect "$OUT/stream" | grep -c '"kind":"error"')" = 2 ]
+}
+
 @test "tokenize: a turn that has a prompt is refused" {
     omni-tokenize Hello. </dev/null >"$OUT/once"
     fails_with 65 omni-tokenize <"$OUT/once"

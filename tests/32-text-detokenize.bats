@@ -120,6 +120,24 @@ END
     [ "$(tail -n 1 "$OUT/out" | jq -r .text)" = whole ]
 }
 
+@test "detokenize: an error of another turn is told, and the turn at hand read" {
+    stream >"$OUT/stream" <<'END'
+{"kind":"turn","turn":0}
+{"kind":"done","turn":0,"reason":"stop"}
+{"kind":"turn","turn":1}
+{"kind":"text","turn":1,"payload":"who"}
+{"kind":"error","turn":0,"from":"omni-talker","code":65,"text":"no"}
+{"kind":"error","turn":2,"from":"omni-talker","code":66,"text":"no"}
+{"kind":"text","turn":1,"payload":"le"}
+{"kind":"done","turn":1,"reason":"stop"}
+END
+    run -65 --separate-stderr omni-detokenize <"$OUT/stream"
+    [ "$output" = $'\nwhole' ]
+    run -65 --separate-stderr omni-detokenize --json <"$OUT/stream"
+    [ "$(jq -c '[.turn, .text, .code]' <<<"$output" | tr '\n' ' ')" = \
+        '[0,"",null] [0,null,65] [2,null,66] [1,"whole",null] ' ]
+}
+
 @test "detokenize: a fatal error upstream is silent here" {
     stream >"$OUT/stream" <<'END'
 {"kind":"error","from":"omni-thinker","code":71,"text":"out of memory"}

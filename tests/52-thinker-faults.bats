@@ -68,6 +68,25 @@ load thinker
     [ "$(omni-inspect "$OUT/stream" | tail -n 1 | jq -r .kind)" = end ]
 }
 
+@test "thinker: an error of another turn leaves the turn at hand alone" {
+    ids=$(question 416)
+    turn 0 "$ids" | think -n 3
+    want=$(tokens 0)
+    code=0
+    {
+        turn 0 "$ids"
+        turn 1 "$ids" | lost_elsewhere 2 0 3
+        heard 2 "$ids" 0 1 | sed 's/,64\]/,63]/' | lost_elsewhere 2 1 3 # lost here, with frames to come
+        turn 3 "$ids"
+        turn 4 "$ids"
+    } | think -n 3 2>"$OUT/err" || code=$?
+    [ "$code" = 69 ]
+    [ "$(tokens 1)" = "$want" ]
+    [ -z "$(tokens 2)" ] && [ -z "$(tokens 3)" ]
+    [ "$(tokens 4)" = "$want" ]
+    [ "$(errors)" = "0 69 3 66 2 65 1 69 " ]
+}
+
 @test "thinker: another thinker's answer is replaced" {
     turn 0 "$(question 416)" | think -n 3
     cp "$OUT/stream" "$OUT/once"

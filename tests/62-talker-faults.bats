@@ -53,6 +53,27 @@ load talker
     [ "$(codes "$OUT/c" 2)" = "$(codes "$OUT/b" 2)" ]
 }
 
+# Turn 1 goes on after errors of turns 0 and 3; 2 is lost by the talker, with frames to come.
+@test "talker, codepred: an error of another turn leaves the turn at hand alone" {
+    local out
+    { asked 2 && answered 2; } | sed '3s/,9\]/,10]/' >"$OUT/bad"
+    stream "$(turn 0)" "$(turn 1 | lost_elsewhere 5 0 3)" "$(lost_elsewhere 4 1 3 <"$OUT/bad")" \
+        "$(turn 3)" "$(turn 4)" >"$OUT/in"
+    stream "$(turn 0)" "$(turn 1)" "$(turn 4)" | omni-talker -n 4 >"$OUT/want"
+    fails_with 69 omni-talker -n 4 <"$OUT/in"
+    mv "$OUT/out" "$OUT/inside"
+    fails_with 69 omni-talker -n 4 --codepred omni-codepred <"$OUT/in"
+    mv "$OUT/out" "$OUT/coprocess"
+    omni-talker -n 4 --emit-hidden <"$OUT/in" 2>/dev/null | omni-codepred >"$OUT/filter" || [ $? -eq 69 ]
+    for out in inside coprocess filter; do
+        omni-inspect "$OUT/$out" | jq -r 'select(.kind == "error") | "\(.turn) \(.code)"' | tr '\n' ' ' >"$OUT/errors"
+        [ "$(cat "$OUT/errors")" = "0 69 3 66 2 65 1 69 " ]
+        for t in 0 1 2 3 4; do
+            [ "$(codes "$OUT/$out" $t)" = "$(codes "$OUT/want" $t)" ]
+        done
+    done
+}
+
 @test "talker: without tts_embed a turn is 65" {
     turn 0 | python3 "$ROOT/tests/stream.py" >"$OUT/in"
     fails_with 65 omni-talker <"$OUT/in"

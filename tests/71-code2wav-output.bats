@@ -174,6 +174,17 @@ END
     [ "$status" -eq 69 ] && [ -z "$(left)" ] && [ -z "$output" ]
 }
 
+@test "code2wav: an error of another turn leaves the turn at hand alone" {
+    { talk 0 2 && talk 1 4 && talk 4 2; } | stream | omni-code2wav -o "$OUT/plain-%d.wav"
+    { talk 0 2 && talk 1 4 | lost_elsewhere 3 0 3 &&
+        talk 2 4 | sed '2s/values": \[[0-9]*/values": [64/' | lost_elsewhere 3 1 3 && # lost here, at its first frame
+        talk 3 2 && talk 4 2; } | stream >"$OUT/lost"
+    fails_with 69 omni-code2wav -o "$OUT/%d.wav" <"$OUT/lost"
+    rm -f "$OUT"/lost "$OUT"/in
+    for turn in 0 1 4; do cmp "$OUT/plain-$turn.wav" "$OUT/$turn.wav"; done
+    [ ! -e "$OUT/2.wav" ] && [ ! -e "$OUT/3.wav" ]
+}
+
 @test "code2wav: a broken stream is 76 and leaves no file" {
     talk 0 4 | sed '$d' | stream >"$OUT/open"
     head -c 1000 "$OUT/in" >"$OUT/cut"

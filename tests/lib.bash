@@ -93,6 +93,15 @@ every_hostile() {
     done <"$BATS_TEST_TMPDIR/cases"
 }
 
+# lost_elsewhere AFTER PAST AHEAD: JSON lines of a turn pass; behind the first AFTER come errors of two other turns,
+# one that is over and one that has not begun.
+lost_elsewhere() {
+    awk -v after="$1" -v past="$2" -v ahead="$3" '{ print } NR == after {
+        error = "{\"kind\":\"error\",\"turn\":%d,\"from\":\"upstream\",\"code\":%d,\"text\":\"gone\"}\n"
+        printf error error, past, 69, ahead, 66
+    }'
+}
+
 # run_examples PAGE: runs the EXAMPLES of man/PAGE, line by line in one shell, in an empty directory.
 run_examples() {
     mkdir -p "$BATS_TEST_TMPDIR/examples"

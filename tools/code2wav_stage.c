@@ -139,7 +139,8 @@ void code2wav_stage_take(struct code2wav_stage *t, const struct frame *f) {
         return;
     }
     if (f->kind == FRAME_ERROR) { /* the stage has forwarded it */
-        lose_turn(t);
+        if (stage_turn_lost(&t->stage, f))
+            lose_turn(t);
         return;
     }
     if (f->kind == FRAME_TURN)

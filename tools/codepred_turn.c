@@ -109,7 +109,7 @@ static int dispatch(struct codepred_turn *t, const struct frame *f, struct err *
     case FRAME_DONE:
         return end_turn(t, f, e);
     case FRAME_ERROR: /* of a turn; the stage has sent it on */
-        t->in_turn = t->in_turn && f->turn != t->stage->turn;
+        t->in_turn = t->in_turn && !stage_turn_lost(t->stage, f);
         return 0;
     default:
         stage_forward(t->stage, f);

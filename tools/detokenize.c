@@ -114,19 +114,22 @@ static int end_turn(struct detokenize *d, const struct frame *done, struct text_
     return 0;
 }
 
-void detokenize_lose(struct detokenize *d, int64_t turn, const char *from, const struct err *why,
-                     struct text_bytes *out) {
-    if (d->json) {
-        json_t *line = json_object();
-        json_object_set_new(line, "turn", json_integer(turn));
-        json_object_set_new(line, "error", json_text(why->text, strlen(why->text)));
-        json_object_set_new(line, "from", json_text(from, strlen(from)));
-        json_object_set_new(line, "code", json_integer(why->code));
-        add_json_line(line, out);
-    } else if (d->last) {
+void detokenize_lose(struct detokenize *d, struct text_bytes *out) {
+    if (d->last)
         end_line(d, out);
-    }
     start_turn(d);
+}
+
+void detokenize_tell(const struct detokenize *d, int64_t turn, const char *from,
+                     const struct err *why, struct text_bytes *out) {
+    if (!d->json)
+        return;
+    json_t *line = json_object();
+    json_object_set_new(line, "turn", json_integer(turn));
+    json_object_set_new(line, "error", json_text(why->text, strlen(why->text)));
+    json_object_set_new(line, "from", json_text(from, strlen(from)));
+    json_object_set_new(line, "code", json_integer(why->code));
+    add_json_line(line, out);
 }
 
 int detokenize_frame(struct detokenize *d, const struct frame *f, struct text_bytes *out,

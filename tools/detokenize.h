@@ -24,10 +24,11 @@ struct detokenize {
 int detokenize_frame(struct detokenize *d, const struct frame *f, struct text_bytes *out,
                      struct err *e);
 
-/* Appends the end of a turn that is lost, with json {"turn": 1, "error": "...", "from":
- * "omni-thinker", "code": 65}. */
-void detokenize_lose(struct detokenize *d, int64_t turn, const char *from, const struct err *why,
-                     struct text_bytes *out);
+/* Drops what there is of the turn at hand, which is lost, and appends its end. */
+void detokenize_lose(struct detokenize *d, struct text_bytes *out);
+/* With json, appends {"turn": 1, "error": "...", "from": "omni-thinker", "code": 65}. */
+void detokenize_tell(const struct detokenize *d, int64_t turn, const char *from,
+                     const struct err *why, struct text_bytes *out);
 void detokenize_free(struct detokenize *d);
 
 #endif

@@ -24,7 +24,9 @@ static void report(struct tool *t, const struct frame *error) {
     if (frame_int(error, "code", &code) && code > 0 && code < 256)
         why.code = (int)code;
     die_warn("turn %" PRId64 ": %s: %s", error->turn, from, why.text);
-    detokenize_lose(&t->text, error->turn, from, &why, &t->out);
+    if (stage_turn_lost(&t->stage, error))
+        detokenize_lose(&t->text, &t->out);
+    detokenize_tell(&t->text, error->turn, from, &why, &t->out);
 }
 
 static void take(struct tool *t, const struct frame *f) {
@@ -33,7 +35,8 @@ static void take(struct tool *t, const struct frame *f) {
         report(t, f);
     } else if (detokenize_frame(&t->text, f, &t->out, &e) && !t->text.broken) {
         stage_lose_turn(&t->stage, &e);
-        detokenize_lose(&t->text, f->turn, die_program(), &e, &t->out);
+        detokenize_lose(&t->text, &t->out);
+        detokenize_tell(&t->text, f->turn, die_program(), &e, &t->out);
         e.code = 0;
     }
     if (!e.code)

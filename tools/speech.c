@@ -283,7 +283,7 @@ static int dispatch(struct speech *s, const struct frame *f, struct err *e) {
             return err_set(e, ERR_PROTOCOL, "done of turn %" PRId64 " outside of it", f->turn);
         return end_turn(s, f, e);
     case FRAME_ERROR: /* of a turn; the stage has sent it on */
-        return f->turn == s->stage->turn ? lost_upstream(s, e) : 0;
+        return stage_turn_lost(s->stage, f) ? lost_upstream(s, e) : 0;
     default:
         stage_forward(s->stage, f);
         return 0;

@@ -95,7 +95,7 @@ void stage_open(struct stage *s, const struct opt *o, int in, int out) {
         run_list_devices();
         opt_printed();
     }
-    *s = (struct stage){.turn = -1, .lost_turn = -1, .verbose = o->verbose, .started = clock_now()};
+    *s = (struct stage){.turn = -1, .lost_next = -1, .verbose = o->verbose, .started = clock_now()};
     if (out >= 0 && isatty(out))
         die(ERR_USAGE, "the output is a binary stream; send it to a pipe or a file");
     stream_out_init(&s->out, out, die_program());
@@ -153,7 +153,10 @@ static void fatal_error(struct stage *s, const struct frame *f) {
 }
 
 static void lost(struct stage *s, int64_t turn, int code) {
-    s->lost_turn = turn;
+    if (turn == s->turn)
+        s->lost = true;
+    else if (turn > s->turn)
+        s->lost_next = turn;
     if (!s->exit_code)
         s->exit_code = code;
 }
@@ -170,7 +173,12 @@ static void turn_begins(struct stage *s, const struct frame *f) {
     if (f->turn <= s->turn)
         die(ERR_PROTOCOL, "turn %" PRId64 " follows turn %" PRId64, f->turn, s->turn);
     s->turn = f->turn;
+    s->lost = false;
     interrupts = 0;
+}
+
+static bool is_lost(const struct stage *s, const struct frame *f) {
+    return f->turn >= 0 && (f->turn == s->turn ? s->lost : f->turn == s->lost_next);
 }
 
 static struct frame *take(struct stage *s) {
@@ -218,7 +226,7 @@ struct frame *stage_next(struct stage *s) {
         if (f->kind == FRAME_ERROR && f->turn < 0)
             fatal_error(s, f);
         s->frames_in++;
-        if (f->turn >= 0 && f->turn == s->lost_turn) {
+        if (is_lost(s, f)) {
             frame_free(f);
             continue;
         }
@@ -230,8 +238,13 @@ struct frame *stage_next(struct stage *s) {
     }
 }
 
+bool stage_turn_lost(const struct stage *s, const struct frame *f) {
+    return f->kind == FRAME_ERROR && f->turn == s->turn;
+}
+
 void stage_start_turn(struct stage *s) {
     s->turn++;
+    s->lost = false;
     interrupts = 0;
 }
 

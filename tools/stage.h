@@ -32,7 +32,8 @@ struct stage {
     bool verbose;
     int64_t frames_in; /* read so far */
     int64_t turn;      /* of the last turn frame; -1 before */
-    int64_t lost_turn; /* the turn an error took; its frames are dropped. -1: none */
+    bool lost;         /* an error took it; its frames are dropped */
+    int64_t lost_next; /* an error took this one before it began; the same. -1: none */
     int exit_code;     /* of the first lost turn */
     double started;
     void (*at_exit)(void *ctx); /* see stage_at_exit */
@@ -62,8 +63,11 @@ void stage_begin(struct stage *s, const struct config *c);
  * fatal errors (forwarded; exit with their code), frames of lost turns, protocol errors (die).
  * The stream has to begin with a `begin` frame of version 1 (76). Turn frames set s->turn and clear
  * the interrupt; turn errors are forwarded and marked as lost here, and returned so that the stage
- * can reset. The caller frees the frame. */
+ * can reset, see stage_turn_lost(). The caller frees the frame. */
 struct frame *stage_next(struct stage *s);
+/* True if f is an error that takes the turn at hand, s->turn. One of another turn, which is over or
+ * has not begun, leaves this one as it is. */
+bool stage_turn_lost(const struct stage *s, const struct frame *f);
 /* For tools whose input is no stream: the next turn begins, s->turn is its number. */
 void stage_start_turn(struct stage *s);
 /* True if stage_next would not block. */

@@ -126,8 +126,8 @@ void thinker_turn_frame(struct thinker_turn *t, const struct frame *f) {
         break;
     case FRAME_TEXT: /* another thinker's, like its tokens */
         break;
-    case FRAME_ERROR: /* forwarded already; it took the turn */
-        t->open = false;
+    case FRAME_ERROR: /* forwarded already */
+        t->open = t->open && !stage_turn_lost(t->stage, f);
         break;
     default:
         stage_forward(t->stage, f);

@@ -250,12 +250,16 @@ void tokenize_turn_frame(struct tokenize_turns *t, struct frame *f) {
         frame_free(f);
         return;
     }
-    bool last = f->kind == FRAME_DONE, lost = f->kind == FRAME_ERROR;
+    if (f->kind == FRAME_ERROR) { /* the stage has forwarded it */
+        if (stage_turn_lost(t->stage, f))
+            drop_held(t);
+        frame_free(f);
+        return;
+    }
+    bool last = f->kind == FRAME_DONE;
     hold(t, f);
     if (last)
         finish_turn(t);
-    if (lost)
-        drop_held(t);
 }
 
 void tokenize_turns_end(struct tokenize_turns *t) {
