@@ -105,7 +105,10 @@ long_prompt() {
     [ "$(done_of 0)" = "length 4" ] # nine rows of prompt, three of tokens, and one that needs none
     [ "$(done_of 2)" = "length 2" ]
     [ "$(errors)" = "1 65 3 65 " ]
-    [ "$(wc -l <"$OUT/err")" = 2 ]
+    sed 's/.*: the /the /' "$OUT/err" | diff - <(
+        echo 'the context of 12 rows is used up: begin a new conversation, or give a larger -c'
+        echo 'the prompt of 13 rows does not fit into the context of 12: shorten it, or give a larger -c'
+    )
 }
 
 # Only the table of embeddings of the tiny model, in $OUT/model.

@@ -74,6 +74,22 @@ void thinker_embed(struct thinker *t, size_t first, size_t last, float *rows) {
 
 /* ---- the conversation ---- */
 
+/* Are there n more rows in the context? If not, what the user can do. */
+static int check_room(const struct thinker *t, size_t before, size_t n, struct err *e) {
+    if (before + n <= t->context)
+        return 0;
+    if (before == 0)
+        return err_set(
+            e, ERR_DATA,
+            "the prompt of %zu rows does not fit into the context of %zu: shorten it, or "
+            "give a larger -c",
+            n, t->context);
+    return err_set(e, ERR_DATA,
+                   "the context of %zu rows is used up: begin a new conversation, or give a larger "
+                   "-c",
+                   t->context);
+}
+
 static int check_prompt(const struct thinker *t, size_t before, const int32_t *ids, size_t n,
                         size_t n_media, struct err *e) {
     size_t vocab = t->config->thinker.vocab;
@@ -87,10 +103,7 @@ static int check_prompt(const struct thinker *t, size_t before, const int32_t *i
     if (n_places != n_media)
         return err_set(e, ERR_DATA, "the prompt has places for %zu audio rows, but %zu came",
                        n_places, n_media);
-    if (before + n > t->context)
-        return err_set(e, ERR_DATA, "the conversation has %zu rows, the context (-c) only %zu",
-                       before + n, t->context);
-    return 0;
+    return check_room(t, before, n, e);
 }
 
 size_t thinker_filled(const struct thinker *t) {
