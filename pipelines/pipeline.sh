@@ -1,51 +1,100 @@
-# Sourced by the pipelines: the options they share, playing and recording. No output of its own.
+# Sourced by the pipelines: their options, playing and recording. No output of its own.
 # shellcheck shell=sh disable=SC2034,SC2154 # what is set here is used there, and $here comes from there
 
 program=$(basename "$0")
 PATH=$PATH:$here:$here/../build # the tools: there, if nowhere else
 tool_flags= # for every stage
-voice=
-out=
-words=0 # so many arguments at the end are known to be no options
 
 die() {
     echo "$program: $1" >&2
     exit "${2:-64}"
 }
 
-# What -h does.
+# What -h and -V do.
 help() {
     usage || exit 74
     exit 0
 }
 
-# needs_value ARGS...: behind the option in front there is one more argument, which is its value.
-needs_value() {
-    [ $# -gt $((words + 1)) ] || die "$1 needs a value"
+version() {
+    said=$(omni-tokenize -V) || exit
+    echo "$program ${said#* }" || exit 74
+    exit 0
 }
 
-# common_option ARGS...: takes one option from the front of the arguments. $taken says how many
-# arguments it was made of; returns 1 if it is none of ours.
-common_option() {
-    taken=2
+# What options set. Which of them a pipeline has it tells take_options.
+prompt=
+out=
+voice=
+seed=
+limit=          # tokens of an answer
+context=        # the thinker's
+talker_context= # as large, where that is more than the talker has unasked
+speak=
+silence=
+turns=
+
+# getopt(1) as it is anywhere else, whatever mode the environment asks for.
+ordered() (
+    unset POSIXLY_CORRECT GETOPT_COMPATIBLE
+    getopt -n "$program" -o "$short" -l "$long" -- "$@"
+)
+
+# take_options SHORT LONG ARGS...: does the options among ARGS, which are those of every pipeline
+# and SHORT and LONG, as for getopt(1). For what is behind them:
+#   eval "set -- $args" && shift "$taken"
+take_options() {
+    short=m:d:j:s:vhV$1 long=precise,help,version,$2
+    shift 2
+    # Several wrong ones are still one line.
+    args=$(ordered "$@" 2>/dev/null) || {
+        ordered "$@" 2>&1 >/dev/null | head -n 1 >&2
+        exit 64
+    }
+    eval "set -- $args"
+    taken=$#
+    while [ "$1" != -- ]; do
+        case $1 in
+        -h | --help) help ;;
+        -V | --version) version ;;
+        --speak) speak=1 && shift ;;
+        --precise | -v) tool_flags="$tool_flags $1" && shift ;;
+        *) take_value "$1" "$2" && shift 2 ;;
+        esac
+    done
+    shift
+    taken=$((taken - $#))
+}
+
+# take_value OPTION VALUE
+take_value() {
     case $1 in
-    -m | -d | -j | -s | -o | --voice) needs_value "$@" ;;
+    -j | -n | -c | --silence | --turns)
+        case $2 in '' | *[!0-9]* | 0?* | ??????????*) die "$1 $2: not a whole number below 10^9" ;; esac
+        ;;
+    -m | -d | -o | --voice) [ -n "$2" ] || die "$1 is followed by nothing" ;;
     esac
     case $1 in
     -m) export OMNI_MODEL="$2" ;;
     -d) export OMNI_DEVICE="$2" ;;
-    -j | -s)
-        case $2 in *[!0-9]* | '') die "$1 $2: not a whole number" ;; esac
-        if [ "$1" = -s ]; then seed="-s $2"; else tool_flags="$tool_flags -j $2"; fi
+    -j) tool_flags="$tool_flags -j $2" ;;
+    -s)
+        case ${2#0[xX]} in '' | *[!0-9a-fA-F]*) die "-s $2: the seed is a whole number from 0 to 2^64-1" ;; esac
+        seed="-s $2"
+        ;;
+    -p) prompt=$2 ;;
+    -n) limit="-n $2" ;;
+    -c)
+        context="-c $2" talker_context=
+        [ "$2" -le 8192 ] || talker_context=$context
         ;;
     -o) out=$2 ;;
     --voice)
-        case $2 in *[!A-Za-z0-9_-]* | '') die "--voice $2: not a name" ;; esac
+        case $2 in *[!A-Za-z0-9_-]*) die "--voice $2: not a name" ;; esac
         voice="--voice $2"
         ;;
-    --precise) tool_flags="$tool_flags --precise" taken=1 ;;
-    -v) tool_flags="$tool_flags -v" taken=1 ;;
-    *) return 1 ;;
+    --silence) silence=$2 ;;
+    --turns) turns=$2 ;;
     esac
 }
 

@@ -183,12 +183,91 @@ END
     OMNI_RECORDER=true fails_with 69 omni-converse </dev/null
 }
 
-@test "pipelines: wrong options are one line and 64, -h says the use" {
+@test "pipelines: wrong options are one line and 64, -h says the use, -V the version" {
+    version=$(omni-tokenize -V)
     for tool in omni-say omni-chat omni-listen omni-converse; do
-        fails_with 64 "$tool" --nonsense </dev/null
-        fails_with 64 "$tool" -j x </dev/null
+        for wrong in --nonsense -X -abX -j --precise=yes -hX '-j x' -jx '-j 04' '-s -5' '-s x' '-m' "--it's"; do
+            # shellcheck disable=SC2086 # words
+            fails_with 64 "$tool" $wrong </dev/null
+            grep -q "^$tool: " err
+            [ ! -s out ]
+        done
+        fails_with 64 "$tool" -m '' </dev/null
         "$tool" -h | grep -q "Usage: $tool"
+        "$tool" --precise --help | cmp - <("$tool" -h)
+        [ "$("$tool" -V)" = "$tool${version#omni-tokenize}" ]
+        [ "$("$tool" -v --version)" = "$("$tool" -V)" ]
     done
+    fails_with 64 omni-say -c 100 Hello.
+    fails_with 64 omni-listen -o text short.wav
+    fails_with 64 omni-say --voice= Hello.
+    for tool in omni-chat omni-converse; do
+        fails_with 64 "$tool" word </dev/null
+        fails_with 64 "$tool" -- -v </dev/null
+        fails_with 64 "$tool" '' </dev/null
+    done
+    fails_with 64 omni-converse --turns=-1 </dev/null
+    fails_with 64 omni-converse --silence 9999999999 </dev/null
+}
+
+@test "pipelines: every form of an option, and words as they are" {
+    words=("-v It's \"it\"  \$x," '' $'a -o b\nc' -)
+    printf '%s\n' "-v It's \"it\"  \$x,  a -o b" 'c -' | omni-say --precise -s 7 --voice chelsie -o want.wav
+    for mode in '' POSIXLY_CORRECT=1 GETOPT_COMPATIBLE=1; do
+        env $mode omni-say --precise -s7 --voice=chelsie -oform.wav -- "${words[@]}"
+        cmp want.wav form.wav
+        rm form.wav
+        env $mode omni-say --prec -j1 --voice chelsie -s 0x7 -o form.wav -- "${words[@]}"
+        cmp want.wav form.wav
+        rm form.wav
+    done
+    omni-say --precise -s 7 --voice chelsie -o want.wav 'Good evening.'
+    for mode in '' POSIXLY_CORRECT=1; do
+        env $mode omni-say Good --precise evening. -vs7 --voice=chelsie -oform.wav 2>err
+        cmp want.wav form.wav
+        [ -s err ]
+    done
+    omni-say --precise -s 7 --voice chelsie -o- Good evening. >form.wav
+    [ "$(stat -c %s form.wav)" -gt 1000 ]
+}
+
+@test "pipelines: a prompt that looks like an option is a prompt" {
+    omni-encode-audio --precise short.wav | omni-tokenize -- --nonsense | omni-thinker --precise -n 8 |
+        omni-detokenize >pipe
+    [ -s pipe ]
+    omni-listen --precise -n8 -p--nonsense short.wav | cmp pipe
+    omni-listen short.wav --precise -p --nonsense -n 8 | cmp pipe
+    echo 'Hello.' | omni-chat --precise -n 8 -p -v >text
+    echo 'Hello.' | omni-tokenize -p -v -l --continue | omni-thinker --precise -n 8 | omni-detokenize | cmp text
+}
+
+@test "pipelines: -c is the thinker's, and a context that is used up says what to do" {
+    for speak in '' '--speak -o out.wav'; do
+        code=0
+        # shellcheck disable=SC2086 # words or none
+        yes 'Hello there, how are you?' | head -n 4 | omni-chat --precise -c 60 -n 5 $speak >out 2>err || code=$?
+        [ "$code" -eq 65 ]
+        # The text's reader says it, too, and an answer may stand before it.
+        [ "$(grep -v omni-detokenize err | grep -c 'omni-thinker: .* 60 rows .* begin a new conversation')" -eq 2 ]
+    done
+    code=0
+    omni-listen -c20 short.wav 2>err || code=$?
+    [ "$code" -eq 65 ]
+    grep -q '^omni-thinker: .* context of 20: shorten it' err
+    code=0
+    printf '\n\n\n' | OMNI_RECORDER='cat short.wav' timeout 60 \
+        omni-converse --precise -c 80 -n 4 -o 'turn-%d.wav' 2>err || code=$?
+    [ "$code" -eq 65 ]
+    [ "$(echo turn-*)" = turn-0.wav ]
+    [ "$(grep -c 'omni-thinker: .* 80 rows .* begin a new conversation' err)" -eq 2 ]
+    fails_with 64 sh -c 'echo Hello | omni-chat -c 5000' # the model can 4096
+}
+
+@test "omni-chat --speak: a -c beyond the talker's own context is the talker's, too" {
+    cp -r "$GOLDEN/tiny" large
+    sed -i 's/"max_position_embeddings": 4096/"max_position_embeddings": 20000/' large/config.json
+    { printf 'of %.0s' {1..9000} && echo; } | omni-chat -m large -c 12000 -n 4 --speak -o out.wav
+    [ "$(samples out.wav)" -gt 0 ]
 }
 
 @test "omni-say and omni-listen: options may stand behind what is to be done; -- ends them" {
@@ -207,9 +286,10 @@ END
     fails_with 64 omni-say -o out.wav Hello. --speed 2
 }
 
-@test "pipelines: help that cannot be written is 74" {
+@test "pipelines: help and version that cannot be written are 74" {
     for program in omni-say omni-chat omni-listen omni-converse; do
         (fails_with 74 sh -c "$program -h >/dev/full")
+        (fails_with 74 sh -c "$program -V >/dev/full")
     done
 }
 
