@@ -163,11 +163,11 @@ every() {
     grep 'the device is lost' "$BATS_TEST_TMPDIR/last"
 }
 
-# with_experts NAME COMPONENT JQ: a model NAME like the tiny one, changed, COMPONENT's weights random.
+# with_experts NAME COMPONENT JQ [--hollow]: a model NAME like the tiny one, changed, COMPONENT's weights random.
 with_experts() {
     jq ".talker_config.accept_hidden_layer = 1 | .thinker_config.text_config.num_hidden_layers = 1 | $3" \
         "$GOLDEN/tiny/config.json" >"$BATS_TEST_TMPDIR/config.json"
-    "$BUILD/tests/bench/random_model" "$BATS_TEST_TMPDIR/$1" "$BATS_TEST_TMPDIR/config.json" "$2"
+    "$BUILD/tests/bench/random_model" "${@:4}" "$BATS_TEST_TMPDIR/$1" "$BATS_TEST_TMPDIR/config.json" "$2"
     cp "$GOLDEN"/tiny/{vocab.json,merges.txt,tokenizer_config.json} "$BATS_TEST_TMPDIR/$1"
 }
 
@@ -186,6 +186,18 @@ with_experts() {
     with_experts talker talker '.talker_config.text_config.num_local_experts = 513'
     OMNI_MODEL=$BATS_TEST_TMPDIR/talker fails_with 78 omni-talker -d vulkan <"$BATS_TEST_TMPDIR/in"
     said 'talker.model.layers: 513 experts'
+}
+
+@test "device: experts of more than 4 GiB are 78 on a GPU" {
+    local size=2736 model=.thinker_config
+    with_experts wide thinker "$model.text_config.num_experts = 2 | $model.text_config.num_experts_per_tok = 1 |
+        $model.text_config.moe_intermediate_size = 262144 | $model.text_config.hidden_size = $size |
+        $model.audio_config.output_dim = $size | $model.vision_config.out_hidden_size = $size |
+        .talker_config.thinker_hidden_size = $size" --hollow
+    export OMNI_MODEL=$BATS_TEST_TMPDIR/wide
+    omni-tokenize 'What is that?' </dev/null >"$BATS_TEST_TMPDIR/in"
+    fails_with 78 omni-thinker -d vulkan -n 2 <"$BATS_TEST_TMPDIR/in"
+    said 'thinker.model.layers.0.mlp.experts: 4303355904 bytes each; a GPU takes less than 4 GiB: use -d cpu'
 }
 
 @test "device: lost at each submission and in each wait" {

@@ -87,8 +87,8 @@ static void choose_types(enum tensor_dtype types[3], struct tensor *const matric
 }
 
 /* To the GPU, at equal distances from each other, as op_moe_add wants them. */
-static void upload_experts(struct run *run, struct weights *w, struct tensor *matrices[3],
-                           size_t n) {
+static int upload_experts(struct run *run, struct weights *w, struct tensor *matrices[3], size_t n,
+                          const char *name, struct err *e) {
     const size_t align = 16;
     enum tensor_dtype types[3];
     size_t offset[3], apart = 0;
@@ -99,6 +99,10 @@ static void upload_experts(struct run *run, struct weights *w, struct tensor *ma
         offset[k] = apart;
         apart += (tensor_bytes(&one) + align - 1) / align * align;
     }
+    if (apart > OP_GPU_EXPERT_BYTES)
+        return err_set(e, ERR_CONFIG,
+                       "%smlp.experts: %zu bytes each; a GPU takes less than 4 GiB: use -d cpu",
+                       name, apart);
     struct tensor all = run_new_2d(run, RUN_MODEL, TENSOR_U8, n, apart);
     for (size_t i = 0; i < 3 * n; i++) {
         struct tensor *one = &matrices[i % 3][i / 3], stored = *one;
@@ -106,6 +110,7 @@ static void upload_experts(struct run *run, struct weights *w, struct tensor *ma
         one->dtype = types[i % 3];
         nn_weight_move(run, w, one, &stored);
     }
+    return 0;
 }
 
 static int load_experts(struct nn_layer *l, struct run *run, const struct config_decoder *c,
@@ -116,8 +121,8 @@ static int load_experts(struct nn_layer *l, struct run *run, const struct config
     for (size_t i = 0; i < c->n_experts; i++)
         if (find_expert(matrices, i, c, w, name, e))
             return e->code;
-    if (run->gpu)
-        upload_experts(run, w, matrices, c->n_experts);
+    if (run->gpu && upload_experts(run, w, matrices, c->n_experts, name, e))
+        return e->code;
     l->experts = (struct op_experts){c->n_experts, matrices[0], matrices[1], matrices[2]};
     return get(run, w, &l->router, name, "mlp.gate.weight", c->n_experts, c->hidden, e);
 }

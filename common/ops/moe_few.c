@@ -152,7 +152,8 @@ void moe_few(struct run *run, const struct moe_few *f) {
     size_t rows = tensor_count(f->x) / width, chosen = tensor_count(f->chosen) / rows;
     struct tensor h = run_new_2d(run, RUN_STEP, TENSOR_F32, rows, chosen * inner + shared_inner);
     bool eights = few_eights(width | inner | shared_inner, all_addresses(f, moe_apart(w)));
-    assert(chosen <= MOE_FEW_CHOSEN && w->n <= MOE_FEW_EXPERTS && moe_apart(w) <= UINT32_MAX);
+    assert(chosen <= MOE_FEW_CHOSEN && w->n <= MOE_FEW_EXPERTS &&
+           moe_apart(w) <= OP_GPU_EXPERT_BYTES);
     assert(!f->router || (moe_few_routes(f) && !f->logits && w->n <= RUN_COUNTERS));
     assert(!tensor_is_quantised(w->gate[0].dtype) ||
            few_quant_aligned(all_addresses(f, moe_apart(w))));

@@ -185,8 +185,10 @@ struct op_experts {
     size_t n;
     const struct tensor *gate, *up, *down;
 };
-/* On a GPU there are no more experts, and a row chooses no more, than its kernels have room for. */
+/* On a GPU there are no more experts, a row chooses no more and none has more bytes of matrices
+ * than its kernels have room for. */
 enum { OP_GPU_EXPERTS = 512, OP_GPU_CHOSEN = 64 };
+#define OP_GPU_EXPERT_BYTES UINT32_MAX
 /* dst[t] += sum over chosen e, ascending, of weights[t, e] * down_e(silu(gate_e x[t]) * up_e x[t]).
  */
 void op_moe_add(struct run *run, const struct tensor *dst, const struct tensor *x,
