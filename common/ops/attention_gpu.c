@@ -112,9 +112,8 @@ static void add_fresh(struct attention_split_args *a, const struct op_self_atten
     a->eps = s->eps;
 }
 
-static void few(struct run *run, const struct attention_job *j) {
+static void few(struct run *run, const struct attention_job *j, struct plan p) {
     const struct op_self_attention *s = j->fresh;
-    struct plan p = choose_plan(run, j);
     size_t kv_heads = j->k->shape[1], head_dim = j->q->shape[2], tiles = p.tiles * kv_heads;
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct tensor found =
@@ -131,7 +130,6 @@ static void few(struct run *run, const struct attention_job *j) {
                                 .groups = {p.tiles, kv_heads, p.splits},
                                 .reads = {j->q, j->k, j->v, j->at},
                                 .writes = {j->dst, &found, &run->counters}};
-    assert(tiles <= RUN_COUNTERS);
     a.found = run_address(&found);
     if (s) {
         add_fresh(&a, s);
@@ -182,6 +180,13 @@ static size_t choose_lanes(const struct gpu_subgroup *g, const struct op_self_at
     return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
 }
 
+/* Workgroups of each kv head; each counts by itself. */
+static size_t out_tiles(const struct run *run, const struct op_self_attention *s,
+                        const struct lanes *p) {
+    size_t teams = p->threads / gpu_info(run->gpu)->subgroup.size;
+    return divide_up(s->out->shape[0], teams * ATTENTION_OUT_ROWS);
+}
+
 /* Each kv head's queries and keys must be one workgroup's. */
 static struct lanes plan_lanes(const struct run *run, const struct op_self_attention *s) {
     const struct gpu_subgroup *g = &gpu_info(run->gpu)->subgroup;
@@ -192,7 +197,7 @@ static struct lanes plan_lanes(const struct run *run, const struct op_self_atten
     p.threads = g->size * least(8, LANES_THREADS / g->size);
     size_t teams = p.threads / p.lanes, each = most(divide_up(capacity, teams), 1);
     p.keys = teams * (each == 3 ? 4 : each);
-    if (each > 4 || sharing != p.queries)
+    if (each > 4 || sharing != p.queries || out_tiles(run, s, &p) > RUN_COUNTERS)
         p.lanes = 0;
     return p;
 }
@@ -210,9 +215,8 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct attention_out_lanes_args a = out_args(s);
     uint32_t size = gpu_info(run->gpu)->subgroup.size, capacity = (uint32_t)s->k_cache->shape[0];
-    size_t tiles = divide_up(a.outs, p->threads / size * ATTENTION_OUT_ROWS);
+    size_t tiles = out_tiles(run, s, p);
     struct tensor parts = run_new_2d(run, RUN_STEP, TENSOR_F32, 1, a.kv_heads * a.outs + 1);
-    assert(tiles <= RUN_COUNTERS);
     a.ahead = (uint32_t)row;
     a.parts = run_address(&parts);
     a.done = run_address(&run->counters);
@@ -301,9 +305,13 @@ static void many(struct run *run, const struct attention_job *j) {
 
 void attention_gpu(struct run *run, const struct attention_job *j) {
     size_t queries = j->q->shape[0] * j->q->shape[1] / j->k->shape[1], head_dim = j->q->shape[2];
+    struct plan p = choose_plan(run, j);
     assert(head_dim <= 128 && head_dim % 2 == 0 && j->k->dtype == j->v->dtype);
-    if (queries < MANY)
-        few(run, j);
+    /* With so many kv heads that counters are short there are enough workgroups without splits. */
+    bool counted = p.tiles * j->k->shape[1] <= RUN_COUNTERS;
+    assert(counted || !j->fresh);
+    if (queries < MANY && counted)
+        few(run, j, p);
     else if (tensors_usable(run, &shader_attention_matrix2) && j->k->dtype == TENSOR_BF16 &&
              head_dim % 64 == 0)
         many_tensors(run, j);

@@ -190,6 +190,8 @@ static void test(struct check *c) {
         {1, 4, 4, 64, 16, 3, 0, true, 33},
         {2, 16, 8, 128, 16, 0, 0, true, 96},
         {1, 16, 2, 128, 100, 64, 0, true, 40},
+        /* More outs than one kernel has counters for. */
+        {1, 2, 1, 16, 9, 4, 0, true, 66000},
         /* More tiles of keys than workgroups for them. */
         {1, 32, 4, 128, 1200, 1100, 0, true, 0}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
