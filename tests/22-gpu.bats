@@ -118,6 +118,8 @@ said() {
     said 'lacks bufferDeviceAddress'
     dies_with 69 feature vulkan:0
     said 'lacks bufferDeviceAddress'
+    dies_with 69 threads vulkan
+    said 'lacks workgroups of 512 threads'
     with_fault feature omni-thinker -d list </dev/null | grep 'lacks bufferDeviceAddress'
     for fault in instance none feature; do
         with_fault $fault "$BUILD/tests/ops/add" -d auto

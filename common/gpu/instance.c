@@ -1,5 +1,6 @@
 /* Which devices there are. */
 #include "common/gpu/impl.h"
+#include "shaders/sample.h"
 
 #include <stdio.h>
 
@@ -49,13 +50,16 @@ static size_t largest_heap(VkPhysicalDevice p) {
     return most;
 }
 
+_Static_assert(SELECT_THREADS == 512, "the words below; no kernel has larger workgroups");
+
 /* What the device cannot do, in words; NULL: it can do everything. */
 static const char *lacking(VkPhysicalDevice p, const VkPhysicalDeviceProperties *limits) {
-    enum { THREADS = 256, SHARED = 32 << 10 };
+    enum { SHARED = 32 << 10 };
     if (limits->apiVersion < VK_API_VERSION_1_2)
         return "Vulkan 1.2";
-    if (limits->limits.maxComputeWorkGroupInvocations < THREADS)
-        return "workgroups of 256 threads";
+    if (limits->limits.maxComputeWorkGroupInvocations < SELECT_THREADS ||
+        limits->limits.maxComputeWorkGroupSize[0] < SELECT_THREADS)
+        return "workgroups of 512 threads";
     if (limits->limits.maxComputeSharedMemorySize < SHARED)
         return "32 KiB of shared memory";
     struct gpu_features have;

@@ -4,9 +4,11 @@
  *     OMNI_VULKAN_FAULT=instance     there is no Vulkan
  *     OMNI_VULKAN_FAULT=none         there is no device
  *     OMNI_VULKAN_FAULT=feature      devices lack bufferDeviceAddress
+ *     OMNI_VULKAN_FAULT=threads      workgroups have at most 256 threads
  *     OMNI_VULKAN_FAULT=discrete     a software driver says that it is a graphics card
- *     OMNI_VULKAN_FAULT=sizes        subgroups may be twice as large; kernels that ask for a size
- * are named on stderr OMNI_VULKAN_FAULT=unasked      the same, and no kernel may ask
+ *     OMNI_VULKAN_FAULT=sizes        subgroups may be twice as large; stderr has a line for each
+ *                                    kernel that asks for a size
+ *     OMNI_VULKAN_FAULT=unasked      the same, and no kernel may ask
  *     OMNI_VULKAN_FAULT=late:N       to make the largest of kernels takes N seconds more
  *     OMNI_VULKAN_FAULT=order        barriers are forgotten
  *     OMNI_VULKAN_FAULT=memory:N     the N-th allocation of device memory fails
@@ -74,6 +76,8 @@ void vkGetPhysicalDeviceProperties2(VkPhysicalDevice device, VkPhysicalDevicePro
     real(device, p);
     if (wanted("discrete"))
         p->properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+    if (wanted("threads"))
+        p->properties.limits.maxComputeWorkGroupInvocations = 256;
     for (VkBaseOutStructure *s = p->pNext; s && (wanted("sizes") || wanted("unasked"));
          s = s->pNext)
         if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES)
