@@ -310,4 +310,12 @@ END
 @test "device: no place for compiled kernels is no error" {
     XDG_CACHE_HOME=/proc/none "$BUILD/tests/ops/add" -d vulkan
     env -u XDG_CACHE_HOME -u HOME "$BUILD/tests/ops/add" -d vulkan
+    # What is too long is not cut into another name.
+    local deep=$BATS_TEST_TMPDIR/deep
+    while [ ${#deep} -lt 900 ]; do
+        deep=$deep/$(printf %0100d 0)
+    done
+    mkdir -p "$deep"
+    XDG_CACHE_HOME=$deep/$(printf %0200d 0) "$BUILD/tests/ops/add" -d vulkan
+    [ -z "$(ls "$deep")" ]
 }

@@ -29,18 +29,19 @@ uint64_t gpu_hash(uint64_t h, const void *data, size_t n) {
     return h;
 }
 
-/* The directory, made if it is not there. False without a home. */
+/* The directory, made if it is not there. False without a home, or if its name is too long. */
 static bool find_directory(char path[PATH_ROOM]) {
+    static const char omni[] = "/omni";
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int n = PATH_ROOM;
     if (cache && cache[0] == '/')
-        snprintf(path, PATH_ROOM, "%s", cache);
+        n = snprintf(path, PATH_ROOM, "%s", cache);
     else if (home && home[0] == '/')
-        snprintf(path, PATH_ROOM, "%s/.cache", home);
-    else
+        n = snprintf(path, PATH_ROOM, "%s/.cache", home);
+    if (n < 0 || (size_t)n + sizeof omni > PATH_ROOM)
         return false;
     mkdir(path, 0700);
-    size_t n = strlen(path);
-    snprintf(path + n, PATH_ROOM - n, "/omni");
+    memcpy(path + n, omni, sizeof omni);
     mkdir(path, 0700);
     return true;
 }
@@ -116,11 +117,11 @@ static void replace(const struct gpu *g, const char *end, const void *a, size_t 
         return;
     snprintf(fresh, sizeof fresh, "%s.XXXXXX", path);
     int fd = mkstemp(fresh);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (!f)
+    if (fd < 0)
         return;
-    bool whole = fwrite(a, 1, n_a, f) == n_a && fwrite(b, 1, n_b, f) == n_b;
-    whole = fclose(f) == 0 && whole;
+    FILE *f = fdopen(fd, "wb");
+    bool whole = f && fwrite(a, 1, n_a, f) == n_a && fwrite(b, 1, n_b, f) == n_b;
+    whole = (f ? fclose(f) : close(fd)) == 0 && whole;
     if (!whole || rename(fresh, path) != 0)
         unlink(fresh);
 }
