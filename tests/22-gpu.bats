@@ -163,6 +163,9 @@ every() {
         [ "$case" != '71 discrete,memory' ] || [ $n -gt "$most" ]
     done
     grep 'the device is lost' "$BATS_TEST_TMPDIR/last"
+    fails_with 69 env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT=discrete,fence:1 \
+        timeout "$LIMIT" omni-codepred -d vulkan <"$GOLDEN/stream/tiny-codepred.in"
+    said 'the device is lost: loading weights'
 }
 
 # with_experts NAME COMPONENT JQ [--hollow]: a model NAME like the tiny one, changed, COMPONENT's weights random.

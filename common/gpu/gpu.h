@@ -91,8 +91,8 @@ void gpu_read(struct gpu *g, uint64_t src, void *dst, size_t bytes);
 void gpu_fill(struct gpu *g, uint64_t dst, size_t bytes);
 
 /* bytes of a file to the device, by threads that read meanwhile; the file stays open until
- * gpu_load_wait(). The first dispatch or read that follows waits for all of them by itself. That a
- * file cannot be read is the end of the program: 74. */
+ * gpu_load_wait(). The first dispatch, replay or read that follows waits for all of them by itself.
+ * That a file cannot be read is the end of the program: 74. */
 struct gpu_file {
     int fd;
     size_t offset;

@@ -184,6 +184,7 @@ static void replay(struct gpu *g, struct gpu_commands *c) {
 
 void gpu_replay(struct gpu *g, struct gpu_recording *r) {
     bool timed;
+    gpu_load_wait(g); /* as its dispatches would */
     struct gpu_commands *c = gpu_choose(g, r, &timed);
     if (!timed) {
         replay(g, c);

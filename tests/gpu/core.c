@@ -244,6 +244,30 @@ static void recordings(struct gpu *g, struct gpu_arena *a) {
     check(got[0] == 0 && got[1] == 100, "recordings");
 }
 
+/* A replay reads what was being loaded when it was asked for. */
+static void replay_of_loaded(struct gpu *g, struct gpu_arena *a) {
+    enum { LAST = 64 << 20 };
+    char path[] = "/tmp/omni-test-XXXXXX";
+    float one = 1, zero = 0, got = 0;
+    uint64_t x = gpu_alloc(g, a, LAST + 4), sum = gpu_alloc(g, a, 4);
+    int fd = mkstemp(path);
+    if (fd < 0 || pwrite(fd, &one, 4, LAST) != 4)
+        abort();
+    unlink(path);
+    gpu_write(g, sum, &zero, 4);
+    gpu_fill(g, x, LAST + 4);
+    gpu_record(g);
+    add(g, sum, x + LAST, 1);
+    struct gpu_recording *r = gpu_recorded(g, NULL);
+    gpu_wait(g);
+    gpu_load(g, x, &(struct gpu_file){fd, 0, "a file"}, LAST + 4, &(struct gpu_planes){.n = 0});
+    gpu_replay(g, r);
+    gpu_wait(g);
+    gpu_read(g, sum, &got, 4);
+    check(got == 1, "a replay of what is being loaded");
+    close(fd);
+}
+
 static void times(struct gpu *g, struct gpu_arena *a) {
     float zero = 0;
     uint64_t x = gpu_alloc(g, a, 4);
@@ -280,6 +304,7 @@ int main(int argc, char **argv) {
     letters(g, &a);
     chain(g, &a);
     recordings(g, &a);
+    replay_of_loaded(g, &a);
     times(g, &a);
     printf("1..%zu\n", n_checks);
     gpu_arena_free(g, &a);

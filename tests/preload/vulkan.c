@@ -13,7 +13,8 @@
  *     OMNI_VULKAN_FAULT=order        barriers are forgotten
  *     OMNI_VULKAN_FAULT=memory:N     the N-th allocation of device memory fails
  *     OMNI_VULKAN_FAULT=lost:N       the device is lost at the N-th submission
- *     OMNI_VULKAN_FAULT=hang:N       the device is lost while the N-th wait lasts */
+ *     OMNI_VULKAN_FAULT=hang:N       the device is lost while the N-th wait lasts, for a semaphore
+ *     OMNI_VULKAN_FAULT=fence:N      the same, for a fence */
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -153,4 +154,12 @@ VkResult vkWaitSemaphores(VkDevice device, const VkSemaphoreWaitInfo *info, uint
     PFN_vkWaitSemaphores real;
     *(void **)&real = next("vkWaitSemaphores");
     return nth("hang", &calls) ? VK_ERROR_DEVICE_LOST : real(device, info, timeout);
+}
+
+VkResult vkWaitForFences(VkDevice device, uint32_t n, const VkFence *fences, VkBool32 all,
+                         uint64_t timeout) {
+    static long calls;
+    PFN_vkWaitForFences real;
+    *(void **)&real = next("vkWaitForFences");
+    return nth("fence", &calls) ? VK_ERROR_DEVICE_LOST : real(device, n, fences, all, timeout);
 }
