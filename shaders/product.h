@@ -9,12 +9,12 @@
 
 #include "shaders/lib/types.h"
 
-/* Constants. 0: w is bf16; 1: eight weights of a row always lie together at a multiple of 16 bytes,
- * as do their activations. product_few, 2: rows that share a read of the weights; 3: reads at
- * once; 4: the width, or 0, see lib/few.glsl. product_many, 2 and 3: rows and outs of a thread.
- * product_matrix: those of matrix_tile.glsl; product_matrix2: those of tensor_tile.glsl, 3: summed
- * numbers of a step; 4: outs are a multiple of eight, dst's address of 16; 5: dst is bf16; 6: the
- * edges that a tile sticks out of. */
+/* Constants. 0: w is bf16, of product_many its type, see quant.h; 1: eight weights of a row always
+ * lie together at a multiple of 16 bytes, as do their activations. product_few, 2: rows that share
+ * a read of the weights; 3: reads at once; 4: the width, or 0, see lib/few.glsl. product_many, 2
+ * and 3: rows and outs of a thread. product_matrix: those of matrix_tile.glsl; product_matrix2:
+ * those of tensor_tile.glsl, 3: summed numbers of a step; 4: outs are a multiple of eight, dst's
+ * address of 16; 5: dst is bf16; 6: the edges that a tile sticks out of. */
 #define PRODUCT_ROWS_EDGE 1 /* there are fewer rows than a tile has */
 #define PRODUCT_OUTS_EDGE 2 /* there are fewer outs */
 #define PRODUCT_SUMS_EDGE 4 /* the width is no multiple of a step's */

@@ -18,7 +18,8 @@ struct few_quant {
     size_t spare;            /* bytes of shared memory that the kernel has beside */
 };
 
-/* Sets the program, its constants 0 .. 4 and its workgroups, [some of the tasks, some rows]. */
+/* Sets the program, its constants 0 .. 4 and 8 .. 10, and its workgroups, [some of the tasks, some
+ * rows]. */
 void few_quant(const struct run *run, struct run_kernel *k, const struct few_quant *f);
 
 /* Rows of weights of a task where each is an output, of so many. */

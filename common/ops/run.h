@@ -129,7 +129,7 @@ struct run_kernel {
     uint32_t constants[GPU_CONSTANTS]; /* constant_id 0, 1, ..: all that the shader has */
     const void *args;                  /* struct <name>_args of shaders/<name>.h */
     size_t args_size;
-    size_t groups[3]; /* workgroups; 0 after the first means 1 */
+    size_t groups[3]; /* workgroups, up to RUN_MAX_GROUPS; 0 after the first means 1 */
     /* The tensors it touches, up to the first NULL; what it reads and writes is in both. Weights
      * may be left out of reads. */
     const struct tensor *reads[GPU_READS], *writes[GPU_WRITES];

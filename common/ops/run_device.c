@@ -167,12 +167,20 @@ static size_t ranges(struct gpu_range *to, const struct tensor *const *tensors, 
     return n;
 }
 
+/* What a device would do with more is anybody's guess. */
+static uint32_t checked_groups(const struct run_kernel *k, size_t i) {
+    if (k->groups[i] > RUN_MAX_GROUPS)
+        die(ERR_SOFTWARE, "%s: %zu workgroups: a GPU takes at most %d", k->program->name,
+            k->groups[i], (int)RUN_MAX_GROUPS);
+    return (uint32_t)k->groups[i];
+}
+
 void run_dispatch(struct run *run, const struct run_kernel *k) {
     struct stream_args stream;
     struct gpu_dispatch d = {.program = k->program, .args = k->args, .args_size = k->args_size};
     memcpy(d.constants, k->constants, sizeof d.constants);
     for (size_t i = 0; i < 3; i++)
-        d.groups[i] = k->groups[i] || i == 0 ? (uint32_t)k->groups[i] : 1;
+        d.groups[i] = k->groups[i] || i == 0 ? checked_groups(k, i) : 1;
     d.n_reads = ranges(d.reads, k->reads, GPU_READS);
     d.n_writes = ranges(d.writes, k->writes, GPU_WRITES);
     if (!d.groups[0])
