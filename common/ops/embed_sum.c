@@ -4,12 +4,12 @@
 #include "common/ops/row.h"
 #include "shaders/programs.h"
 
-/* How many tables from `first` on a kernel can add up: where quantised ones lie depends on how many
- * rows they have. */
+/* How many tables from `first` on a kernel can add up: those of one type, and where quantised ones
+ * lie depends on how many rows they have. */
 static size_t count_tables(const struct tensor *tables, size_t n, size_t first) {
     size_t i = first;
-    while (i < n && i - first < EMBED_SUM_TABLES &&
-           (!tensor_is_quantised(tables->dtype) || tables[i].shape[0] == tables[first].shape[0]))
+    while (i < n && i - first < EMBED_SUM_TABLES && tables[i].dtype == tables[first].dtype &&
+           (!tensor_is_quantised(tables[i].dtype) || tables[i].shape[0] == tables[first].shape[0]))
         i++;
     return i - first;
 }
@@ -26,17 +26,16 @@ static void dispatch(struct run *run, const struct tensor *dst, const struct ten
                                .row_codes = (uint32_t)row_codes,
                                .vocab = (uint32_t)tables[first].shape[0],
                                .scale = first + n == row_codes ? scale : 1};
-    for (size_t g = 0; g < n; g++) {
+    for (size_t g = 0; g < n; g++)
         a.table[g] = run_address(&tables[first + g]);
-        assert(tables[first + g].dtype == tables->dtype);
-    }
-    run_dispatch(run, &(struct run_kernel){.program = &shader_embed_sum,
-                                           .constants = {planes_weights(tables->dtype), first > 0},
-                                           .args = &a,
-                                           .args_size = sizeof a,
-                                           .groups = {run_groups(width, 256), run_groups(rows, 1)},
-                                           .reads = {codes, dst},
-                                           .writes = {dst}});
+    run_dispatch(run,
+                 &(struct run_kernel){.program = &shader_embed_sum,
+                                      .constants = {planes_weights(tables[first].dtype), first > 0},
+                                      .args = &a,
+                                      .args_size = sizeof a,
+                                      .groups = {run_groups(width, 256), run_groups(rows, 1)},
+                                      .reads = {codes, dst},
+                                      .writes = {dst}});
 }
 
 /* dst = sum over g of tables[g][code[g]], scaled; row is scratch. */

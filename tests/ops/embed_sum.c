@@ -2,14 +2,16 @@
 
 enum { MAX_TABLES = 16 };
 
-static void one(struct check *c, enum tensor_dtype dtype, size_t n_tables, size_t rows,
-                size_t width, float scale) {
+/* last: the type of the last table. */
+static void one(struct check *c, enum tensor_dtype dtype, enum tensor_dtype last, size_t n_tables,
+                size_t rows, size_t width, float scale) {
     struct tensor tables[MAX_TABLES], dst = check_2d(c, TENSOR_F32, rows, width);
     struct tensor ids = check_ints(c, rows * n_tables);
     struct tensor codes = tensor_reshape_2d(&ids, rows, n_tables);
     double *want = check_doubles(c, rows * width);
     for (size_t g = 0; g < n_tables; g++)
-        tables[g] = check_2d(c, dtype, 20 + g, width); /* codebook 0 may be larger than others */
+        tables[g] = check_2d(c, g + 1 < n_tables ? dtype : last, 20 + g,
+                             width); /* codebook 0 may be larger than others */
     for (size_t i = 0; i < rows * n_tables; i++) {
         size_t g = i % n_tables, code = check_below(c, tables[g].shape[0]);
         tensor_i32(&codes)[i] = (int32_t)code;
@@ -19,8 +21,9 @@ static void one(struct check *c, enum tensor_dtype dtype, size_t n_tables, size_
     }
     op_embed_sum(&c->run, check_on(c, &dst), check_on_all(c, tables, n_tables), check_on(c, &codes),
                  scale);
-    check_close(c, &dst, want, 3e-7, "embed_sum %s, %zu tables, [%zu, %zu], scale %g",
-                tensor_dtype_name(dtype), n_tables, rows, width, (double)scale);
+    check_close(c, &dst, want, 3e-7, "embed_sum %s and %s, %zu tables, [%zu, %zu], scale %g",
+                tensor_dtype_name(dtype), tensor_dtype_name(last), n_tables, rows, width,
+                (double)scale);
     check_free(c);
 }
 
@@ -40,12 +43,15 @@ static void order(struct check *c) {
 
 static void test(struct check *c) {
     for (enum tensor_dtype dtype = TENSOR_F32; dtype <= TENSOR_BF16; dtype++) {
-        one(c, dtype, 1, 1, 1, 1);
-        one(c, dtype, 16, 1, 1024, 0.0625F);
-        one(c, dtype, 4, 17, 33, 1);
+        one(c, dtype, dtype, 1, 1, 1, 1);
+        one(c, dtype, dtype, 16, 1, 1024, 0.0625F);
+        one(c, dtype, TENSOR_BF16, 4, 17, 33, 1);
     }
-    for (size_t i = 0; i < CHECK_QUANTISED; i++)
-        one(c, check_quantised[i], 4, 5, 512, 0.5F);
+    for (size_t i = 0; i < CHECK_QUANTISED; i++) {
+        one(c, check_quantised[i], check_quantised[i], 4, 5, 512, 0.5F);
+        one(c, check_quantised[i], TENSOR_F32, 4, 5, 512, 0.5F);
+        one(c, TENSOR_BF16, check_quantised[i], 4, 5, 512, 0.5F);
+    }
     order(c);
 }
 
