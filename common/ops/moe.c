@@ -55,10 +55,12 @@ static void add_shared(struct run *run, const struct tensor *x, const struct ten
     op_add_gated(run, x, &out, &logit);
 }
 
-/* What all products behind the norm want. */
+/* What all products behind the norm want, and that of down: the kernels for experts that take bf16
+ * are for all of their matrices, or none. */
 static enum tensor_dtype dtype_of_y(const struct run *run, size_t rows, const struct op_moe *m) {
-    enum { N = 5 };
-    const struct tensor *w[N] = {m->router, &m->experts->gate[0], m->shared_gate, m->gate, m->up};
+    enum { N = 6 };
+    const struct tensor *w[N] = {
+        m->router, &m->experts->gate[0], &m->experts->down[0], m->shared_gate, m->gate, m->up};
     for (size_t i = 0; i < N; i++)
         if (w[i] && op_matrix_dtype(run, rows, w[i]) == TENSOR_F32)
             return TENSOR_F32;

@@ -215,6 +215,7 @@ static void test(struct check *c) {
         {5, 96, 40, 128, 8, 0, true},    {8, 128, 24, 100, 6, 72, false},
         {1, 512, 64, 128, 8, 0, true},   {40, 64, 33, 8, 2, 20, true},
         {20, 136, 48, 10, 3, 64, false}, {1, 2056, 16, 33, 4, 8, true},
+        {40, 64, 36, 8, 2, 0, true},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes && !check_only_quantised(c); i++) {
         one(c, &shapes[i], TENSOR_F32);
