@@ -181,15 +181,15 @@ with_experts() {
     with_experts many thinker "$text.num_experts = 513"
     with_experts chosen thinker "$text.num_experts = 66 | $text.num_experts_per_tok = 65"
     for model in many chosen; do
-        export OMNI_MODEL=$BATS_TEST_TMPDIR/$model
-        omni-tokenize 'What is that?' </dev/null >"$BATS_TEST_TMPDIR/in"
-        omni-thinker -d cpu -n 2 <"$BATS_TEST_TMPDIR/in" | omni-inspect | grep '"kind":"done".*"tokens":2}'
-        fails_with 78 omni-thinker -d vulkan -n 2 <"$BATS_TEST_TMPDIR/in"
+        model=$BATS_TEST_TMPDIR/$model
+        omni-tokenize -m "$model" 'What is that?' </dev/null >"$BATS_TEST_TMPDIR/in"
+        omni-thinker -m "$model" -d cpu -n 2 <"$BATS_TEST_TMPDIR/in" | omni-inspect | grep '"kind":"done".*"tokens":2}'
+        fails_with 78 omni-thinker -m "$model" -d vulkan -n 2 <"$BATS_TEST_TMPDIR/in"
         said 'thinker.model.layers: '
         said 'a GPU takes at most 512 and 64: use -d cpu'
     done
     with_experts talker talker '.talker_config.text_config.num_local_experts = 513'
-    OMNI_MODEL=$BATS_TEST_TMPDIR/talker fails_with 78 omni-talker -d vulkan <"$BATS_TEST_TMPDIR/in"
+    fails_with 78 omni-talker -m "$BATS_TEST_TMPDIR/talker" -d vulkan <"$BATS_TEST_TMPDIR/in"
     said 'talker.model.layers: 513 experts'
 }
 
@@ -199,9 +199,8 @@ with_experts() {
         $model.text_config.moe_intermediate_size = 262144 | $model.text_config.hidden_size = $size |
         $model.audio_config.output_dim = $size | $model.vision_config.out_hidden_size = $size |
         .talker_config.thinker_hidden_size = $size" --hollow
-    export OMNI_MODEL=$BATS_TEST_TMPDIR/wide
-    omni-tokenize 'What is that?' </dev/null >"$BATS_TEST_TMPDIR/in"
-    fails_with 78 omni-thinker -d vulkan -n 2 <"$BATS_TEST_TMPDIR/in"
+    omni-tokenize -m "$BATS_TEST_TMPDIR/wide" 'What is that?' </dev/null >"$BATS_TEST_TMPDIR/in"
+    fails_with 78 omni-thinker -m "$BATS_TEST_TMPDIR/wide" -d vulkan -n 2 <"$BATS_TEST_TMPDIR/in"
     said 'thinker.model.layers.0.mlp.experts: 4303355904 bytes each; a GPU takes less than 4 GiB: use -d cpu'
 }
 
