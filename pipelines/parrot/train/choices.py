@@ -38,7 +38,7 @@ def hearing_batch(chat, rows, columns, answers):
 
 class Choices:
     """`sources` as for clips.Clips: which they are and what they say, not how they sound; `plain`: which lines are, see
-    pieces.plain_lines()."""
+    pieces.plain_lines(), or None."""
 
     def __init__(self, options, chat, sources, plain):
         self.options, self.chat, self.sources = options, chat, sources

@@ -110,7 +110,8 @@ class Training:
         self.lines = range(options.held_out, len(texts))
         self.codes = Codes(options.codes, options.held_out)
         self.spelling = spelling.Spelling(options.phonemes, texts, options.held_out)
-        self.pieces = Pieces(texts, self.codes, options.held_out, options.plain, plain_lines(lines))
+        plain = plain_lines(lines) if options.plain else None
+        self.pieces = Pieces(texts, self.codes, options.held_out, options.plain, plain)
         self.sounds = Sounds(
             self.model, self.config, self.chat, self.codes, options.heard, device
         )

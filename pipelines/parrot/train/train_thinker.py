@@ -115,7 +115,8 @@ class Training:
         self.lessons = feed(self.lesson_batches, seed, device, options.workers)
         self.clips = Clips(sources, options.masks) if sources else None
         if sources:
-            choices = Choices(options, self.chat, sources, plain_lines(lines))
+            plain = plain_lines(lines) if options.plain else None
+            choices = Choices(options, self.chat, sources, plain)
             self.choices = feed(choices.make, seed, device, options.workers)
         for name in played:
             sources[name].play(self.model.code2wav, device, SLIPS if name == "codes" else (0,), options.seed)
