@@ -68,6 +68,7 @@ const uint PATIENCE = MOE_FEW_PATIENCE;
 const bool STAGES = false;
 const uint QUERIES = RESIDENT_QUERIES;
 #define team_part stream_part
+#define TEAM_FLOATS
 shared float stream_part[8 * 8 * 33];
 #include "shaders/lib/few.glsl"
 #include "shaders/lib/stream.glsl"

@@ -8,9 +8,10 @@
 
 enum {
     MANY = 256,   /* queries of a kv head from which tiles of them fill a GPU without splits */
-    GROUPS = 256, /* workgroups that are enough to fill it */
-    ENOUGH_ROWS = 1024, /* that tiles of 128 of them fill a GPU */
-    ROW_THREADS = 256,  /* of a workgroup of attention_row */
+    GROUPS = 256, /* workgroups that are enough to fill it, */
+    ROW_GROUPS = ATTENTION_ROW_GROUPS, /* and with attention_row */
+    ENOUGH_ROWS = 1024,                /* that tiles of 128 of them fill a GPU */
+    ROW_THREADS = 256,                 /* of a workgroup of attention_row */
     /* Of attention_out_lanes. */
     LANES_THREADS = 256, /* of a workgroup, or fewer */
     OUT_ROWS = 2,        /* it reads its weights for each */
@@ -84,7 +85,7 @@ static struct plan choose_plan(const struct run *run, const struct attention_job
         p = (struct plan){.queries = 2, .keys = 16, .threads = 128};
     p.tiles = divide_up(queries, p.queries);
     p.splits = least(least(divide_up(seen, p.keys) + (j->window > 0), ATTENTION_SPLIT_MAX),
-                     GROUPS / (p.tiles * kv_heads));
+                     (p.row ? ROW_GROUPS : GROUPS) / (p.tiles * kv_heads));
     p.splits += p.splits == 0;
     return p;
 }

@@ -21,6 +21,7 @@ shared uint choose_best[CHOSEN];      /* the same, the best one first */
 shared uvec4 choose_key[KEYS_FOURS];  /* order of the logits; NaN before all numbers, as what is beyond */
 shared uint choose_rank[4 * KEYS_FOURS];
 shared float choose_mass[4 * KEYS_FOURS];
+shared float choose_weight[CHOSEN];
 
 uint key_of(uint e) {
     return choose_key[e / 4][e % 4];
@@ -81,8 +82,9 @@ void read_experts(uint t) {
     barrier();
 }
 
-/* Weights: softmax of the chosen, or of all experts. A key is its logit, or a NaN as that. */
-void write_choice(uint t) {
+/* The chosen ones' weights, to choose_weight: softmax of the chosen, or of all experts. A key is its
+ * logit, or a NaN as that. */
+void weigh_choice() {
     float top = of_order(key_of(choose_best[0])), sum = 0;
     [[dont_unroll]] for (uint e = gl_LocalInvocationIndex; e < 4 * KEYS_FOURS; e += THREADS) {
         bool counts = e < a.n_experts && (a.normalise == 0 || choose_rank[e] < CHOSEN);
@@ -92,9 +94,16 @@ void write_choice(uint t) {
     [[dont_unroll]] for (uint e = 0; e < 4 * KEYS_FOURS; e += AT_ONCE)
         [[unroll]] for (uint n = 0; n < AT_ONCE; n++)
             sum += choose_mass[e + n];
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < CHOSEN; i += THREADS)
+        choose_weight[i] = choose_mass[choose_expert[i]] / sum;
+    barrier();
+}
+
+void write_choice(uint t) {
+    weigh_choice();
     [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < CHOSEN; i += THREADS) {
         uints(a.experts).at[t * CHOSEN + i] = choose_expert[i];
-        floats(a.weights).at[t * CHOSEN + i] = choose_mass[choose_expert[i]] / sum;
+        floats(a.weights).at[t * CHOSEN + i] = choose_weight[i];
     }
 }
 

@@ -2,7 +2,7 @@
  * below 2^31; for rows of large tensors add the row's bytes to the address, in 64 bits.
  *
  * MEMORY, if it is defined, is a qualifier of what workgroups of one kernel tell each other by:
- * everything but quads, which are weights. */
+ * everything but quads and weight_halves, which are weights. */
 #ifndef SHADERS_MEMORY
 #define SHADERS_MEMORY
 
@@ -28,6 +28,10 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) MEMORY buffer uints
     uint32_t at[];
 };
 layout(buffer_reference, scalar, buffer_reference_align = 2) MEMORY buffer halves {
+    uint16_t at[];
+};
+/* Weights, as quads are. */
+layout(buffer_reference, scalar, buffer_reference_align = 2) readonly buffer weight_halves {
     uint16_t at[];
 };
 /* Four words at once, from addresses that are a multiple of 16. */

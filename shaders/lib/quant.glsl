@@ -51,10 +51,10 @@ quant_raw quant_load(quant_row r, uint unit, uint ahead) {
     uint block = unit / 8, part = unit % 8, blocks = ahead / 8, parts = ahead % 8; /* of 256 */
     if (W_TYPE == WEIGHTS_Q8_0) {
         raw.q = quads(quant_plane(r, 0, 32) + uint64_t(unit) * 16).at[ahead];
-        raw.d = halves(quant_plane(r, 32, 2) + uint64_t(unit / 2) * 2).at[ahead / 2];
+        raw.d = weight_halves(quant_plane(r, 32, 2) + uint64_t(unit / 2) * 2).at[ahead / 2];
     } else if (W_TYPE == WEIGHTS_Q4_0) {
         raw.q = quads(quant_plane(r, 0, 16) + uint64_t(unit) * 16).at[ahead];
-        raw.d = halves(quant_plane(r, 16, 2) + uint64_t(unit) * 2).at[ahead];
+        raw.d = weight_halves(quant_plane(r, 16, 2) + uint64_t(unit) * 2).at[ahead];
     } else if (W_TYPE == WEIGHTS_Q4_K) {
         uint64_t head = quant_plane(r, 0, 144) + uint64_t(block) * 144;
         raw.q = quads(head + 16 + part * 16).at[9 * blocks + parts];
@@ -73,7 +73,7 @@ quant_raw quant_load(quant_row r, uint unit, uint ahead) {
         raw.q = quads(quant_plane(r, 0, 128)).at[unit];
         raw.high = quads(quant_plane(r, 128, 64)).at[4 * block + part / 4 * 2 + part % 2];
         raw.scale = ivec2(scales.at[run], scales.at[run + 4]);
-        raw.d = halves(quant_plane(r, 208, 2)).at[block];
+        raw.d = weight_halves(quant_plane(r, 208, 2)).at[block];
     }
     return raw;
 }

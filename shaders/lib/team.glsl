@@ -1,17 +1,22 @@
 /* team: TEAM threads that share the reading of rows of weights; a workgroup is TEAMS of them. The
  * order of additions is fixed, so results repeat. Needs `const uint SUMS`: how many sums a team
- * makes at once, TEAMS * SUMS being at most TEAM * TEAMS. */
+ * makes at once, TEAMS * SUMS being at most TEAM * TEAMS.
+ * TEAM_COUNT: TEAMS, if not 8. team_part: somebody else's room, which may be TEAM_FLOATS. */
 #ifndef SHADERS_TEAM
 #define SHADERS_TEAM
 
 #extension GL_EXT_control_flow_attributes : require
 
-const uint TEAM = 32, TEAMS = 8;
+#ifndef TEAM_COUNT
+#define TEAM_COUNT 8
+#endif
+const uint TEAM = 32, TEAMS = TEAM_COUNT;
 const uint TEAM_ROOM = TEAM + 4; /* of a sum: threads that read fours of them do so in different banks */
 
 #ifndef team_part
 shared vec4 team_part[TEAMS * SUMS * TEAM_ROOM / 4];
-
+#endif
+#ifndef TEAM_FLOATS
 void team_put(uint at, float part) {
     team_part[at / 4][at % 4] = part;
 }
@@ -19,7 +24,7 @@ void team_put(uint at, float part) {
 vec4 team_four(uint at) {
     return team_part[at / 4];
 }
-#else /* floats, somebody else's room */
+#else
 void team_put(uint at, float part) {
     team_part[at] = part;
 }
