@@ -70,3 +70,46 @@ weights_of() {
         awk -v part="$part" -v full="$full" 'BEGIN { exit part <= 0 || part > 0.55 * full }'
     done
 }
+
+# A thinker of two layers, whose matrices are wide enough for all types.
+stays_thinker() {
+    python3 - "$GOLDEN/tiny/config.json" >config.json <<'END'
+import json
+import sys
+
+config = json.load(open(sys.argv[1]))
+text = config["thinker_config"]["text_config"]
+text |= dict(hidden_size=2048, num_attention_heads=16, num_key_value_heads=4, head_dim=128, num_hidden_layers=2)
+text |= dict(num_experts=12, num_experts_per_tok=8, moe_intermediate_size=256)
+text["rope_parameters"]["mrope_section"] = [24, 20, 20]
+for part in "audio_config", "vision_config":
+    config["thinker_config"].get(part, {}).update(output_dim=2048, out_hidden_size=2048)
+config["talker_config"]["thinker_hidden_size"] = 2048
+json.dump(config, sys.stdout)
+END
+    "$BUILD/tests/bench/random_model" stays config.json thinker
+    cp "$GOLDEN"/tiny/{vocab.json,merges.txt,tokenizer_config.json} stays
+    omni-tokenize -m stays 'What is this?' >question
+}
+
+# tokens FORM TYPE: drawn, by dispatches (0) or by so many workgroups that stay; -v in err.
+tokens() {
+    OMNI_RESIDENT=$1 timeout 240 omni-thinker -m "$2" -d vulkan -v --temp 2 -s 7 -n 12 <question 2>err |
+        omni-inspect -x tokens - >"$T/$2-$1"
+}
+
+# Of three workgroups the first gives up, and the one behind them does it all.
+@test "a thinker's layers in one kernel that stays: the same tokens as by dispatches" {
+    local type
+    stays_thinker
+    for type in q8_0 q4_0 q4_k q5_k q6_k; do
+        omni-quantize --thinker $type stays $type 2>err
+        tokens 0 $type
+        OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} tokens 1 $type
+        grep '1 of 1 recorded steps by 1 workgroups that stay' err
+        cmp $type-0 $type-1
+    done
+    tokens 3 q8_0
+    grep 'did not meet' err
+    cmp q8_0-0 q8_0-3
+}

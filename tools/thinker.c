@@ -304,6 +304,7 @@ int thinker_wake(struct thinker *t, struct err *e) {
     }
     const struct config_decoder *c = &t->config->thinker;
     nn_cache_init(&t->cache, t->run, c, t->context);
+    nn_cache_stay(&t->cache, t->run, &t->decoder);
     t->last = run_new_2d(t->run, RUN_SESSION, TENSOR_F32, 1, c->hidden);
     t->drawn = run_new_1d(t->run, RUN_SESSION, TENSOR_F32, c->hidden + 1);
     t->x = tensor_2d(TENSOR_F32, t->drawn.data, 1, c->hidden);

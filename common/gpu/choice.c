@@ -69,12 +69,14 @@ static void keep(const struct gpu *g, const struct gpu_choice *c, const char *wo
         gpu_cache_keep_word(g, c->key, word);
 }
 
-void gpu_choice_risk(const struct gpu *g, const struct gpu_choice *c) {
+void gpu_choice_risk(const struct gpu *g, struct gpu_choice *c) {
+    c->risky = true;
     if (c->form == GPU_MEASURED)
         keep(g, c, words[GPU_DISPATCHES]);
 }
 
-void gpu_choice_survived(const struct gpu *g, const struct gpu_choice *c) {
+void gpu_choice_survived(const struct gpu *g, struct gpu_choice *c) {
+    c->risky = false;
     if (c->form == GPU_MEASURED && c->wins[c->leads])
         keep(g, c, first_words[c->leads]);
     else if (c->form == GPU_MEASURED)
@@ -105,6 +107,8 @@ struct gpu_commands *gpu_choose(struct gpu *g, struct gpu_recording *r, bool *ti
     enum gpu_form form = !open ? c->form : round ? turn_of(c->replays - c->pause) : c->leads;
     c->replays += open && !round;
     *timed = false;
+    if (c->risky && r->resident.done_at && r->resident.done_at <= g->done)
+        gpu_choice_survived(g, c);
     if ((round || form == GPU_STAYS) && !can_stay(g, r))
         return &r->commands;
     *timed = round;

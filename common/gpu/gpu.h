@@ -182,6 +182,13 @@ struct gpu_resident {
 };
 struct gpu_recording;
 void gpu_record(struct gpu *g);
+/* In a recording or its rehearsal: what is dispatched up to gpu_instead_end() may be done by
+ * `stays` instead, a kernel whose workgroups wait for each other, one for each multiprocessor, and
+ * `sweep` behind it, one workgroup. Should they not meet, `stays` ends within a second, `sweep`
+ * does it all, and adds 1 to the u32 at gpu_report(): then it is not used any more. */
+void gpu_instead(struct gpu *g, const struct gpu_dispatch *stays, const struct gpu_dispatch *sweep);
+void gpu_instead_end(struct gpu *g);
+uint64_t gpu_report(struct gpu *g);
 /* NULL in a rehearsal. */
 struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident);
 void gpu_replay(struct gpu *g, struct gpu_recording *r);

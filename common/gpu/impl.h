@@ -76,6 +76,12 @@ struct gpu_kept {
     struct stream_args stream;   /* nor is d.stream */
 };
 
+/* What may be done instead of a recording's dispatches first .. first + n - 1. */
+struct gpu_instead {
+    size_t first, n;
+    struct gpu_kept stays, sweep;
+};
+
 /* Which of its two forms a recording is replayed in, see choice.c. */
 enum gpu_form { GPU_DISPATCHES, GPU_STAYS, GPU_MEASURED };
 enum { GPU_FORMS = 2, GPU_ROUND = 8 /* replays of each form that are compared */ };
@@ -83,6 +89,7 @@ struct gpu_choice {
     uint64_t key;        /* of what was recorded */
     enum gpu_form form;  /* GPU_MEASURED: that is not known yet, */
     enum gpu_form leads; /* and this is taken meanwhile */
+    bool risky;          /* what stays has not yet come to an end */
     unsigned wins[GPU_FORMS];
     unsigned replays, pause;              /* since the last round; so many come before the next */
     double seconds[GPU_FORMS][GPU_ROUND]; /* of this round */
@@ -97,6 +104,8 @@ struct gpu_recording {
     struct gpu_resident kernel; /* of `resident` */
     struct gpu_kept *kept;      /* until both forms are made */
     size_t n_kept;
+    struct gpu_instead *insteads; /* until then, too */
+    size_t n_insteads;
     bool has_fills; /* which no step can do */
 };
 
@@ -136,7 +145,7 @@ struct gpu {
         uint32_t groups; /* 0: there are none */
         bool tried;
         uint64_t key; /* of the dispatches of a recording so far, how many, and those with a step */
-        size_t n, n_steps, n_draws;
+        size_t n, n_steps, n_draws, n_insteads;
         uint64_t state; /* see shaders/resident.h */
         struct gpu_arena memory;
         struct gpu_buffer report; /* the host reads it */
@@ -314,6 +323,8 @@ void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_
 bool gpu_resident_ready(struct gpu *g, struct gpu_recording *r);
 /* Whether workgroups have met so far; if not, there are no resident kernels from now on. */
 bool gpu_resident_works(struct gpu *g);
+/* What was kept to make it. */
+void gpu_resident_forget(struct gpu_recording *r);
 void gpu_resident_close(struct gpu *g);
 
 /* choice.c */
@@ -327,8 +338,8 @@ struct gpu_wish gpu_wish(const struct gpu *g);
 struct gpu_choice gpu_choice_begin(const struct gpu *g, uint64_t key);
 /* Whether the workgroups meet is now tried for the first time, or has been. Should a driver not
  * survive it, the next start knows. */
-void gpu_choice_risk(const struct gpu *g, const struct gpu_choice *c);
-void gpu_choice_survived(const struct gpu *g, const struct gpu_choice *c);
+void gpu_choice_risk(const struct gpu *g, struct gpu_choice *c);
+void gpu_choice_survived(const struct gpu *g, struct gpu_choice *c);
 /* The commands to replay, and whether that is to be timed; then how long they took. */
 struct gpu_commands *gpu_choose(struct gpu *g, struct gpu_recording *r, bool *timed);
 void gpu_choice_took(const struct gpu *g, struct gpu_choice *c, double seconds);

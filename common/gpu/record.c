@@ -166,8 +166,7 @@ struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *res
     if (resident && r->n_kept > 0)
         gpu_resident_plan(g, r, resident);
     if (r->choice.form == GPU_DISPATCHES) {
-        free(r->kept);
-        r->kept = NULL;
+        gpu_resident_forget(r);
     }
     return r;
 }
@@ -203,7 +202,7 @@ void gpu_recordings_close(struct gpu *g) {
         gpu_commands_free(g, &r->commands);
         if (r->resident.pool)
             gpu_commands_free(g, &r->resident);
-        free(r->kept);
+        gpu_resident_forget(r);
         free(r);
     }
 }

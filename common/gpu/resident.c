@@ -1,5 +1,5 @@
-/* Recordings as kernels that stay: rows of dispatches become tables of steps, see
- * shaders/resident.h. */
+/* Recordings with kernels that stay: rows of dispatches become tables of steps, see
+ * shaders/resident.h, or one kernel does what the host has said it can do instead. */
 #include "shaders/resident.h"
 #include "common/base/arena.h"
 #include "common/base/die.h"
@@ -19,7 +19,7 @@ enum {
 
 void gpu_resident_begin(struct gpu *g) {
     g->resident.key = GPU_HASH;
-    g->resident.n = g->resident.n_steps = g->resident.n_draws = 0;
+    g->resident.n = g->resident.n_steps = g->resident.n_draws = g->resident.n_insteads = 0;
 }
 
 static void count(struct gpu *g, const struct gpu_dispatch *d) {
@@ -39,11 +39,22 @@ static uint64_t key_of(const struct gpu *g, const struct gpu_resident *k) {
     return gpu_hash(h, k->program->words, k->program->bytes);
 }
 
-/* Worth trying: it is mostly steps. Without draws (the thinker's step) only for who asks for it: on
- * an H200 that takes twice as long as kernel by kernel, and the compiler 12 seconds. */
+/* Worth trying: there is a kernel for a part of it, or it is mostly steps. Without draws (the
+ * thinker's) steps are only for who asks for them: on an H200 that takes twice as long as kernel by
+ * kernel, and the compiler 12 seconds. */
 static bool is_worth(const struct gpu *g) {
     bool spared = g->info.hardware && !g->resident.n_draws && gpu_wish(g).form != GPU_STAYS;
+    if (g->resident.n_insteads)
+        return true;
     return g->resident.n_steps >= LEAST && 2 * g->resident.n_steps >= g->resident.n && !spared;
+}
+
+static struct gpu_kept kept(const struct gpu_dispatch *d) {
+    struct gpu_kept k = {.d = *d};
+    memcpy(k.args, d->args, d->args_size);
+    if (d->step == RESIDENT_STREAM)
+        k.stream = *d->stream;
+    return k;
 }
 
 void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d) {
@@ -52,16 +63,43 @@ void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d) {
     if (!r)
         return;
     r->kept = arena_xrealloc(r->kept, r->n_kept + 1, sizeof *r->kept);
-    struct gpu_kept *k = &r->kept[r->n_kept++];
-    *k = (struct gpu_kept){.d = *d};
-    memcpy(k->args, d->args, d->args_size);
-    if (d->step == RESIDENT_STREAM)
-        k->stream = *d->stream;
+    r->kept[r->n_kept++] = kept(d);
+}
+
+void gpu_instead(struct gpu *g, const struct gpu_dispatch *stays,
+                 const struct gpu_dispatch *sweep) {
+    struct gpu_recording *r = g->recording;
+    uint64_t h = gpu_hash(g->resident.key, stays->program->words, stays->program->bytes);
+    g->resident.key = gpu_hash(h, stays->constants, sizeof stays->constants);
+    g->resident.n_insteads++;
+    if (gpu_wish(g).form != GPU_DISPATCHES)
+        gpu_prepare(g, stays->program, stays->constants);
+    if (!r)
+        return;
+    r->insteads = arena_xrealloc(r->insteads, r->n_insteads + 1, sizeof *r->insteads);
+    r->insteads[r->n_insteads++] =
+        (struct gpu_instead){.first = r->n_kept, .stays = kept(stays), .sweep = kept(sweep)};
+}
+
+void gpu_instead_end(struct gpu *g) {
+    struct gpu_recording *r = g->recording;
+    if (!r)
+        return;
+    struct gpu_instead *last = &r->insteads[r->n_insteads - 1];
+    last->n = r->n_kept - last->first;
 }
 
 void gpu_resident_prepare(struct gpu *g, const struct gpu_resident *k) {
-    if (is_worth(g) && gpu_choice_begin(g, key_of(g, k)).form != GPU_DISPATCHES)
+    if (!g->resident.n_insteads && is_worth(g) &&
+        gpu_choice_begin(g, key_of(g, k)).form != GPU_DISPATCHES)
         gpu_prepare(g, k->program, k->constants);
+}
+
+void gpu_resident_forget(struct gpu_recording *r) {
+    free(r->kept);
+    free(r->insteads);
+    r->kept = NULL;
+    r->insteads = NULL;
 }
 
 /* ---- dispatches of the kernel ---- */
@@ -105,6 +143,14 @@ static void put_steps(struct gpu *g, struct gpu_commands *c, const struct gpu_re
 
 static uint32_t patience(const struct gpu *g, uint32_t hardware) {
     return g->info.hardware ? hardware : PATIENCE_SOFTWARE;
+}
+
+uint64_t gpu_report(struct gpu *g) {
+    if (!g->resident.report.mapped) {
+        g->resident.report = gpu_buffer_new(g, 256, GPU_DOWNLOAD);
+        *(volatile uint32_t *)g->resident.report.mapped = 0;
+    }
+    return g->resident.report.address;
 }
 
 static uint32_t reported(const struct gpu *g) {
@@ -166,8 +212,7 @@ static void try_out(struct gpu *g, const struct gpu_resident *k) {
     uint32_t wished = gpu_wish(g).groups;
     g->resident.tried = true;
     g->resident.state = gpu_alloc(g, &g->resident.memory, bytes);
-    g->resident.report = gpu_buffer_new(g, 256, GPU_DOWNLOAD);
-    *(volatile uint32_t *)g->resident.report.mapped = 0;
+    gpu_report(g);
     gpu_fill(g, g->resident.state, bytes);
     g->resident.groups = wished ? wished : choose_groups(g, k);
     if (g->resident.groups > RESIDENT_MOST)
@@ -219,14 +264,30 @@ static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_re
     put_steps(g, c, k, &t, patience(g, PATIENCE));
 }
 
+/* What stays instead of dispatches, and the sweep. */
+static void put_instead(struct gpu *g, struct gpu_commands *c, struct gpu_instead *k) {
+    k->stays.d.groups[0] = g->resident.groups;
+    gpu_barrier(c->buffer);
+    gpu_put(g, c, &k->stays.d, k->stays.args);
+    gpu_barrier(c->buffer);
+    gpu_put(g, c, &k->sweep.d, k->sweep.args);
+}
+
 /* The recording's resident form; none of it is there yet. */
 static void make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
     struct gpu_pending pending = {.all = true};
+    struct gpu_instead *instead = r->insteads, *last = instead + r->n_insteads;
     gpu_commands_new(g, &r->resident);
     gpu_commands_begin(g, &r->resident, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
     for (size_t i = 0, n; i < r->n_kept; i += n) {
         const struct gpu_dispatch *d = &r->kept[i].d;
-        n = row_length(r, i);
+        if (instead < last && i == instead->first) {
+            put_instead(g, &r->resident, instead);
+            pending.all = true;
+            n = instead++->n;
+            continue;
+        }
+        n = r->n_insteads ? 1 : row_length(r, i);
         if (n >= LEAST) {
             put_table(g, &r->resident, k, &r->kept[i], n);
             pending.all = true;
@@ -251,15 +312,35 @@ void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_
     if (r->choice.form == GPU_DISPATCHES)
         return;
     r->kernel = *k;
-    reserve(g);
+    if (r->n_insteads) /* its own kernel is the only one */
+        r->kernel.program = r->insteads->stays.d.program;
+    if (r->n_insteads)
+        memcpy(r->kernel.constants, r->insteads->stays.d.constants, sizeof r->kernel.constants);
+    else
+        reserve(g);
+    k = &r->kernel;
     if (gpu_wish(g).form != GPU_STAYS)
         gpu_prepare(g, k->program, k->constants);
     else if (gpu_pipeline(g, k->program, k->constants))
         gpu_resident_ready(g, r);
 }
 
-/* True if workgroups meet. */
-static bool has_groups(struct gpu *g, const struct gpu_recording *r) {
+/* Where it is not known how many workgroups run together, none do. */
+static uint32_t one_each(const struct gpu *g) {
+    uint32_t wished = gpu_wish(g).groups;
+    if (wished || !g->info.hardware)
+        return wished ? wished : 1;
+    return gpu_multiprocessors(g->physical);
+}
+
+/* True if workgroups meet. What stays instead of dispatches is tried out in earnest. */
+static bool has_groups(struct gpu *g, struct gpu_recording *r) {
+    if (r->n_insteads) {
+        gpu_choice_risk(g, &r->choice);
+        g->resident.groups = g->resident.tried ? g->resident.groups : one_each(g);
+        g->resident.tried = true;
+        return g->resident.groups > 0;
+    }
     if (!g->resident.tried) {
         gpu_choice_risk(g, &r->choice);
         try_out(g, &r->kernel);
@@ -279,8 +360,7 @@ bool gpu_resident_ready(struct gpu *g, struct gpu_recording *r) {
         make(g, r, &r->kernel);
     else
         r->choice.form = GPU_DISPATCHES;
-    free(r->kept);
-    r->kept = NULL;
+    gpu_resident_forget(r);
     return r->resident.pool != NULL;
 }
 

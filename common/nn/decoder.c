@@ -182,6 +182,9 @@ static void mlp(struct nn_decoder *d, struct run *run, size_t layer, const struc
 void nn_decoder_layers(struct nn_decoder *d, struct run *run, struct nn_cache *cache,
                        const struct tensor *x, const struct tensor *rope, size_t first,
                        size_t last) {
+    bool may_stay = cache->stays && x->shape[0] == 1 && first == 0 && last == d->config->n_layers;
+    if (may_stay)
+        op_layers(run, cache->stays, x, rope, &cache->at);
     for (size_t i = first; i < last; i++) {
         /* A layer's scratch is the next one's: prefill of many rows stays small. */
         struct run_mark scratch = run_mark(run, RUN_STEP);
@@ -190,4 +193,6 @@ void nn_decoder_layers(struct nn_decoder *d, struct run *run, struct nn_cache *c
         run_trace(run, x, "%s.layers.%zu", d->trace, i);
         run_release(run, RUN_STEP, scratch);
     }
+    if (may_stay)
+        op_layers_end(run);
 }

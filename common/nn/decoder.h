@@ -13,6 +13,7 @@
 #ifndef NN_DECODER_H
 #define NN_DECODER_H
 
+#include "common/ops/layers.h"
 #include "common/ops/ops.h"
 #include "common/weights/config.h"
 #include "common/weights/weights.h"
@@ -29,10 +30,11 @@ struct nn_decoder {
 
 /* Keys and values of past rows: per layer f32 (precise) or bf16 [S, KV, hd]. */
 struct nn_cache {
-    size_t capacity;      /* S */
-    size_t length;        /* rows filled, host's copy */
-    struct tensor at;     /* i32 [1], device's copy */
-    struct tensor *k, *v; /* [n_layers] */
+    size_t capacity;         /* S */
+    size_t length;           /* rows filled, host's copy */
+    struct tensor at;        /* i32 [1], device's copy */
+    struct tensor *k, *v;    /* [n_layers] */
+    struct op_layers *stays; /* NULL: there is no kernel for all layers */
 };
 
 /* Finds and checks all weights under `prefix` ("thinker.model."); layers are prefix + "layers.L.".
@@ -44,6 +46,8 @@ int nn_decoder_load(struct nn_decoder *d, struct run *run, const struct config_d
 /* Room for `capacity` rows in run's session arena. */
 void nn_cache_init(struct nn_cache *cache, struct run *run, const struct config_decoder *c,
                    size_t capacity);
+/* On a GPU, if there is a kernel that stays for such layers, one row at a time goes through it. */
+void nn_cache_stay(struct nn_cache *cache, struct run *run, const struct nn_decoder *d);
 /* Keeps the first `length` rows. */
 void nn_cache_truncate(struct nn_cache *cache, struct run *run, size_t length);
 /* Makes room for `rows` more where a sliding window needs only the last `keep`: they move to the

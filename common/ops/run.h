@@ -162,6 +162,9 @@ bool run_replay(struct run *run, const struct run_recording *r);
 void run_record(struct run *run, struct run_recording *r);
 void run_recorded(struct run *run, struct run_recording *r);
 
+/* On a GPU, in a recording or its rehearsal: what gpu_instead() says, up to gpu_instead_end(). */
+void run_instead(struct run *run, const struct run_kernel *stays, const struct run_kernel *sweep);
+
 /* A rehearsal: on a GPU the ops up to run_rehearsed() only have their kernels made ready,
  * meanwhile, and step memory is there afterwards; data is left as it is, run_read() gives zeros.
  * False on the CPU, where ops would happen, and on a software driver, which compiles them when they

@@ -175,14 +175,19 @@ static uint32_t checked_groups(const struct run_kernel *k, size_t i) {
     return (uint32_t)k->groups[i];
 }
 
-void run_dispatch(struct run *run, const struct run_kernel *k) {
-    struct stream_args stream;
+static struct gpu_dispatch dispatch_of(const struct run_kernel *k) {
     struct gpu_dispatch d = {.program = k->program, .args = k->args, .args_size = k->args_size};
     memcpy(d.constants, k->constants, sizeof d.constants);
     for (size_t i = 0; i < 3; i++)
         d.groups[i] = k->groups[i] || i == 0 ? checked_groups(k, i) : 1;
     d.n_reads = ranges(d.reads, k->reads, GPU_READS);
     d.n_writes = ranges(d.writes, k->writes, GPU_WRITES);
+    return d;
+}
+
+void run_dispatch(struct run *run, const struct run_kernel *k) {
+    struct stream_args stream;
+    struct gpu_dispatch d = dispatch_of(k);
     if (!d.groups[0])
         return;
     resident_step(run, k, &d, &stream);
@@ -193,6 +198,11 @@ void run_dispatch(struct run *run, const struct run_kernel *k) {
 
 static bool keeps(const struct run *run) {
     return run->gpu && !run->trace;
+}
+
+void run_instead(struct run *run, const struct run_kernel *stays, const struct run_kernel *sweep) {
+    struct gpu_dispatch first = dispatch_of(stays), second = dispatch_of(sweep);
+    gpu_instead(run->gpu, &first, &second);
 }
 
 bool run_replay(struct run *run, const struct run_recording *r) {

@@ -1,0 +1,79 @@
+/* What a kernel that stays must know of a decoder's layers, see common/ops/layers.h. */
+#include "common/nn/decoder.h"
+#include "common/nn/layer.h"
+#include "common/ops/moe_gpu.h"
+#include "shaders/layers.h"
+
+/* What all layers are to have in common with the first one. */
+static struct op_layers first_layer(const struct nn_decoder *d, const struct nn_cache *cache) {
+    const struct config_decoder *c = d->config;
+    const struct nn_layer *l = d->layers;
+    return (struct op_layers){.n = c->n_layers,
+                              .hidden = c->hidden,
+                              .heads = c->n_heads,
+                              .kv_heads = c->n_kv_heads,
+                              .head_dim = c->head_dim,
+                              .n_experts = c->n_experts,
+                              .chosen = c->n_experts_used,
+                              .inner = c->expert_intermediate,
+                              .capacity = cache->capacity,
+                              .matrices = l->q.dtype,
+                              .norms = l->input_norm.dtype,
+                              .head_norms = l->q_norm.dtype,
+                              .router = l->router.dtype,
+                              .cache = cache->k[0].dtype,
+                              .normalise = c->norm_topk,
+                              .eps = c->eps};
+}
+
+static bool alike(const struct nn_layer *l, const struct op_layers *s) {
+    enum { MATRICES = 7 };
+    const struct tensor *w[MATRICES] = {&l->q,           &l->k,         &l->v,          &l->o,
+                                        l->experts.gate, l->experts.up, l->experts.down};
+    for (size_t i = 0; i < MATRICES; i++)
+        if (w[i]->dtype != s->matrices)
+            return false;
+    return !nn_present(&l->shared_gate) && !nn_present(&l->attention_scale) &&
+           l->q_norm.dtype == s->head_norms && l->input_norm.dtype == s->norms &&
+           l->post_norm.dtype == s->norms && l->router.dtype == s->router;
+}
+
+static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
+                      const struct tensor *k, const struct tensor *v) {
+    const struct tensor *t[LAYERS_APART] = {[LAYERS_INPUT_NORM] = &l->input_norm,
+                                            [LAYERS_POST_NORM] = &l->post_norm,
+                                            [LAYERS_Q] = &l->q,
+                                            [LAYERS_K] = &l->k,
+                                            [LAYERS_V] = &l->v,
+                                            [LAYERS_OUT] = &l->o,
+                                            [LAYERS_Q_NORM] = &l->q_norm,
+                                            [LAYERS_K_NORM] = &l->k_norm,
+                                            [LAYERS_K_CACHE] = k,
+                                            [LAYERS_V_CACHE] = v,
+                                            [LAYERS_ROUTER] = &l->router,
+                                            [LAYERS_GATE] = l->experts.gate,
+                                            [LAYERS_UP] = l->experts.up,
+                                            [LAYERS_DOWN] = l->experts.down};
+    for (size_t i = 0; i < LAYERS_APART; i++)
+        words[i] = run_address(t[i]);
+    words[LAYERS_APART] = moe_apart(&l->experts);
+}
+
+void nn_cache_stay(struct nn_cache *cache, struct run *run, const struct nn_decoder *d) {
+    const struct nn_layer *l = d->layers;
+    struct arena *a = &run->memory[RUN_SESSION];
+    if (!run->gpu || !d->config->n_experts || !nn_present(&l->q_norm))
+        return;
+    struct op_layers s = first_layer(d, cache);
+    for (size_t i = 0; i < s.n; i++)
+        if (!alike(&l[i], &s))
+            return;
+    if (!op_layers_open(run, &s))
+        return;
+    uint64_t *words = arena_zalloc(a, s.n * LAYERS_WORDS * sizeof *words);
+    for (size_t i = 0; i < s.n; i++)
+        put_layer(words + i * LAYERS_WORDS, &l[i], &cache->k[i], &cache->v[i]);
+    run_write(run, &s.table, words);
+    cache->stays = arena_alloc(a, sizeof *cache->stays);
+    *cache->stays = s;
+}

@@ -1,0 +1,113 @@
+#include "common/ops/layers.h"
+#include "common/ops/planes.h"
+#include "shaders/attention_row.h"
+#include "shaders/layers.h"
+#include "shaders/programs.h"
+
+enum {
+    THREADS = 256,
+    LANES = 32,           /* that share a row of weights */
+    RUN = 16,             /* numbers of a row of x that a thread makes ready at once */
+    KEYS = 32,            /* of a tile of attention */
+    PATIENCE = 1 << 10,   /* of waiting workgroups, in 1024 looks: about a second */
+    PATIENCE_SOFTWARE = 4 /* there, whoever waits keeps the others from working */
+};
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t divide_up(size_t n, size_t by) {
+    return (n + by - 1) / by;
+}
+
+/* Weights that a lane has at a time, see shaders/lib/quant.glsl; 0: there is no kernel. */
+static size_t lane_weights(enum tensor_dtype dtype) {
+    static const size_t weights[TENSOR_DTYPES] = {[TENSOR_Q8_0] = 16,
+                                                  [TENSOR_Q4_0] = 32,
+                                                  [TENSOR_Q6_K] = 32,
+                                                  [TENSOR_Q4_K] = 64, /* two units */
+                                                  [TENSOR_Q5_K] = 64};
+    return weights[dtype];
+}
+
+/* A row of x of so many numbers. */
+static bool fits(size_t width, enum tensor_dtype dtype) {
+    return width % (LANES * lane_weights(dtype)) == 0;
+}
+
+/* Workgroups that share the keys of four queries, as attention_gpu.c has them. */
+static size_t splits(const struct op_layers *l) {
+    size_t tiles = divide_up(l->capacity, KEYS), n = least(tiles, ATTENTION_SPLIT_MAX);
+    return least(n, ATTENTION_ROW_GROUPS / (l->heads / ATTENTION_ROW_QUERIES));
+}
+
+/* As in shaders/layers.comp. */
+static size_t scratch_size(const struct op_layers *l) {
+    size_t att = l->heads * l->head_dim, qkv = att + 2 * l->kv_heads * l->head_dim;
+    size_t found = splits(l) * l->heads * (l->head_dim + 2);
+    return l->hidden + qkv + att + l->chosen * l->inner + found + l->n_experts +
+           l->heads / ATTENTION_ROW_QUERIES;
+}
+
+/* Bytes of shared memory, about. */
+static size_t shared_size(const struct op_layers *l) {
+    size_t att = l->heads * l->head_dim, mix = l->chosen * l->inner;
+    size_t row = att > l->hidden ? att : l->hidden, longest = row > mix ? row : mix;
+    size_t choice = l->n_experts * 12 + l->chosen * 40;
+    return longest / RUN * 40 + choice + ATTENTION_ROW_SHARED;
+}
+
+bool op_layers_open(struct run *run, struct op_layers *l) {
+    size_t sharing = l->heads / l->kv_heads;
+    if (run->precise || !lane_weights(l->matrices) || l->head_dim != 128 ||
+        sharing % ATTENTION_ROW_QUERIES || l->hidden / RUN > THREADS ||
+        l->inner % lane_weights(l->matrices) || l->n_experts > OP_GPU_EXPERTS ||
+        l->chosen > OP_GPU_CHOSEN || shared_size(l) > gpu_info(run->gpu)->shared)
+        return false;
+    if (!fits(l->hidden, l->matrices) || !fits(l->heads * l->head_dim, l->matrices) ||
+        !fits(l->chosen * l->inner, l->matrices))
+        return false;
+    l->table = run_new_2d(run, RUN_SESSION, TENSOR_I32, l->n, 2 * LAYERS_WORDS);
+    l->scratch = run_new_1d(run, RUN_SESSION, TENSOR_F32, scratch_size(l));
+    l->state = run_new_1d(run, RUN_SESSION, TENSOR_I32, 1);
+    run_zero(run, &l->scratch);
+    run_zero(run, &l->state);
+    return true;
+}
+
+void op_layers(struct run *run, const struct op_layers *l, const struct tensor *x,
+               const struct tensor *rope, const struct tensor *at) {
+    bool hardware = gpu_info(run->gpu)->hardware;
+    struct layers_args a = {.layers = run_address(&l->table),
+                            .x = run_address(x),
+                            .scratch = run_address(&l->scratch),
+                            .rope = run_address(rope),
+                            .at = run_address(at),
+                            .state = run_address(&l->state),
+                            .report = gpu_report(run->gpu),
+                            .n_layers = (uint32_t)l->n,
+                            .capacity = (uint32_t)l->capacity,
+                            .normalise = l->normalise,
+                            .patience = hardware ? PATIENCE : PATIENCE_SOFTWARE,
+                            .eps = l->eps};
+    struct layers_args alone = a;
+    struct run_kernel k = {
+        .program = &shader_layers,
+        .constants = {planes_weights(l->matrices), (uint32_t)l->hidden, (uint32_t)l->heads,
+                      (uint32_t)l->kv_heads, (uint32_t)l->head_dim, (uint32_t)l->n_experts,
+                      (uint32_t)l->chosen, (uint32_t)l->inner, l->norms == TENSOR_F32 ? 1 : 2,
+                      l->cache == TENSOR_BF16, l->head_norms == TENSOR_BF16,
+                      l->router == TENSOR_F32 ? 1 : 2, (uint32_t)splits(l)},
+        .args = &a,
+        .args_size = sizeof a,
+        .groups = {1}};
+    struct run_kernel sweep = k;
+    alone.sweep = 1;
+    sweep.args = &alone;
+    run_instead(run, &k, &sweep);
+}
+
+void op_layers_end(struct run *run) {
+    gpu_instead_end(run->gpu);
+}

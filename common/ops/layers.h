@@ -1,0 +1,28 @@
+/* layers: one row through all layers of a decoder with experts, on a GPU, in one kernel that stays
+ * (shaders/layers.h). Private to the rooms of ops and nn. */
+#ifndef OPS_LAYERS_H
+#define OPS_LAYERS_H
+
+#include "common/ops/ops.h"
+
+/* What all layers have in common. */
+struct op_layers {
+    size_t n, hidden, heads, kv_heads, head_dim, n_experts, chosen, inner, capacity;
+    enum tensor_dtype matrices, norms, head_norms, router, cache;
+    bool normalise; /* the weights of chosen experts */
+    float eps;
+    struct tensor table;   /* i32 [n, 2 * LAYERS_WORDS], for the caller to fill */
+    struct tensor scratch; /* f32, zeros at first */
+    struct tensor state;   /* i32 [1], the same */
+};
+
+/* Makes the tensors in run's session memory; false if there is no kernel for such layers. */
+bool op_layers_open(struct run *run, struct op_layers *l);
+/* In a recording or its rehearsal: the ops up to op_layers_end() are those of all layers, for x f32
+ * [1, hidden], at which i32 [1] rows are in the caches, and rope f32 [1, head_dim]; they may be
+ * left out for the kernel. Elsewhere nothing happens. */
+void op_layers(struct run *run, const struct op_layers *l, const struct tensor *x,
+               const struct tensor *rope, const struct tensor *at);
+void op_layers_end(struct run *run);
+
+#endif

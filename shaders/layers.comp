@@ -1,0 +1,128 @@
+/* A row through decoder layers with experts, in one kernel that stays, see layers.h.
+ *
+ * What a layer of five dependent dispatches costs beside its bytes is starting and ending them: each
+ * 2 us, then the code comes anew, x is made ready and the first weights are waited for. Here a
+ * workgroup stays on its multiprocessor; weights do not depend on activations, so those of the next
+ * part are asked for before the meeting that comes before it.
+ *
+ * A layer, at the released thinker's sizes in q8_0 (60 MB, 19 us at 3.1 TB/s), and where its weights are
+ * asked for:
+ *     qkv      11.1 MB   before the last layer ends
+ *     attention          the first keys before qkv ends
+ *     out       8.9 MB   before attention ends
+ *     hidden   26.7 MB   when the experts are chosen: nothing can be asked for before
+ *     down     13.4 MB   before hidden ends
+ * A meeting takes 1 us, making x ready, multiplying and adding up 1.5: so with the experts' 9 us 25 to
+ * 30 us are what can be hoped for. On one H100 a layer takes 41 us behind 300 keys, 44 behind 600, where
+ * dispatches take 53; of these, found by leaving parts out, 5 qkv, 4 attention (of 300), 5 out, 4 the
+ * choice of experts. Registers are what is short: 255 are not enough for longer rows of weights on
+ * their way, and a few that went to memory cost a tenth to a fifth of the speed, 512 threads of 128
+ * each more.
+ *
+ * Vulkan does not promise that workgroups run at the same time. Whoever waits too long marks the count
+ * as lost, and all leave; the sweep, one workgroup that is launched behind, then does it all again. So
+ * x stays as it is until then: layers work on a copy. */
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#define MEMORY coherent
+#include "shaders/layers.h"
+#include "shaders/attention_row.h"
+#include "shaders/moe_few.h"
+#include "shaders/lib/activate.glsl"
+#include "shaders/lib/memory.glsl"
+
+const uint THREADS = 256; /* twice as many would have half the registers each, which are too few */
+layout(local_size_x = THREADS) in;
+layout(constant_id = 0) const uint W_TYPE = 2;
+layout(constant_id = 1) const uint HIDDEN = 512;
+layout(constant_id = 2) const uint HEADS = 4;
+layout(constant_id = 3) const uint KV_HEADS = 1;
+layout(constant_id = 4) const uint HEAD_DIM = 128;
+layout(constant_id = 5) const uint EXPERTS = 4;
+layout(constant_id = 6) const uint CHOSEN = 2;
+layout(constant_id = 7) const uint INNER = 256;
+layout(constant_id = 8) const uint NORM = 1;
+layout(constant_id = 9) const bool KV_BF16 = true;
+layout(constant_id = 10) const bool HEADS_NORM_BF16 = false;
+layout(constant_id = 11) const uint ROUTER = 1;
+layout(constant_id = 12) const uint SPLITS_ALL = 1;
+layout(push_constant, scalar) uniform push {
+    layers_args r;
+};
+
+const uint NORM_F32 = 1, NORM_BF16 = 2;
+/* Rows of each matrix that a team has at once: at the released sizes all of them, but for the
+ * experts' gates and ups. More would take registers that are needed. */
+const uint QKV_ROWS = 5, OUT_ROWS = 2, MIX_ROWS = 2, DOWN_ROWS = 2;
+const uint SQUARES = QKV_ROWS > 2 * MIX_ROWS ? QKV_ROWS : 2 * MIX_ROWS; /* the sum behind rows' */
+const uint SUMS = SQUARES + 1;
+#include "shaders/lib/quant.glsl"
+
+const uint SHARING = HEADS / KV_HEADS, QUERIES = ATTENTION_ROW_QUERIES, TILES = SHARING / QUERIES;
+const uint KEYS = 32;
+uvec3 GROUP, GROUPS_ALL; /* of those that attention and the router are made for */
+attention_split_args row_a;
+#define NORM_BF16 HEADS_NORM_BF16
+#include "shaders/lib/attention_row.glsl"
+#undef NORM_BF16
+
+#define team_part pool /* attention's room is the teams' before and after */
+#include "shaders/lib/team.glsl"
+
+#include "shaders/lib/layers_room.glsl"
+#include "shaders/lib/layers_rows.glsl"
+#include "shaders/lib/layers_attention.glsl"
+#include "shaders/lib/layers_experts.glsl"
+
+void all_layers() {
+    uint end = uint(ints(r.at).at[0]) + 1;
+    meetings = 0;
+    load_layer(0);
+    barrier();
+    [[dont_unroll]] for (uint l = 0; l < r.n_layers; l++) {
+        uint64_t from = l == 0 ? r.x : scratch(AT_Y);
+        if (!(qkv(l, from) && attention(l, end) && out_add(l, from) && hidden(l) && down_add(l)))
+            break;
+    }
+}
+
+/* What workgroups that did not meet have left. */
+void clear_scratch() {
+    my_group = 0;
+    clear_keys();
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < TILES * KV_HEADS; i += THREADS)
+        uints(scratch(AT_DONE)).at[i] = 0;
+    memoryBarrierBuffer();
+    barrier();
+}
+
+/* Alone: counts from zero, and does it all if it is to be done. True: it is. */
+bool sweeps() {
+    state_words state = state_words(r.state);
+    bool lost = (state.at[LAYERS_COUNT] & LAYERS_LOST) != 0;
+    barrier();
+    if (gl_LocalInvocationIndex == 0) {
+        state.at[LAYERS_COUNT] = 0;
+        if (lost)
+            atomicAdd(state_words(r.report).at[0], 1);
+    }
+    if (lost)
+        clear_scratch();
+    return lost;
+}
+
+void main() {
+    my_group = r.sweep == 0 ? gl_WorkGroupID.x : 0;
+    all_groups = r.sweep == 0 ? gl_NumWorkGroups.x : 1;
+    if (r.sweep == 0 || sweeps())
+        all_layers();
+    if (r.sweep == 0)
+        return;
+    memoryBarrierBuffer();
+    barrier();
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < HIDDEN; i += THREADS)
+        floats(r.x).at[i] = floats(scratch(AT_Y)).at[i];
+    if (gl_LocalInvocationIndex == 0)
+        state_words(r.state).at[LAYERS_COUNT] = 0;
+}

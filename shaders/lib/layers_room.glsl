@@ -1,0 +1,78 @@
+/* layers_room: which workgroup this is, where things are that all of them share, and how they
+ * meet; for layers.comp. */
+#ifndef SHADERS_LAYERS_ROOM
+#define SHADERS_LAYERS_ROOM
+
+uint my_group, all_groups;
+
+uint my_team() {
+    return team_number() * all_groups + my_group;
+}
+
+uint all_teams() {
+    return all_groups * TEAMS;
+}
+
+/* Of the scratch, in numbers from its beginning. */
+const uint QKV = (HEADS + 2 * KV_HEADS) * HEAD_DIM, ATT = HEADS * HEAD_DIM, MIX = CHOSEN * INNER;
+const uint FOUND_ONE = HEADS / KV_HEADS * (HEAD_DIM + 2);
+const uint AT_Y = 0, AT_QKV = AT_Y + HIDDEN, AT_ATT = AT_QKV + QKV, AT_MIX = AT_ATT + ATT;
+const uint AT_FOUND = AT_MIX + MIX, AT_KEYS = AT_FOUND + KV_HEADS * SPLITS_ALL * FOUND_ONE;
+const uint AT_DONE = AT_KEYS + EXPERTS;
+
+uint64_t scratch(uint at) {
+    return r.scratch + uint64_t(at) * 4;
+}
+
+/* ---- the table of layers ---- */
+
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer table_words {
+    uint64_t at[];
+};
+
+shared uint64_t table[2][LAYERS_WORDS];
+
+/* Before a barrier; past the last one it is the last. */
+void load_layer(uint l) {
+    uint thread = gl_LocalInvocationIndex;
+    if (thread < LAYERS_WORDS)
+        table[l % 2][thread] =
+            table_words(r.layers).at[min(l, r.n_layers - 1) * LAYERS_WORDS + thread];
+}
+
+/* ---- meetings ---- */
+
+layout(buffer_reference, scalar, buffer_reference_align = 4) volatile coherent buffer state_words {
+    uint at[];
+};
+
+shared uint met;
+uint meetings;
+
+void arrive() {
+    barrier();
+    if (gl_LocalInvocationIndex == 0) {
+        memoryBarrierBuffer();
+        atomicAdd(state_words(r.state).at[LAYERS_COUNT], 1);
+    }
+    meetings++;
+}
+
+/* False: somebody gave up. Two loops: llvmpipe ends any loop after 65,535 rounds. */
+bool wait() {
+    state_words state = state_words(r.state);
+    uint count = meetings * all_groups;
+    if (gl_LocalInvocationIndex == 0) {
+        uint here = state.at[LAYERS_COUNT];
+        for (uint i = 0; here < count && i < r.patience; i++)
+            for (uint j = 0; here < count && j < 1024; j++)
+                here = state.at[LAYERS_COUNT];
+        if (here < count)
+            here |= atomicOr(state.at[LAYERS_COUNT], LAYERS_LOST) | LAYERS_LOST;
+        met = here;
+    }
+    barrier(); /* what others have made is read past the nearest cache: MEMORY */
+    return (met & LAYERS_LOST) == 0;
+}
+
+#endif
