@@ -84,9 +84,13 @@ def check_talking(model, config, chat):
         for said, user, c in zip(spoken, users, codes)
     ]
     batch = batches.talk_batch(talk_rows, [0.0], 64, batches.new_random(1))
-    rows = parrot.talk(model, *(batch[n] for n in ("text", "media", "special", "speaks", "fed")))
+    rows = parrot.talk(model, *(batch[n] for n in batches.TALK))
     for row, own in zip(rows, states):
         near(row[: len(own)], own, "talker rows")
+    read, kept = parrot.talked(model, *(batch[n] for n in batches.TALK)), []
+    some = [read[:, :30], *read[:, 30:].split(1, 1)]
+    again = torch.cat([parrot.go_on(model.talker.model, part, kept) for part in some], 1)
+    near(again, rows, "talker rows, one after another")
     frames = batch["before"] >= 0
     chosen = rows.flatten(0, 1)[batch["before"][frames]]
     wanted = batch["codes"][frames]

@@ -3,12 +3,15 @@
     python3 carry.py pack STATE.pt FOLDER [PART[:PREFIX]...]
     python3 carry.py unpack FOLDER STATE.pt
     python3 carry.py open MODEL FOLDER [EAR_LAYERS]
+    python3 carry.py changed MODEL NEW-MODEL FILE.safetensors
+    python3 carry.py put FILE.safetensors MODEL
 
 Without PART every part but the optimisers; with PREFIX only what begins with it (codec:code2wav. is
 all that the other programs need of the codec). A run goes on from an unpacked state
 with fresh optimisers and a plan of its own, and from the averaged weights where the plain ones did not travel. `open` makes states
 (thinker.pt, talker.pt, codec.pt without its encoder) from what export.py wrote; with EAR_LAYERS the audio encoder gets
-so many, and the new ones change nothing until they are taught.
+so many, and the new ones change nothing until they are taught. `changed` keeps those tensors of a new model that are not
+bit by bit the old one's, `put` brings them into it.
 """
 
 import io
@@ -85,11 +88,42 @@ def open_model(path, folder, ear_layers):
     torch.save({"codec": codec, "step": 0, "used": 0.0}, folder / "codec.pt")
 
 
+def read_model(path):
+    from safetensors.torch import load_file
+
+    return load_file(path / "model.safetensors")
+
+
+def changed(old, new, path):
+    from safetensors.torch import save_file
+
+    before, after = read_model(old), read_model(new)
+    assert before.keys() == after.keys()
+    found = {name: t for name, t in after.items() if not torch.equal(before[name], t)}
+    save_file(found, path)
+    print(f"{len(found)} of {len(after)} tensors changed, all of {sorted({parts_of(name) for name in found})}")
+
+
+def parts_of(name):
+    """thinker.model, thinker.audio_tower, talker.code_predictor, ..."""
+    return ".".join(name.split(".")[:2])
+
+
+def put(path, model):
+    from safetensors.torch import load_file, save_file
+
+    save_file({**read_model(model), **load_file(path)}, model / "model.safetensors", metadata={"format": "pt"})
+
+
 if __name__ == "__main__":
     verb, first, second, *rest = sys.argv[1:]
     if verb == "pack":
         pack(pathlib.Path(first), pathlib.Path(second), rest)
     elif verb == "open":
         open_model(pathlib.Path(first), pathlib.Path(second), int(rest[0]) if rest else 0)
+    elif verb == "changed":
+        changed(pathlib.Path(first), pathlib.Path(second), pathlib.Path(rest[0]))
+    elif verb == "put":
+        put(pathlib.Path(first), pathlib.Path(second))
     else:
         unpack(pathlib.Path(first), pathlib.Path(second))

@@ -1,5 +1,6 @@
 """codes.npz, the speech as encode.py wrote it, and how it sounds."""
 
+import copy
 import time
 
 import numpy as np
@@ -63,8 +64,11 @@ class Codes:
 
     def play(self, code2wav, device, slips=(0,), seed=1):
         """Makes the sound of all on the device, once, as 16-bit samples (`pcm`, as corpus.Speech has it). In an
-        utterance that is not held out a share of the codes, one of `slips`, is another's. Each process plays a part."""
+        utterance that is not held out a share of the codes, one of `slips`, is another's. Each process plays a part, a
+        GPU in f16 (56 dB below the sound, measured on a CPU)."""
         began, random = time.time(), np.random.default_rng(seed + world.RANK)
+        if device == "cuda":
+            code2wav = copy.deepcopy(code2wav).half()
         damage = np.zeros(len(self.frames))
         damage[self.taught] = random.choice(slips, len(self.taught))
         self.pcm = torch.zeros(FRAME * len(self.codes), dtype=torch.int16, device=device)

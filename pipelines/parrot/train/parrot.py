@@ -80,6 +80,37 @@ def decode(decoder, rows, axes=3, kept=None, window=None):
     return rows if kept else decoder.norm(rows)
 
 
+def go_on(decoder, rows, kept, axes=3):
+    """The same of rows [B, S, D] that follow earlier ones, without dropout and windows: what attention is to find of
+    those, `kept` holds for each layer. It is an empty list at first, when S may be any; later S is 1."""
+    before = kept[0][0].shape[2] if kept else 0
+    position = (before + torch.arange(rows.shape[1], device=rows.device)).expand(len(rows), -1)
+    turns = decoder.rotary_emb(rows, position.expand(axes, -1, -1) if axes > 1 else position)
+    for number, layer in enumerate(decoder.layers):
+        attention, x = layer.self_attn, layer.input_layernorm(rows)
+        query, key, value = (
+            projection(x).unflatten(-1, (-1, attention.head_dim))
+            for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
+        query, key = attention.q_norm(query).transpose(1, 2), attention.k_norm(key).transpose(1, 2)
+        query, key = modeling.apply_rotary_pos_emb(query, key, *turns)
+        here = [key, value.transpose(1, 2)]
+        if before:
+            here = [torch.cat(pair, 2) for pair in zip(kept[number], here)]
+            kept[number] = here
+        else:
+            kept.append(here)
+        if before:  # heads that share keys, as rows
+            out = F.scaled_dot_product_attention(query.reshape(*key.shape[:2], -1, key.shape[3]), *here, scale=attention.scaling)
+            out = out.reshape(query.shape)
+        else:
+            key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], 1) for x in here)
+            out = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=attention.scaling)
+        rows = rows + attention.o_proj(out.transpose(1, 2).flatten(2))
+        rows = rows + layer.mlp(layer.post_attention_layernorm(rows))
+    return decoder.norm(rows)
+
+
 # transformers 5.17 and later ones nest the thinker's parts differently.
 
 
@@ -243,6 +274,11 @@ def talk(model, text, media, special, speaks, fed, hidden=None, kept=None):
     """The talker's hidden rows [B, S, Dt] for the fields of a batches.Talk; `hidden` [rows, D]: what the
     thinker made of sounds, of which row media[b, s] is heard in row s unless that is negative. With `kept` the output
     of so many layers."""
+    return decode(model.talker.model, talked(model, text, media, special, speaks, fed, hidden), kept=kept)
+
+
+def talked(model, text, media, special, speaks, fed, hidden=None):
+    """What goes into its layers for these fields."""
     talker = model.talker
     rows = talker.text_projection(text_model(model).embed_tokens(text))
     if hidden is not None:
@@ -251,8 +287,7 @@ def talk(model, text, media, special, speaks, fed, hidden=None, kept=None):
         rows = torch.where((media >= 0)[..., None], heard.to(rows.dtype), rows)
     special_rows = talker.model.codec_embedding(special.clamp(min=0))
     rows = rows + special_rows * (special >= 0)[..., None]
-    rows = rows + codec_sum(talker, fed.int()) * speaks[..., None]
-    return decode(talker.model, rows, kept=kept)
+    return rows + codec_sum(talker, fed.int()) * speaks[..., None]
 
 
 def predict(model, states, codes):

@@ -29,6 +29,7 @@ def arguments(description, plan):
     )
     parser.add_argument("--minutes", type=float, default=9, help="of this run")
     parser.add_argument("--plan", type=float, default=plan, help="minutes of all runs together")
+    parser.add_argument("--end", type=float, help="seconds since 1970: this run, and the plan, end then, whatever its minutes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", type=pathlib.Path, help="JSON lines")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -52,6 +53,9 @@ class Run:
                 world.as_first(*part.parameters(), *part.buffers())
         torch.manual_seed(options.seed + self.step + 1009 * world.RANK)
         self.start = self.said = self.saved = time.time()
+        if options.end:
+            options.minutes = max(0.01, (options.end - self.start) / 60)
+            options.plan = self.used / 60 + options.minutes
         self.sums, self.count, self.now, self.waited = {}, 0, None, 0.0
 
     def load(self):
