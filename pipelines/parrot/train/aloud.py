@@ -1,12 +1,11 @@
-"""Parrot's own voice on GPUs, as codes, for its ears to learn from: what own.py does on cores, a hundred times as fast.
+"""Parrot's own voice on GPUs, as codes, for its ears to learn from: what own.py does on cores with the tools.
 
     python3 aloud.py --text text.jsonl --model MODEL --thinker thinker.pt --talker talker.pt --times 2 \\
                      OUT/own.npz                            or with torchrun on several GPUs
 
-The lines are repeated: the talker reads the user's turn and the answer, which are the same words. Lines of as many tokens
-are said together, each frame of all of them at once. Of how often a line is said some are greedy, the others
-are drawn as the model's own sampling does. OUT is as encode.py writes it, without places (nobody knows them): what ended by
-itself.
+The lines are repeated: the talker reads the user's turn and the answer, which are the same words. Lines of as many
+tokens are said together, each frame of all of them at once. A third of what is said is greedy, the rest is drawn as the
+model's own sampling does. OUT is as encode.py writes it, without places (nobody knows them): what ended by itself.
 """
 
 import argparse

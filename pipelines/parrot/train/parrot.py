@@ -101,8 +101,8 @@ def go_on(decoder, rows, kept, axes=3):
         else:
             kept.append(here)
         if before:  # heads that share keys, as rows
-            out = F.scaled_dot_product_attention(query.reshape(*key.shape[:2], -1, key.shape[3]), *here, scale=attention.scaling)
-            out = out.reshape(query.shape)
+            rows_of = query.reshape(*key.shape[:2], -1, key.shape[3])
+            out = F.scaled_dot_product_attention(rows_of, *here, scale=attention.scaling).reshape(query.shape)
         else:
             key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], 1) for x in here)
             out = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=attention.scaling)

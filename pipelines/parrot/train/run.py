@@ -29,7 +29,7 @@ def arguments(description, plan):
     )
     parser.add_argument("--minutes", type=float, default=9, help="of this run")
     parser.add_argument("--plan", type=float, default=plan, help="minutes of all runs together")
-    parser.add_argument("--end", type=float, help="seconds since 1970: this run, and the plan, end then, whatever its minutes")
+    parser.add_argument("--end", type=float, help="of run and plan, seconds since 1970, whatever their minutes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", type=pathlib.Path, help="JSON lines")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
