@@ -1,5 +1,6 @@
 /* What benchmarks of ops share, see check.h. */
 #include "common/base/clock.h"
+#include "tests/bench/gpu_peak.h"
 #include "tests/bench/peak.h"
 #include "tests/bench/row.h"
 #include "tests/ops/check.h"
@@ -75,6 +76,22 @@ static double time_gpu(struct check *c, void (*work)(struct check *c, void *ctx)
     return time_recorded(c, work, ctx, times, c->least);
 }
 
+/* The same, once more if the device was not at its speed: if it reads memory more slowly afterwards
+ * than it did at first. It may have lowered its clocks while the host made numbers, or others use
+ * it. */
+static double time_gpu_calmly(struct check *c, void (*work)(struct check *c, void *ctx),
+                              void *ctx) {
+    enum { TRIES = 4 };
+    const double calm = 0.85;
+    double best = INFINITY;
+    for (int i = 0; i < TRIES; i++) {
+        best = fmin(best, time_gpu(c, work, ctx));
+        if (!gpu_info(c->run.gpu)->hardware || bench_gpu_read(c->run.gpu) > calm * c->bandwidth)
+            break;
+    }
+    return best;
+}
+
 static double time_cpu(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx) {
     double best = INFINITY, start = clock_now();
     work(c, ctx); /* caches and pages are warm from here on */
@@ -106,7 +123,7 @@ void check_bench(struct check *c, void (*work)(struct check *c, void *ctx), void
     va_start(ap, fmt);
     vsnprintf(name, sizeof name, fmt, ap);
     va_end(ap);
-    double best = c->run.gpu ? time_gpu(c, work, ctx) : time_cpu(c, work, ctx);
+    double best = c->run.gpu ? time_gpu_calmly(c, work, ctx) : time_cpu(c, work, ctx);
     snprintf(device, sizeof device, "%s%s", check_backend(c), c->run.precise ? " precise" : "");
     snprintf(more, sizeof more, "%8.1f GB/s %8.1f GFLOP/s ", bytes / best * 1e-9,
              flop / best * 1e-9);
