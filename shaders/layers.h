@@ -33,7 +33,7 @@
 struct layers_args {
     uint64_t layers;  /* u64 [n_layers, LAYERS_WORDS] */
     uint64_t x;       /* f32 [hidden]; becomes what leaves the last layer */
-    uint64_t scratch; /* f32, see lib/layers.glsl */
+    uint64_t scratch; /* f32, see lib/layers_room.glsl */
     uint64_t rope;    /* f32 [head_dim], see op_rope_table() */
     uint64_t at;      /* i32 [1]: rows in the caches */
     uint64_t state;   /* see above */

@@ -62,7 +62,7 @@ static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
 void nn_cache_stay(struct nn_cache *cache, struct run *run, const struct nn_decoder *d) {
     const struct nn_layer *l = d->layers;
     struct arena *a = &run->memory[RUN_SESSION];
-    if (!run->gpu || !d->config->n_experts || !nn_present(&l->q_norm))
+    if (!run->gpu || !d->config->n_experts || d->config->window || !nn_present(&l->q_norm))
         return;
     struct op_layers s = first_layer(d, cache);
     for (size_t i = 0; i < s.n; i++)

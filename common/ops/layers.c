@@ -36,13 +36,19 @@ static bool fits(size_t width, enum tensor_dtype dtype) {
     return width % (LANES * lane_weights(dtype)) == 0;
 }
 
+/* What is not of the matrices' type. */
+static bool is_plain(enum tensor_dtype dtype) {
+    return dtype == TENSOR_F32 || dtype == TENSOR_BF16;
+}
+
 /* Workgroups that share the keys of four queries, as attention_gpu.c has them. */
 static size_t splits(const struct op_layers *l) {
     size_t tiles = divide_up(l->capacity, KEYS), n = least(tiles, ATTENTION_SPLIT_MAX);
-    return least(n, ATTENTION_ROW_GROUPS / (l->heads / ATTENTION_ROW_QUERIES));
+    n = least(n, ATTENTION_ROW_GROUPS / (l->heads / ATTENTION_ROW_QUERIES));
+    return n + (n == 0);
 }
 
-/* As in shaders/layers.comp. */
+/* As in shaders/lib/layers_room.glsl. */
 static size_t scratch_size(const struct op_layers *l) {
     size_t att = l->heads * l->head_dim, qkv = att + 2 * l->kv_heads * l->head_dim;
     size_t found = splits(l) * l->heads * (l->head_dim + 2);
@@ -64,6 +70,8 @@ bool op_layers_open(struct run *run, struct op_layers *l) {
         sharing % ATTENTION_ROW_QUERIES || l->hidden / RUN > THREADS ||
         l->inner % lane_weights(l->matrices) || l->n_experts > OP_GPU_EXPERTS ||
         l->chosen > OP_GPU_CHOSEN || shared_size(l) > gpu_info(run->gpu)->shared)
+        return false;
+    if (!is_plain(l->norms) || !is_plain(l->head_norms) || !is_plain(l->router))
         return false;
     if (!fits(l->hidden, l->matrices) || !fits(l->heads * l->head_dim, l->matrices) ||
         !fits(l->chosen * l->inner, l->matrices))
