@@ -145,7 +145,8 @@ struct gpu {
         uint32_t groups; /* 0: there are none */
         bool tried;
         uint64_t key; /* of the dispatches of a recording so far, how many, and those with a step */
-        size_t n, n_steps, n_draws, n_insteads;
+        size_t n, n_steps, n_draws;
+        struct gpu_resident instead; /* for a part of it; program NULL: there is none */
         uint64_t state; /* see shaders/resident.h */
         struct gpu_arena memory;
         struct gpu_buffer report; /* the host reads it */

@@ -165,9 +165,8 @@ struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *res
     g->recording = NULL;
     if (resident && r->n_kept > 0)
         gpu_resident_plan(g, r, resident);
-    if (r->choice.form == GPU_DISPATCHES) {
+    if (r->choice.form == GPU_DISPATCHES)
         gpu_resident_forget(r);
-    }
     return r;
 }
 

@@ -19,7 +19,8 @@ enum {
 
 void gpu_resident_begin(struct gpu *g) {
     g->resident.key = GPU_HASH;
-    g->resident.n = g->resident.n_steps = g->resident.n_draws = g->resident.n_insteads = 0;
+    g->resident.n = g->resident.n_steps = g->resident.n_draws = 0;
+    g->resident.instead.program = NULL;
 }
 
 static void count(struct gpu *g, const struct gpu_dispatch *d) {
@@ -44,7 +45,7 @@ static uint64_t key_of(const struct gpu *g, const struct gpu_resident *k) {
  * kernel, and the compiler 12 seconds. */
 static bool is_worth(const struct gpu *g) {
     bool spared = g->info.hardware && !g->resident.n_draws && gpu_wish(g).form != GPU_STAYS;
-    if (g->resident.n_insteads)
+    if (g->resident.instead.program)
         return true;
     return g->resident.n_steps >= LEAST && 2 * g->resident.n_steps >= g->resident.n && !spared;
 }
@@ -70,10 +71,12 @@ void gpu_instead(struct gpu *g, const struct gpu_dispatch *stays,
                  const struct gpu_dispatch *sweep) {
     struct gpu_recording *r = g->recording;
     uint64_t h = gpu_hash(g->resident.key, stays->program->words, stays->program->bytes);
+    struct gpu_resident *k = &g->resident.instead;
+    if (!r && !g->rehearses)
+        return;
     g->resident.key = gpu_hash(h, stays->constants, sizeof stays->constants);
-    g->resident.n_insteads++;
-    if (gpu_wish(g).form != GPU_DISPATCHES)
-        gpu_prepare(g, stays->program, stays->constants);
+    k->program = stays->program;
+    memcpy(k->constants, stays->constants, sizeof k->constants);
     if (!r)
         return;
     r->insteads = arena_xrealloc(r->insteads, r->n_insteads + 1, sizeof *r->insteads);
@@ -89,10 +92,16 @@ void gpu_instead_end(struct gpu *g) {
     last->n = r->n_kept - last->first;
 }
 
+/* Of a recording with a kernel for a part of it, that is the only one that stays. */
+static const struct gpu_resident *kernel_of(const struct gpu *g, const struct gpu_resident *k) {
+    return g->resident.instead.program ? &g->resident.instead : k;
+}
+
 void gpu_resident_prepare(struct gpu *g, const struct gpu_resident *k) {
-    if (!g->resident.n_insteads && is_worth(g) &&
-        gpu_choice_begin(g, key_of(g, k)).form != GPU_DISPATCHES)
-        gpu_prepare(g, k->program, k->constants);
+    if (!is_worth(g) || gpu_choice_begin(g, key_of(g, k)).form == GPU_DISPATCHES)
+        return;
+    k = kernel_of(g, k);
+    gpu_prepare(g, k->program, k->constants);
 }
 
 void gpu_resident_forget(struct gpu_recording *r) {
@@ -311,14 +320,10 @@ void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_
         r->choice = gpu_choice_begin(g, key_of(g, k));
     if (r->choice.form == GPU_DISPATCHES)
         return;
+    k = kernel_of(g, k);
     r->kernel = *k;
-    if (r->n_insteads) /* its own kernel is the only one */
-        r->kernel.program = r->insteads->stays.d.program;
-    if (r->n_insteads)
-        memcpy(r->kernel.constants, r->insteads->stays.d.constants, sizeof r->kernel.constants);
-    else
+    if (!r->n_insteads)
         reserve(g);
-    k = &r->kernel;
     if (gpu_wish(g).form != GPU_STAYS)
         gpu_prepare(g, k->program, k->constants);
     else if (gpu_pipeline(g, k->program, k->constants))
