@@ -83,6 +83,12 @@ void gpu_choice_survived(const struct gpu *g, struct gpu_choice *c) {
         gpu_cache_forget_word(g, c->key);
 }
 
+void gpu_choice_learn(struct gpu *g, struct gpu_recording *r) {
+    uint64_t replayed = r->resident.done_at;
+    if (r->choice.risky && replayed && replayed <= g->done && gpu_resident_works(g))
+        gpu_choice_survived(g, &r->choice);
+}
+
 /* ---- measuring ---- */
 
 /* A, B, B, A, A, B, ..: neither form is always the one that comes later. */
@@ -107,10 +113,11 @@ struct gpu_commands *gpu_choose(struct gpu *g, struct gpu_recording *r, bool *ti
     enum gpu_form form = !open ? c->form : round ? turn_of(c->replays - c->pause) : c->leads;
     c->replays += open && !round;
     *timed = false;
-    if (c->risky && r->resident.done_at && r->resident.done_at <= g->done)
-        gpu_choice_survived(g, c);
+    gpu_choice_learn(g, r);
     if ((round || form == GPU_STAYS) && !can_stay(g, r))
         return &r->commands;
+    if (form == GPU_STAYS && c->risky && !r->resident.done_at)
+        gpu_choice_risk(g, c);
     *timed = round;
     return form == GPU_STAYS ? &r->resident : &r->commands;
 }

@@ -185,7 +185,8 @@ void gpu_record(struct gpu *g);
 /* In a recording or its rehearsal: what is dispatched up to gpu_instead_end() may be done by
  * `stays` instead, a kernel whose workgroups wait for each other, one for each multiprocessor, and
  * `sweep` behind it, one workgroup. Should they not meet, `stays` ends within a second, `sweep`
- * does it all, and adds 1 to the u32 at gpu_report(): then it is not used any more. */
+ * does it all, and adds 1 to the u32 at gpu_report(): then it is not used any more. The recording's
+ * other dispatches are then no steps of a kernel. Elsewhere nothing happens. */
 void gpu_instead(struct gpu *g, const struct gpu_dispatch *stays, const struct gpu_dispatch *sweep);
 void gpu_instead_end(struct gpu *g);
 uint64_t gpu_report(struct gpu *g);

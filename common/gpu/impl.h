@@ -89,7 +89,7 @@ struct gpu_choice {
     uint64_t key;        /* of what was recorded */
     enum gpu_form form;  /* GPU_MEASURED: that is not known yet, */
     enum gpu_form leads; /* and this is taken meanwhile */
-    bool risky;          /* what stays has not yet come to an end */
+    bool risky;          /* what stays is not yet known to come to an end */
     unsigned wins[GPU_FORMS];
     unsigned replays, pause;              /* since the last round; so many come before the next */
     double seconds[GPU_FORMS][GPU_ROUND]; /* of this round */
@@ -341,6 +341,8 @@ struct gpu_choice gpu_choice_begin(const struct gpu *g, uint64_t key);
  * survive it, the next start knows. */
 void gpu_choice_risk(const struct gpu *g, struct gpu_choice *c);
 void gpu_choice_survived(const struct gpu *g, struct gpu_choice *c);
+/* The latter, if what stays has been replayed and has come to an end. */
+void gpu_choice_learn(struct gpu *g, struct gpu_recording *r);
 /* The commands to replay, and whether that is to be timed; then how long they took. */
 struct gpu_commands *gpu_choose(struct gpu *g, struct gpu_recording *r, bool *timed);
 void gpu_choice_took(const struct gpu *g, struct gpu_choice *c, double seconds);

@@ -198,6 +198,7 @@ void gpu_replay(struct gpu *g, struct gpu_recording *r) {
 void gpu_recordings_close(struct gpu *g) {
     for (struct gpu_recording *r = g->recordings, *next; r; r = next) {
         next = r->next;
+        gpu_choice_learn(g, r);
         gpu_commands_free(g, &r->commands);
         if (r->resident.pool)
             gpu_commands_free(g, &r->resident);

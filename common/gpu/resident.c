@@ -40,13 +40,22 @@ static uint64_t key_of(const struct gpu *g, const struct gpu_resident *k) {
     return gpu_hash(h, k->program->words, k->program->bytes);
 }
 
+/* Workgroups of what stays instead of dispatches. Where it is not known how many run together, none
+ * do. */
+static uint32_t one_each(const struct gpu *g) {
+    uint32_t wished = gpu_wish(g).groups;
+    if (wished || !g->info.hardware)
+        return wished ? wished : 1;
+    return gpu_multiprocessors(g->physical);
+}
+
 /* Worth trying: there is a kernel for a part of it, or it is mostly steps. Without draws (the
  * thinker's) steps are only for who asks for them: on an H200 that takes twice as long as kernel by
  * kernel, and the compiler 12 seconds. */
 static bool is_worth(const struct gpu *g) {
     bool spared = g->info.hardware && !g->resident.n_draws && gpu_wish(g).form != GPU_STAYS;
     if (g->resident.instead.program)
-        return true;
+        return one_each(g) > 0;
     return g->resident.n_steps >= LEAST && 2 * g->resident.n_steps >= g->resident.n && !spared;
 }
 
@@ -275,7 +284,7 @@ static void put_table(struct gpu *g, struct gpu_commands *c, const struct gpu_re
 
 /* What stays instead of dispatches, and the sweep. */
 static void put_instead(struct gpu *g, struct gpu_commands *c, struct gpu_instead *k) {
-    k->stays.d.groups[0] = g->resident.groups;
+    k->stays.d.groups[0] = one_each(g);
     gpu_barrier(c->buffer);
     gpu_put(g, c, &k->stays.d, k->stays.args);
     gpu_barrier(c->buffer);
@@ -285,15 +294,14 @@ static void put_instead(struct gpu *g, struct gpu_commands *c, struct gpu_instea
 /* The recording's resident form; none of it is there yet. */
 static void make(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k) {
     struct gpu_pending pending = {.all = true};
-    struct gpu_instead *instead = r->insteads, *last = instead + r->n_insteads;
     gpu_commands_new(g, &r->resident);
     gpu_commands_begin(g, &r->resident, VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
-    for (size_t i = 0, n; i < r->n_kept; i += n) {
+    for (size_t i = 0, n, instead = 0; i < r->n_kept; i += n) {
         const struct gpu_dispatch *d = &r->kept[i].d;
-        if (instead < last && i == instead->first) {
-            put_instead(g, &r->resident, instead);
+        if (instead < r->n_insteads && i == r->insteads[instead].first) {
+            put_instead(g, &r->resident, &r->insteads[instead]);
             pending.all = true;
-            n = instead++->n;
+            n = r->insteads[instead++].n;
             continue;
         }
         n = r->n_insteads ? 1 : row_length(r, i);
@@ -330,21 +338,15 @@ void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_
         gpu_resident_ready(g, r);
 }
 
-/* Where it is not known how many workgroups run together, none do. */
-static uint32_t one_each(const struct gpu *g) {
-    uint32_t wished = gpu_wish(g).groups;
-    if (wished || !g->info.hardware)
-        return wished ? wished : 1;
-    return gpu_multiprocessors(g->physical);
-}
-
-/* True if workgroups meet. What stays instead of dispatches is tried out in earnest. */
+/* True if workgroups meet. What stays instead of dispatches is tried out in earnest; tables of steps
+ * are tried out by themselves all the same. */
 static bool has_groups(struct gpu *g, struct gpu_recording *r) {
     if (r->n_insteads) {
-        gpu_choice_risk(g, &r->choice);
-        g->resident.groups = g->resident.tried ? g->resident.groups : one_each(g);
-        g->resident.tried = true;
-        return g->resident.groups > 0;
+        bool lost = reported(g) != 0;
+        if (!g->resident.groups && !lost)
+            g->resident.groups = one_each(g);
+        r->choice.risky = true;
+        return !lost;
     }
     if (!g->resident.tried) {
         gpu_choice_risk(g, &r->choice);
