@@ -32,7 +32,7 @@ layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer tab
 
 shared uint64_t table[2][LAYERS_WORDS];
 
-/* Before a barrier; past the last one it is the last. */
+/* Who calls it does not look at it before a barrier. Past the last layer it is the last one again. */
 void load_layer(uint l) {
     uint thread = gl_LocalInvocationIndex;
     if (thread < LAYERS_WORDS)

@@ -1,16 +1,13 @@
 /* team: TEAM threads that share the reading of rows of weights; a workgroup is TEAMS of them. The
  * order of additions is fixed, so results repeat. Needs `const uint SUMS`: how many sums a team
  * makes at once, TEAMS * SUMS being at most TEAM * TEAMS.
- * TEAM_COUNT: TEAMS, if not 8. team_part: somebody else's room, which may be TEAM_FLOATS. */
+ * team_part: if it is defined, somebody else's room, which is floats if TEAM_FLOATS is, else vec4. */
 #ifndef SHADERS_TEAM
 #define SHADERS_TEAM
 
 #extension GL_EXT_control_flow_attributes : require
 
-#ifndef TEAM_COUNT
-#define TEAM_COUNT 8
-#endif
-const uint TEAM = 32, TEAMS = TEAM_COUNT;
+const uint TEAM = 32, TEAMS = 8;
 const uint TEAM_ROOM = TEAM + 4; /* of a sum: threads that read fours of them do so in different banks */
 
 #ifndef team_part
