@@ -13,9 +13,8 @@
 #include "shaders/attention_split.h"
 
 #define ATTENTION_ROW_QUERIES 4
-#define ATTENTION_ROW_GROUPS                                                                       \
-    128 /* that share the keys, about: more have less to do than to wait for */
-#define ATTENTION_ROW_SHARED (22 << 10) /* bytes of shared memory, at most */
+#define ATTENTION_ROW_SHARED  (22 << 10) /* bytes of shared memory, at most */
+#define ATTENTION_ROW_GROUPS  128        /* that share the keys, about: more wait more than work */
 
 /* Constants as of attention_split, with FRESH and so many queries; head_dim is 32, 64 or 128, keys
  * a multiple of the teams, see there, and of 16; 8: heads that share a kv head. All addresses are

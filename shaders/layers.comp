@@ -89,6 +89,7 @@ void all_layers() {
 
 /* What workgroups that did not meet have left. */
 void clear_scratch() {
+    my_group = 0;
     clear_keys();
     [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < TILES * KV_HEADS; i += THREADS)
         uints(scratch(AT_DONE)).at[i] = 0;

@@ -147,7 +147,7 @@ struct gpu {
         uint64_t key; /* of the dispatches of a recording so far, how many, and those with a step */
         size_t n, n_steps, n_draws;
         struct gpu_resident instead; /* for a part of it; program NULL: there is none */
-        uint64_t state; /* see shaders/resident.h */
+        uint64_t state;              /* see shaders/resident.h */
         struct gpu_arena memory;
         struct gpu_buffer report; /* the host reads it */
     } resident;

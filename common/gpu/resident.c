@@ -338,8 +338,8 @@ void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_
         gpu_resident_ready(g, r);
 }
 
-/* True if workgroups meet. What stays instead of dispatches is tried out in earnest; tables of steps
- * are tried out by themselves all the same. */
+/* True if workgroups meet. What stays instead of dispatches is tried out in earnest; tables of
+ * steps are tried out by themselves all the same. */
 static bool has_groups(struct gpu *g, struct gpu_recording *r) {
     if (r->n_insteads) {
         bool lost = reported(g) != 0;
