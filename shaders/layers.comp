@@ -47,6 +47,7 @@ layout(constant_id = 9) const bool KV_BF16 = true;
 layout(constant_id = 10) const bool HEADS_NORM_BF16 = false;
 layout(constant_id = 11) const uint ROUTER = 1;
 layout(constant_id = 12) const uint SPLITS_ALL = 1;
+const uint SHARED_INNER = 0;
 layout(push_constant, scalar) uniform push {
     layers_args r;
 };
@@ -74,55 +75,4 @@ attention_split_args row_a;
 #include "shaders/lib/layers_rows.glsl"
 #include "shaders/lib/layers_attention.glsl"
 #include "shaders/lib/layers_experts.glsl"
-
-void all_layers() {
-    uint end = uint(ints(r.at).at[0]) + 1;
-    meetings = 0;
-    load_layer(0);
-    barrier();
-    [[dont_unroll]] for (uint l = 0; l < r.n_layers; l++) {
-        uint64_t from = l == 0 ? r.x : scratch(AT_Y);
-        if (!(qkv(l, from) && attention(l, end) && out_add(l, from) && hidden(l) && down_add(l)))
-            break;
-    }
-}
-
-/* What workgroups that did not meet have left. */
-void clear_scratch() {
-    my_group = 0;
-    clear_keys();
-    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < TILES * KV_HEADS; i += THREADS)
-        uints(scratch(AT_DONE)).at[i] = 0;
-    memoryBarrierBuffer();
-    barrier();
-}
-
-/* Alone: counts from zero, and does it all if it is to be done. True: it is. */
-bool sweeps() {
-    state_words state = state_words(r.state);
-    bool lost = (state.at[LAYERS_COUNT] & LAYERS_LOST) != 0;
-    barrier();
-    if (gl_LocalInvocationIndex == 0) {
-        state.at[LAYERS_COUNT] = 0;
-        if (lost)
-            atomicAdd(state_words(r.report).at[0], 1);
-    }
-    if (lost)
-        clear_scratch();
-    return lost;
-}
-
-void main() {
-    my_group = r.sweep == 0 ? gl_WorkGroupID.x : 0;
-    all_groups = r.sweep == 0 ? gl_NumWorkGroups.x : 1;
-    if (r.sweep == 0 || sweeps())
-        all_layers();
-    if (r.sweep == 0)
-        return;
-    memoryBarrierBuffer();
-    barrier();
-    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < HIDDEN; i += THREADS)
-        floats(r.x).at[i] = floats(scratch(AT_Y)).at[i];
-    if (gl_LocalInvocationIndex == 0)
-        state_words(r.state).at[LAYERS_COUNT] = 0;
-}
+#include "shaders/lib/layers_main.glsl"

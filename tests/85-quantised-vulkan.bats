@@ -82,12 +82,17 @@ text = config["thinker_config"]["text_config"]
 text |= dict(hidden_size=2048, num_attention_heads=16, num_key_value_heads=4, head_dim=128, num_hidden_layers=2)
 text |= dict(num_experts=12, num_experts_per_tok=8, moe_intermediate_size=256)
 text["rope_parameters"]["mrope_section"] = [24, 20, 20]
+talker = config["talker_config"]["text_config"]
+talker |= dict(hidden_size=512, num_attention_heads=4, num_key_value_heads=1, head_dim=128, num_hidden_layers=2)
+talker |= dict(moe_intermediate_size=128, shared_expert_intermediate_size=256)
+talker["rope_parameters"]["mrope_section"] = [24, 20, 20]
+config["talker_config"]["code_predictor_config"]["hidden_size"] = 512
 for part in "audio_config", "vision_config":
     config["thinker_config"].get(part, {}).update(output_dim=2048, out_hidden_size=2048)
 config["talker_config"]["thinker_hidden_size"] = 2048
 json.dump(config, sys.stdout)
 END
-    "$BUILD/tests/bench/random_model" stays config.json thinker
+    "$BUILD/tests/bench/random_model" stays config.json thinker talker codepred
     cp "$GOLDEN"/tiny/{vocab.json,merges.txt,tokenizer_config.json} stays
     omni-tokenize -m stays 'What is this?' >question
 }
@@ -96,6 +101,23 @@ END
 tokens() {
     OMNI_RESIDENT=$1 timeout 240 omni-thinker -m "$2" -d vulkan -v --temp 2 -s 7 -n 12 <question 2>err |
         omni-inspect -x tokens - >"$T/$2-$1"
+}
+
+# The same of bf16 matrices, and of a talker's layers, which have a shared expert.
+@test "bf16 layers in one kernel that stays: the same tokens and codes as by dispatches" {
+    local form
+    stays_thinker
+    tokens 0 stays
+    OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} tokens 1 stays
+    grep '1 of 1 recorded steps by 1 workgroups that stay' err
+    cmp stays-0 stays-1
+    omni-thinker -m stays -d cpu -n 8 <question >answer
+    for form in 0 1 3; do
+        OMNI_RESIDENT=$form timeout 240 omni-talker -m stays -d vulkan -v -s 5 -n 20 <answer 2>err |
+            omni-inspect -x codes - >codes-$form
+        cmp codes-0 codes-$form
+    done
+    grep 'did not meet' err
 }
 
 # Of three workgroups the first gives up, and the one behind them does it all.

@@ -53,6 +53,7 @@ int talker_create(struct talker *t, struct run *run, const struct config *c, str
     if (load(t, run, w, e))
         return e->code;
     nn_cache_init(&t->cache, run, &c->talker.text, context);
+    nn_cache_stay(&t->cache, run, &t->decoder);
     t->inbox = run_new_2d(run, RUN_SESSION, TENSOR_F32, context, width);
     t->specials = run_new_2d(run, RUN_SESSION, TENSOR_F32, TALKER_SPECIALS, width);
     t->row = run_new_2d(run, RUN_SESSION, TENSOR_F32, 1, width);

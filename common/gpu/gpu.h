@@ -190,6 +190,8 @@ void gpu_record(struct gpu *g);
 void gpu_instead(struct gpu *g, const struct gpu_dispatch *stays, const struct gpu_dispatch *sweep);
 void gpu_instead_end(struct gpu *g);
 uint64_t gpu_report(struct gpu *g);
+/* OMNI_RESIDENT asks for kernels that stay, whatever is known of them. */
+bool gpu_asked_to_stay(const struct gpu *g);
 /* NULL in a rehearsal. */
 struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident);
 void gpu_replay(struct gpu *g, struct gpu_recording *r);

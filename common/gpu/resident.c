@@ -101,6 +101,10 @@ void gpu_instead_end(struct gpu *g) {
     last->n = r->n_kept - last->first;
 }
 
+bool gpu_asked_to_stay(const struct gpu *g) {
+    return gpu_wish(g).form == GPU_STAYS;
+}
+
 /* Of a recording with a kernel for a part of it, that is the only one that stays. */
 static const struct gpu_resident *kernel_of(const struct gpu *g, const struct gpu_resident *k) {
     return g->resident.instead.program ? &g->resident.instead : k;

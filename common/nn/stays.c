@@ -16,6 +16,7 @@ static struct op_layers first_layer(const struct nn_decoder *d, const struct nn_
                               .n_experts = c->n_experts,
                               .chosen = c->n_experts_used,
                               .inner = c->expert_intermediate,
+                              .shared_inner = c->shared_intermediate,
                               .capacity = cache->capacity,
                               .matrices = l->q.dtype,
                               .norms = l->input_norm.dtype,
@@ -33,9 +34,13 @@ static bool alike(const struct nn_layer *l, const struct op_layers *s) {
     for (size_t i = 0; i < MATRICES; i++)
         if (w[i]->dtype != s->matrices)
             return false;
-    return !nn_present(&l->shared_gate) && !nn_present(&l->attention_scale) &&
-           l->q_norm.dtype == s->head_norms && l->input_norm.dtype == s->norms &&
-           l->post_norm.dtype == s->norms && l->router.dtype == s->router;
+    const struct tensor *shared[] = {&l->mlp.gate, &l->mlp.up, &l->mlp.down};
+    for (size_t i = 0; i < 3 && nn_present(&l->shared_gate); i++)
+        if (shared[i]->dtype != s->matrices || l->shared_gate.dtype != s->router)
+            return false;
+    return !nn_present(&l->attention_scale) && l->q_norm.dtype == s->head_norms &&
+           l->input_norm.dtype == s->norms && l->post_norm.dtype == s->norms &&
+           l->router.dtype == s->router;
 }
 
 static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
@@ -56,6 +61,12 @@ static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
                                             [LAYERS_DOWN] = l->experts.down};
     for (size_t i = 0; i < LAYERS_APART; i++)
         words[i] = run_address(t[i]);
+    if (nn_present(&l->shared_gate)) {
+        words[LAYERS_SHARED_ROUTER] = run_address(&l->shared_gate);
+        words[LAYERS_SHARED_GATE] = run_address(&l->mlp.gate);
+        words[LAYERS_SHARED_UP] = run_address(&l->mlp.up);
+        words[LAYERS_SHARED_DOWN] = run_address(&l->mlp.down);
+    }
     words[LAYERS_APART] = moe_apart(&l->experts);
 }
 

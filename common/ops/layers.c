@@ -23,11 +23,10 @@ static size_t divide_up(size_t n, size_t by) {
 
 /* Weights that a lane has at a time, see shaders/lib/quant.glsl; 0: there is no kernel. */
 static size_t lane_weights(enum tensor_dtype dtype) {
-    static const size_t weights[TENSOR_DTYPES] = {[TENSOR_Q8_0] = 16,
-                                                  [TENSOR_Q4_0] = 32,
-                                                  [TENSOR_Q6_K] = 32,
-                                                  [TENSOR_Q4_K] = 64, /* two units */
-                                                  [TENSOR_Q5_K] = 64};
+    static const size_t weights[TENSOR_DTYPES] = {
+        [TENSOR_BF16] = 8,  [TENSOR_Q8_0] = 16, [TENSOR_Q4_0] = 32,
+        [TENSOR_Q6_K] = 32, [TENSOR_Q4_K] = 64, /* two units */
+        [TENSOR_Q5_K] = 64};
     return weights[dtype];
 }
 
@@ -48,33 +47,48 @@ static size_t splits(const struct op_layers *l) {
     return n + (n == 0);
 }
 
+/* What the experts' hidden numbers are together. */
+static size_t mix_width(const struct op_layers *l) {
+    return l->chosen * l->inner + l->shared_inner;
+}
+
 /* As in shaders/lib/layers_room.glsl. */
 static size_t scratch_size(const struct op_layers *l) {
     size_t att = l->heads * l->head_dim, qkv = att + 2 * l->kv_heads * l->head_dim;
     size_t found = splits(l) * l->heads * (l->head_dim + 2);
-    return l->hidden + qkv + att + l->chosen * l->inner + found + l->n_experts +
-           l->heads / ATTENTION_ROW_QUERIES;
+    return l->hidden + qkv + att + mix_width(l) + found + l->n_experts +
+           l->heads / ATTENTION_ROW_QUERIES + 1;
 }
 
 /* Bytes of shared memory, about. */
 static size_t shared_size(const struct op_layers *l) {
-    size_t att = l->heads * l->head_dim, mix = l->chosen * l->inner;
+    size_t att = l->heads * l->head_dim, mix = mix_width(l);
     size_t row = att > l->hidden ? att : l->hidden, longest = row > mix ? row : mix;
     size_t choice = l->n_experts * 12 + l->chosen * 40;
-    return longest / RUN * 40 + choice + ATTENTION_ROW_SHARED;
+    size_t each = tensor_is_quantised(l->matrices) ? 40 : RUN * sizeof(float);
+    return longest / RUN * each + choice + ATTENTION_ROW_SHARED;
+}
+
+/* The kernel for bf16 has not been measured on hardware yet: it is for who asks for it. */
+static bool is_spared(const struct run *run, const struct op_layers *l) {
+    return l->matrices == TENSOR_BF16 && gpu_info(run->gpu)->hardware &&
+           !gpu_asked_to_stay(run->gpu);
 }
 
 bool op_layers_open(struct run *run, struct op_layers *l) {
     size_t sharing = l->heads / l->kv_heads;
     if (run->precise || !lane_weights(l->matrices) || l->head_dim != 128 ||
         sharing % ATTENTION_ROW_QUERIES || l->hidden / RUN > THREADS ||
+        (l->shared_inner && tensor_is_quantised(l->matrices)) ||
         l->inner % lane_weights(l->matrices) || l->n_experts > OP_GPU_EXPERTS ||
         l->chosen > OP_GPU_CHOSEN || shared_size(l) > gpu_info(run->gpu)->shared)
+        return false;
+    if (is_spared(run, l))
         return false;
     if (!is_plain(l->norms) || !is_plain(l->head_norms) || !is_plain(l->router))
         return false;
     if (!fits(l->hidden, l->matrices) || !fits(l->heads * l->head_dim, l->matrices) ||
-        !fits(l->chosen * l->inner, l->matrices))
+        !fits(mix_width(l), l->matrices))
         return false;
     l->table = run_new_2d(run, RUN_SESSION, TENSOR_I32, l->n, 2 * LAYERS_WORDS);
     l->scratch = run_new_1d(run, RUN_SESSION, TENSOR_F32, scratch_size(l));
@@ -100,13 +114,15 @@ void op_layers(struct run *run, const struct op_layers *l, const struct tensor *
                             .patience = hardware ? PATIENCE : PATIENCE_SOFTWARE,
                             .eps = l->eps};
     struct layers_args alone = a;
+    bool quantised = tensor_is_quantised(l->matrices);
     struct run_kernel k = {
-        .program = &shader_layers,
-        .constants = {planes_weights(l->matrices), (uint32_t)l->hidden, (uint32_t)l->heads,
-                      (uint32_t)l->kv_heads, (uint32_t)l->head_dim, (uint32_t)l->n_experts,
-                      (uint32_t)l->chosen, (uint32_t)l->inner, l->norms == TENSOR_F32 ? 1 : 2,
-                      l->cache == TENSOR_BF16, l->head_norms == TENSOR_BF16,
-                      l->router == TENSOR_F32 ? 1 : 2, (uint32_t)splits(l)},
+        .program = quantised ? &shader_layers : &shader_layers_bf16,
+        .constants = {quantised ? planes_weights(l->matrices) : (uint32_t)l->shared_inner,
+                      (uint32_t)l->hidden, (uint32_t)l->heads, (uint32_t)l->kv_heads,
+                      (uint32_t)l->head_dim, (uint32_t)l->n_experts, (uint32_t)l->chosen,
+                      (uint32_t)l->inner, l->norms == TENSOR_F32 ? 1 : 2, l->cache == TENSOR_BF16,
+                      l->head_norms == TENSOR_BF16, l->router == TENSOR_F32 ? 1 : 2,
+                      (uint32_t)splits(l)},
         .args = &a,
         .args_size = sizeof a,
         .groups = {1}};

@@ -8,6 +8,7 @@
 /* What all layers have in common. */
 struct op_layers {
     size_t n, hidden, heads, kv_heads, head_dim, n_experts, chosen, inner, capacity;
+    size_t shared_inner; /* 0: no shared expert */
     enum tensor_dtype matrices, norms, head_norms, router, cache;
     bool normalise; /* the weights of chosen experts */
     float eps;

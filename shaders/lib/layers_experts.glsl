@@ -2,47 +2,7 @@
 #ifndef SHADERS_LAYERS_EXPERTS
 #define SHADERS_LAYERS_EXPERTS
 
-moe_hidden_args hidden_a;
-const uint PATIENCE = MOE_FEW_PATIENCE;
-#define a hidden_a
-#include "shaders/lib/choose.glsl"
-#include "shaders/lib/router.glsl"
-#undef a
-
-/* x is made ready while others' logits are waited for. */
-void while_waiting() {
-    stage_normed(scratch(AT_Y));
-}
-
-void choose(uint l) {
-    GROUP = uvec3(my_group, 0, 0);
-    GROUPS_ALL = uvec3(all_groups, 1, 1);
-    hidden_a.x = scratch(AT_Y);
-    hidden_a.norm = table[l % 2][LAYERS_POST_NORM];
-    hidden_a.logits = scratch(AT_KEYS);
-    hidden_a.router = table[l % 2][LAYERS_ROUTER];
-    hidden_a.shared_router = 0;
-    hidden_a.width = HIDDEN;
-    hidden_a.n_experts = EXPERTS;
-    hidden_a.normalise = r.normalise;
-    hidden_a.eps = r.eps;
-    route();
-    choose_experts();
-}
-
-/* Where the chosen experts' matrices are. */
-shared uint64_t pair_gate[CHOSEN], pair_up[CHOSEN], pair_down[CHOSEN];
-
-void list_pairs(uint l) {
-    uint i = gl_LocalInvocationIndex;
-    if (i < CHOSEN) {
-        uint64_t skip = uint64_t(choose_expert[i]) * table[l % 2][LAYERS_APART];
-        pair_gate[i] = table[l % 2][LAYERS_GATE] + skip;
-        pair_up[i] = table[l % 2][LAYERS_UP] + skip;
-        pair_down[i] = table[l % 2][LAYERS_DOWN] + skip;
-    }
-    barrier();
-}
+#include "shaders/lib/layers_choose.glsl"
 
 void hidden_ask(uint l, uint round) {
     [[unroll]] for (uint i = 0; i < MIX_ROWS; i++) {
@@ -113,13 +73,6 @@ void stage_mix() {
             x[c] *= weight;
         few_round(0, few_place(run), x);
     }
-}
-
-/* Of the router, for the next layer. */
-void clear_keys() {
-    if (my_group == 0)
-        [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < EXPERTS; i += THREADS)
-            uints(scratch(AT_KEYS)).at[i] = 0;
 }
 
 /* y += down mix */

@@ -1,5 +1,5 @@
 /* layers_room: which workgroup this is, where things are that all of them share, and how they
- * meet; for layers.comp. */
+ * meet and share the rows of matrices; for kernels that stay (layers.comp). */
 #ifndef SHADERS_LAYERS_ROOM
 #define SHADERS_LAYERS_ROOM
 
@@ -14,11 +14,11 @@ uint all_teams() {
 }
 
 /* Of the scratch, in numbers from its beginning. */
-const uint QKV = (HEADS + 2 * KV_HEADS) * HEAD_DIM, ATT = HEADS * HEAD_DIM, MIX = CHOSEN * INNER;
+const uint QKV = (HEADS + 2 * KV_HEADS) * HEAD_DIM, ATT = HEADS * HEAD_DIM, MIX = CHOSEN * INNER + SHARED_INNER;
 const uint FOUND_ONE = HEADS / KV_HEADS * (HEAD_DIM + 2);
 const uint AT_Y = 0, AT_QKV = AT_Y + HIDDEN, AT_ATT = AT_QKV + QKV, AT_MIX = AT_ATT + ATT;
 const uint AT_FOUND = AT_MIX + MIX, AT_KEYS = AT_FOUND + KV_HEADS * SPLITS_ALL * FOUND_ONE;
-const uint AT_DONE = AT_KEYS + EXPERTS;
+const uint AT_DONE = AT_KEYS + EXPERTS, AT_SHARED = AT_DONE + TILES * KV_HEADS;
 
 uint64_t scratch(uint at) {
     return r.scratch + uint64_t(at) * 4;
@@ -73,6 +73,30 @@ bool wait() {
     }
     barrier(); /* what others have made is read past the nearest cache: MEMORY */
     return (met & LAYERS_LOST) == 0;
+}
+
+/* ---- rounds of rows ---- */
+
+/* Row number i of this team in a round of `rows` at once. */
+uint task_of(uint round, uint rows, uint i) {
+    return (round * rows + i) * all_teams() + my_team();
+}
+
+/* What this thread stores of it, if it is one of the first rows * TEAMS. */
+uint own_task(uint round, uint rows) {
+    uint thread = gl_LocalInvocationIndex;
+    return (round * rows + thread / TEAMS) * all_teams() + thread % TEAMS * all_groups + my_group;
+}
+
+/* And the team's sum for it; those of a second matrix come `more` behind. */
+float own_sum(uint more) {
+    uint thread = gl_LocalInvocationIndex;
+    return team_total[thread % TEAMS * SUMS + thread / TEAMS + more];
+}
+
+uint rounds_of(uint tasks, uint rows) {
+    uint each = rows * all_teams();
+    return (tasks + each - 1) / each;
 }
 
 #endif

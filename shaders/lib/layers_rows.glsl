@@ -124,30 +124,6 @@ float row_sum(uint slot, uint units, uint place) {
     return sum;
 }
 
-/* ---- rounds of rows ---- */
-
-/* Row number i of this team in a round of `rows` at once. */
-uint task_of(uint round, uint rows, uint i) {
-    return (round * rows + i) * all_teams() + my_team();
-}
-
-/* What this thread stores of it, if it is one of the first rows * TEAMS. */
-uint own_task(uint round, uint rows) {
-    uint thread = gl_LocalInvocationIndex;
-    return (round * rows + thread / TEAMS) * all_teams() + thread % TEAMS * all_groups + my_group;
-}
-
-/* And the team's sum for it; those of a second matrix come `more` behind. */
-float own_sum(uint more) {
-    uint thread = gl_LocalInvocationIndex;
-    return team_total[thread % TEAMS * SUMS + thread / TEAMS + more];
-}
-
-uint rounds_of(uint tasks, uint rows) {
-    uint each = rows * all_teams();
-    return (tasks + each - 1) / each;
-}
-
 /* y = from + the sums of a round, whose rows are in raw, `units` each; y and from f32 [HIDDEN]. */
 void add_round(uint64_t from, uint round, uint rows, uint units, uint place) {
     uint own = own_task(round, rows);
