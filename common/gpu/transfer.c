@@ -2,6 +2,7 @@
  * are copied straight into it; else they go through pieces of staging memory, of which the device
  * empties one while the host fills the next. */
 #include "common/base/die.h"
+#include "common/base/size.h"
 #include "common/gpu/impl.h"
 
 #include <string.h>
@@ -20,17 +21,13 @@ static uint64_t offset_in(const struct gpu_buffer *b, uint64_t address) {
     return address - b->address;
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* memcpy by several threads: one alone is slower than the bus, and slower still where the pages of
  * a mapped file are touched for the first time. */
 static void copy(char *dst, const char *src, size_t bytes) {
     size_t shares = (bytes + SHARE - 1) / SHARE;
 #pragma omp parallel for schedule(dynamic) if (shares > 1)
     for (size_t i = 0; i < shares; i++)
-        memcpy(dst + i * SHARE, src + i * SHARE, least(SHARE, bytes - i * SHARE));
+        memcpy(dst + i * SHARE, src + i * SHARE, size_least(SHARE, bytes - i * SHARE));
 }
 
 /* ---- to the device ---- */
@@ -90,7 +87,8 @@ void gpu_write(struct gpu *g, uint64_t dst, const void *src, size_t bytes) {
         copy((char *)to->mapped + offset_in(to, dst), src, bytes);
     } else {
         for (size_t at = 0; at < bytes; at += GPU_STAGE)
-            write_staged(g, to, dst + at, (const char *)src + at, least(GPU_STAGE, bytes - at));
+            write_staged(g, to, dst + at, (const char *)src + at,
+                         size_least(GPU_STAGE, bytes - at));
     }
     /* Kernels need not say that they read weights. */
     gpu_barrier_next(g);
@@ -151,7 +149,7 @@ void gpu_read(struct gpu *g, uint64_t src, void *dst, size_t bytes) {
         return;
     }
     for (size_t at = 0; at < bytes; at += GPU_STAGE) {
-        size_t n = least(GPU_STAGE, bytes - at);
+        size_t n = size_least(GPU_STAGE, bytes - at);
         fetch(g, &g->readback, 0, src + at, n);
         gpu_wait(g);
         copy((char *)dst + at, g->readback.mapped, n);

@@ -1,4 +1,5 @@
 #include "common/ops/attention_gpu.h"
+#include "common/base/size.h"
 #include "common/ops/matrix.h"
 #include "common/ops/row.h"
 #include "shaders/attention.h"
@@ -18,18 +19,6 @@ enum {
     WARM_LOADS = 12,     /* of a thread */
     LANES_FOURS = 8,     /* fours of numbers that a lane has of a row, at most */
 };
-
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t most(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
-static size_t divide_up(size_t n, size_t by) {
-    return (n + by - 1) / by;
-}
 
 /* ---- few rows ---- */
 
@@ -64,7 +53,7 @@ static bool takes_row(const struct run *run, const struct attention_job *j) {
 /* Few, so that there are many workgroups; each team of attention_row has one. */
 static size_t row_keys(const struct attention_job *j) {
     enum { KEYS = 32, EACH = 8 /* numbers of a thread */ };
-    return most(KEYS, ROW_THREADS * EACH / j->q->shape[2]);
+    return size_most(KEYS, ROW_THREADS * EACH / j->q->shape[2]);
 }
 
 /* How many keys there are is known to the device only; the splits are as many as are of use when
@@ -72,7 +61,7 @@ static size_t row_keys(const struct attention_job *j) {
 static struct plan choose_plan(const struct run *run, const struct attention_job *j) {
     size_t rows = j->q->shape[0], kv_heads = j->k->shape[1], capacity = j->k->shape[0];
     size_t queries = rows * j->q->shape[1] / kv_heads;
-    size_t seen = j->window ? least(j->window + rows, capacity) : capacity;
+    size_t seen = j->window ? size_least(j->window + rows, capacity) : capacity;
     struct plan p = {.queries = 8, .keys = 32, .threads = 256, .row = takes_row(run, j)};
     if (p.row)
         p = (struct plan){.queries = ATTENTION_ROW_QUERIES,
@@ -83,9 +72,10 @@ static struct plan choose_plan(const struct run *run, const struct attention_job
         p = (struct plan){.queries = 4, .keys = 64, .threads = 256};
     else if (j->fresh)
         p = (struct plan){.queries = 2, .keys = 16, .threads = 128};
-    p.tiles = divide_up(queries, p.queries);
-    p.splits = least(least(divide_up(seen, p.keys) + (j->window > 0), ATTENTION_SPLIT_MAX),
-                     (p.row ? ROW_GROUPS : GROUPS) / (p.tiles * kv_heads));
+    p.tiles = size_divide_up(queries, p.queries);
+    p.splits =
+        size_least(size_least(size_divide_up(seen, p.keys) + (j->window > 0), ATTENTION_SPLIT_MAX),
+                   (p.row ? ROW_GROUPS : GROUPS) / (p.tiles * kv_heads));
     p.splits += p.splits == 0;
     return p;
 }
@@ -185,7 +175,7 @@ static size_t choose_lanes(const struct gpu_subgroup *g, const struct op_self_at
 static size_t out_tiles(const struct run *run, const struct op_self_attention *s,
                         const struct lanes *p) {
     size_t teams = p->threads / gpu_info(run->gpu)->subgroup.size;
-    return divide_up(s->out->shape[0], teams * ATTENTION_OUT_ROWS);
+    return size_divide_up(s->out->shape[0], teams * ATTENTION_OUT_ROWS);
 }
 
 /* Each kv head's queries and keys must be one workgroup's. */
@@ -195,8 +185,8 @@ static struct lanes plan_lanes(const struct run *run, const struct op_self_atten
     struct lanes p = {.lanes = choose_lanes(g, s), .queries = sharing > 2 ? 4 : 2};
     if (p.lanes == 0)
         return p;
-    p.threads = g->size * least(8, LANES_THREADS / g->size);
-    size_t teams = p.threads / p.lanes, each = most(divide_up(capacity, teams), 1);
+    p.threads = g->size * size_least(8, LANES_THREADS / g->size);
+    size_t teams = p.threads / p.lanes, each = size_most(size_divide_up(capacity, teams), 1);
     p.keys = teams * (each == 3 ? 4 : each);
     if (each > 4 || sharing != p.queries || out_tiles(run, s, &p) > RUN_COUNTERS)
         p.lanes = 0;
@@ -207,7 +197,7 @@ static struct lanes plan_lanes(const struct run *run, const struct op_self_atten
 static uint32_t warm_loads(const struct op_self_attention *s, size_t threads) {
     if (!s->next || run_address(s->next) % 16)
         return 0;
-    return (uint32_t)least(tensor_bytes(s->next) / 16 / threads, WARM_LOADS);
+    return (uint32_t)size_least(tensor_bytes(s->next) / 16 / threads, WARM_LOADS);
 }
 
 /* Row number `row` of those that there are. */

@@ -1,4 +1,5 @@
 #include "common/ops/few_quant.h"
+#include "common/base/size.h"
 
 #include "common/ops/few.h"
 #include "common/ops/planes.h"
@@ -18,10 +19,6 @@ enum {
 
 /* Constants of the kernels, see shaders/lib/few_quant.glsl; those between are the kernels' own. */
 enum { WEIGHTS, MATRICES, ROWS, BATCH, ROOM, PLANES = 8, WIDTH, PAIRED };
-
-static size_t divide_up(size_t n, size_t by) {
-    return (n + by - 1) / by;
-}
 
 /* Units, see shaders/lib/quant.glsl. */
 static const struct {
@@ -50,22 +47,22 @@ static size_t most_numbers(const struct run *run, size_t rows, size_t matrices, 
 /* All units that a thread has of a row, or a half, a third, .. of them, as far as registers go. */
 static uint32_t batch(enum tensor_dtype dtype, size_t units, size_t rows, size_t matrices,
                       size_t most_units) {
-    size_t each = divide_up(units, FEW_TEAM), loads = rows > 2 ? 8 : rows > 1 ? 12 : 24;
+    size_t each = size_divide_up(units, FEW_TEAM), loads = rows > 2 ? 8 : rows > 1 ? 12 : 24;
     size_t most = loads / (unit[dtype].loads * matrices);
     most = most < most_units / FEW_TEAM ? most : most_units / FEW_TEAM;
-    return (uint32_t)divide_up(each, divide_up(each, most ? most : 1));
+    return (uint32_t)size_divide_up(each, size_divide_up(each, most ? most : 1));
 }
 
 /* Workgroups for so many tasks, equally many steps each; units: that a thread has under way. */
 static size_t groups(enum tensor_dtype dtype, size_t tasks, size_t units) {
     bool small = units * unit[dtype].words <= SMALL;
-    size_t steps = divide_up(tasks, FEW_TEAMS), most = small ? GROUPS_SMALL : GROUPS_LARGE;
-    return divide_up(steps, divide_up(steps, most));
+    size_t steps = size_divide_up(tasks, FEW_TEAMS), most = small ? GROUPS_SMALL : GROUPS_LARGE;
+    return size_divide_up(steps, size_divide_up(steps, most));
 }
 
 void few_quant(const struct run *run, struct run_kernel *k, const struct few_quant *f) {
     enum { STEP = 128 }; /* eight runs, which change places, see few_place() */
-    size_t numbers = unit[f->dtype].numbers, whole = divide_up(f->width, STEP) * STEP;
+    size_t numbers = unit[f->dtype].numbers, whole = size_divide_up(f->width, STEP) * STEP;
     size_t units = f->width / numbers, matrices = f->matrices;
     size_t rows = few_rows(f->rows < f->share ? f->rows : f->share);
     size_t most = most_numbers(run, rows, matrices, f->spare);
@@ -82,7 +79,7 @@ void few_quant(const struct run *run, struct run_kernel *k, const struct few_qua
     k->constants[PAIRED] =
         unit[f->dtype].pairs && units % (FEW_TEAM * at_once) == 0 && at_once % 2 == 0;
     k->groups[0] = groups(f->dtype, f->tasks, at_once * matrices);
-    k->groups[1] = divide_up(f->rows, rows);
+    k->groups[1] = size_divide_up(f->rows, rows);
 }
 
 uint32_t few_quant_matrices(enum tensor_dtype dtype, size_t outs) {

@@ -1,4 +1,5 @@
 #include "common/ops/layers.h"
+#include "common/base/size.h"
 #include "common/ops/planes.h"
 #include "shaders/attention_row.h"
 #include "shaders/layers.h"
@@ -12,14 +13,6 @@ enum {
     PATIENCE = 1 << 10,   /* of waiting workgroups, in 1024 looks: about a second */
     PATIENCE_SOFTWARE = 4 /* there, whoever waits keeps the others from working */
 };
-
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t divide_up(size_t n, size_t by) {
-    return (n + by - 1) / by;
-}
 
 /* Weights that a lane has at a time, see shaders/lib/quant.glsl; 0: there is no kernel. */
 static size_t lane_weights(enum tensor_dtype dtype) {
@@ -42,8 +35,8 @@ static bool is_plain(enum tensor_dtype dtype) {
 
 /* Workgroups that share the keys of four queries, as attention_gpu.c has them. */
 static size_t splits(const struct op_layers *l) {
-    size_t tiles = divide_up(l->capacity, KEYS), n = least(tiles, ATTENTION_SPLIT_MAX);
-    n = least(n, ATTENTION_ROW_GROUPS / (l->heads / ATTENTION_ROW_QUERIES));
+    size_t tiles = size_divide_up(l->capacity, KEYS), n = size_least(tiles, ATTENTION_SPLIT_MAX);
+    n = size_least(n, ATTENTION_ROW_GROUPS / (l->heads / ATTENTION_ROW_QUERIES));
     return n + (n == 0);
 }
 

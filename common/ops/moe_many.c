@@ -1,4 +1,5 @@
 /* Experts for many rows on a GPU: matrix products of tiles of rows that chose the same one. */
+#include "common/base/size.h"
 #include "common/ops/dequantise.h"
 #include "common/ops/few.h"
 #include "common/ops/matrix.h"
@@ -30,10 +31,6 @@ struct moe {
     const struct gpu_program *hidden_program, *down_program;
     uint32_t hidden_constants[GPU_CONSTANTS], down_constants[GPU_CONSTANTS];
 };
-
-static size_t divide_up(size_t n, size_t by) {
-    return (n + by - 1) / by;
-}
 
 uint64_t moe_apart(const struct op_experts *w) {
     const struct tensor *kinds[] = {w->gate, w->up, w->down};
@@ -139,11 +136,12 @@ static void products(struct run *run, struct moe *m, const struct tensor *weight
     const struct moe_args *a = &m->args;
     const struct tensor *gate = weights, *up = weights ? weights + 1 : NULL;
     size_t tiles = MOE_TILES((size_t)a->rows * a->chosen, a->n_experts, a->tile);
-    dispatch(run, m, m->hidden_program, m->hidden_constants, divide_up(a->inner, m->hidden_outs),
-             tiles, (const struct tensor *[4]){m->in_order ? &m->sorted : m->x, &m->plan, gate, up},
+    dispatch(run, m, m->hidden_program, m->hidden_constants,
+             size_divide_up(a->inner, m->hidden_outs), tiles,
+             (const struct tensor *[4]){m->in_order ? &m->sorted : m->x, &m->plan, gate, up},
              &m->hidden);
-    dispatch(run, m, m->down_program, m->down_constants, divide_up(a->width, m->down_outs), tiles,
-             (const struct tensor *[4]){&m->hidden, &m->plan, weights ? weights + 2 : NULL},
+    dispatch(run, m, m->down_program, m->down_constants, size_divide_up(a->width, m->down_outs),
+             tiles, (const struct tensor *[4]){&m->hidden, &m->plan, weights ? weights + 2 : NULL},
              &m->results);
 }
 
@@ -153,7 +151,7 @@ static void dequantised(struct run *run, struct moe *m) {
     struct moe_args *a = &m->args;
     const struct tensor *kinds[3] = {m->w->gate, m->w->up, m->w->down};
     size_t each = (size_t)a->inner * a->width, n = a->n_experts;
-    size_t some = divide_up(n, divide_up(n, AT_ONCE));
+    size_t some = size_divide_up(n, size_divide_up(n, AT_ONCE));
     uint64_t apart = a->apart;
     uint64_t counts = a->plan + MOE_COUNTS((size_t)a->rows * a->chosen, n, a->tile) * 4;
     struct tensor weights[3], made[3];

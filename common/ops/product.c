@@ -1,4 +1,5 @@
 #include "common/ops/product.h"
+#include "common/base/size.h"
 
 #include "common/ops/cpu/kernels.h"
 #include "common/ops/row.h"
@@ -21,10 +22,6 @@ static size_t at_least(size_t n, size_t least) {
 
 static size_t at_most(size_t n, size_t most) {
     return n > most ? most : n;
-}
-
-static size_t divide_up(size_t n, size_t by) {
-    return (n + by - 1) / by;
 }
 
 /* The bias as f32, zeros where there is an activation but no bias, NULL where there is neither. */
@@ -114,7 +111,7 @@ static void many(const struct run *run, const struct product *p, const float *bi
 static void run_few_rows(const struct run *run, const struct product *p, const float *bias) {
     size_t work = p->rows * p->taps * p->width; /* of one output */
     size_t outs = at_least(TASK_WORK / at_least(work, 1) / 4 * 4, 4);
-    size_t tasks = divide_up(p->outs, outs);
+    size_t tasks = size_divide_up(p->outs, outs);
 #pragma omp parallel for schedule(dynamic) if (row_pays(run, work * p->outs))
     for (size_t i = 0; i < tasks; i++)
         few(run, p, bias, 0, p->rows, i * outs, at_most(outs, p->outs - i * outs));
@@ -124,7 +121,7 @@ static void run_few_rows(const struct run *run, const struct product *p, const f
 static void run_few_outs(const struct run *run, const struct product *p, const float *bias) {
     size_t work = p->outs * p->taps * p->width; /* of one row */
     size_t rows = at_least(TASK_WORK / at_least(work, 1) / 6 * 6, 6);
-    size_t tasks = divide_up(p->rows, rows);
+    size_t tasks = size_divide_up(p->rows, rows);
 #pragma omp parallel for schedule(dynamic) if (row_pays(run, work * p->rows))
     for (size_t i = 0; i < tasks; i++)
         few(run, p, bias, i * rows, at_most(rows, p->rows - i * rows), 0, p->outs);
@@ -133,10 +130,10 @@ static void run_few_outs(const struct run *run, const struct product *p, const f
 /* Threads share blocks of rows and outputs, a few for each thread where there is enough work. */
 static void run_many(struct run *run, const struct product *p, const float *bias) {
     const struct cpu_kernels *cpu = run->cpu;
-    size_t threads = (size_t)run->threads, row_blocks = divide_up(p->rows, cpu->gemm_rows);
-    size_t panels = divide_up(p->outs, cpu->gemm_outs);
-    size_t out_blocks = at_most(divide_up(4 * threads, row_blocks), divide_up(panels, 2));
-    out_blocks = at_least(out_blocks, divide_up(panels, 16));
+    size_t threads = (size_t)run->threads, row_blocks = size_divide_up(p->rows, cpu->gemm_rows);
+    size_t panels = size_divide_up(p->outs, cpu->gemm_outs);
+    size_t out_blocks = at_most(size_divide_up(4 * threads, row_blocks), size_divide_up(panels, 2));
+    out_blocks = at_least(out_blocks, size_divide_up(panels, 16));
     char *scratch = arena_alloc(&run->memory[RUN_STEP], threads * cpu->gemm_scratch);
     bool parallel = row_pays(run, p->rows * p->outs * p->taps * p->width);
 #pragma omp parallel for collapse(2) schedule(dynamic) num_threads(run->threads) if (parallel)
@@ -202,7 +199,7 @@ void product_part(const struct run *run, const struct product *p, size_t n, size
         few(run, p, NULL, 0, p->rows, n, outs);
         return;
     }
-    size_t blocks = divide_up(p->rows, run->cpu->gemm_rows);
+    size_t blocks = size_divide_up(p->rows, run->cpu->gemm_rows);
     for (size_t i = 0; i < blocks; i++) {
         size_t t = p->rows * i / blocks, t_end = p->rows * (i + 1) / blocks;
         many(run, p, NULL, t, t_end - t, n, outs, scratch);

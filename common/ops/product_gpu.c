@@ -1,4 +1,5 @@
 /* Which kernel makes a product on a GPU, and how it is cut into workgroups. */
+#include "common/base/size.h"
 #include "common/ops/dequantise.h"
 #include "common/ops/few.h"
 #include "common/ops/few_quant.h"
@@ -19,10 +20,6 @@ enum {
     LEAST_PART = 128,    /* summed numbers that are worth a workgroup, */
     LONG_PART = 2048,    /* where there is one for each core already */
 };
-
-static size_t divide_up(size_t n, size_t by) {
-    return (n + by - 1) / by;
-}
 
 static bool eights(const struct product *p) {
     return few_eights(p->width, run_address(p->w) | run_address(p->x));
@@ -52,16 +49,17 @@ static void few(struct run *run, const struct product *p) {
     uint32_t rows = few_rows(p->rows);
     size_t width = p->taps * p->width;
     bool stages = eights(p) && p->rows <= rows; /* all teams have the same */
-    run_dispatch(run, &(struct run_kernel){
-                          .program = &shader_product_few,
-                          .constants = {p->w->dtype == TENSOR_BF16, eights(p), rows,
-                                        few_batch(width, 1, rows),
-                                        stages ? few_width(run, width, rows, 1, false, 0) : 0},
-                          .args = &a,
-                          .args_size = sizeof a,
-                          .groups = {run_groups(divide_up(p->rows, rows) * p->outs, FEW_TEAMS)},
-                          .reads = {p->x, p->dst},
-                          .writes = {p->dst}});
+    run_dispatch(
+        run,
+        &(struct run_kernel){
+            .program = &shader_product_few,
+            .constants = {p->w->dtype == TENSOR_BF16, eights(p), rows, few_batch(width, 1, rows),
+                          stages ? few_width(run, width, rows, 1, false, 0) : 0},
+            .args = &a,
+            .args_size = sizeof a,
+            .groups = {run_groups(size_divide_up(p->rows, rows) * p->outs, FEW_TEAMS)},
+            .reads = {p->x, p->dst},
+            .writes = {p->dst}});
 }
 
 static void few_quantised(struct run *run, const struct product *p) {
@@ -73,7 +71,7 @@ static void few_quantised(struct run *run, const struct product *p) {
               &(struct few_quant){.program = &shader_product_quant,
                                   .dtype = p->w->dtype,
                                   .width = p->taps * p->width,
-                                  .tasks = divide_up(p->outs, matrices),
+                                  .tasks = size_divide_up(p->outs, matrices),
                                   .matrices = matrices,
                                   .rows = p->rows,
                                   .share = FEW_QUANT_SHARE});
@@ -88,7 +86,7 @@ struct tile {
 };
 
 static size_t tiles(const struct product *p, struct tile t) {
-    return divide_up(p->rows, t.rows) * divide_up(p->outs, t.outs);
+    return size_divide_up(p->rows, t.rows) * size_divide_up(p->outs, t.outs);
 }
 
 /* The first that gives enough workgroups, else the last; from large to small. */
@@ -215,8 +213,8 @@ static uint32_t count_parts(const struct product *p, struct tile t) {
     if (p->dst->dtype == TENSOR_BF16)
         return 1;
     size_t n = tiles(p, t), sums = p->taps * p->width;
-    size_t most = divide_up(sums, n < ENOUGH_GROUPS / 2 ? LEAST_PART : LONG_PART);
-    size_t wanted = divide_up(ENOUGH_GROUPS, n);
+    size_t most = size_divide_up(sums, n < ENOUGH_GROUPS / 2 ? LEAST_PART : LONG_PART);
+    size_t wanted = size_divide_up(ENOUGH_GROUPS, n);
     return (uint32_t)(wanted < most ? wanted : most);
 }
 
@@ -273,8 +271,8 @@ static void many(struct run *run, const struct product *p) {
     struct run_kernel k = {.program = plan.program,
                            .args = &a,
                            .args_size = sizeof a,
-                           .groups = {divide_up(p->outs, plan.tile.outs),
-                                      divide_up(p->rows, plan.tile.rows), a.n_parts},
+                           .groups = {size_divide_up(p->outs, plan.tile.outs),
+                                      size_divide_up(p->rows, plan.tile.rows), a.n_parts},
                            .reads = {&x, p->dst, &w},
                            .writes = {a.n_parts > 1 ? &parts : p->dst}};
     memcpy(k.constants, plan.constants, sizeof k.constants);
@@ -295,7 +293,7 @@ enum tensor_dtype op_matrix_dtype(const struct run *run, size_t rows, const stru
 size_t op_matrix_width(const struct run *run, size_t width) {
     enum { STEP = 32 };
     bool pads = tensors_usable(run, &shader_product_matrix2) && width % 8 != 0;
-    return pads ? divide_up(width, STEP) * STEP : width;
+    return pads ? size_divide_up(width, STEP) * STEP : width;
 }
 
 enum tensor_dtype op_between_dtype(const struct run *run, size_t rows, const struct tensor *w,
