@@ -8,9 +8,10 @@
 const uint DOWN_EIGHTS = ALL / 8, DOWN_TURNS = (DOWN_EIGHTS + BATCH * TEAM - 1) / (BATCH * TEAM);
 const bool DOWN_EVEN = DOWN_EIGHTS % (BATCH * TEAM) == 0;
 const uint PAIR_LOADS = INNER / 8 / TEAM;
-/* Pairs do not change within a team, and loads of one have one address and what is constant beside. */
+/* Pairs do not change within a team, loads of one have one address and what is constant beside, and
+ * no turn goes past the last pair. */
 const uint UNLIKE = SHARED_INNER + INNER % (8 * TEAM) + BATCH % (PAIR_LOADS > 0 ? PAIR_LOADS : 1);
-const bool ALIKE = UNLIKE == 0;
+const bool ALIKE = UNLIKE == 0 && DOWN_EVEN;
 /* So many loads are one after the other put in the place of those that have come. */
 const uint DOWN_AT_ONCE = DOWN_TURNS == 1 ? BATCH : ALIKE ? PAIR_LOADS : 4;
 const uint DOWN_SETS = (BATCH + DOWN_AT_ONCE - 1) / DOWN_AT_ONCE;
