@@ -1,7 +1,19 @@
 /* layers_room: which workgroup this is, where things are that all of them share, and how they
- * meet and share the rows of matrices; for kernels that stay (layers.comp). */
+ * meet and share the rows of matrices; for kernels that stay (layers.comp). Before it is included:
+ * layers_constants.glsl, SUMS and, where weights are quantised, quant.glsl. */
 #ifndef SHADERS_LAYERS_ROOM
 #define SHADERS_LAYERS_ROOM
+
+const uint SHARING = HEADS / KV_HEADS, QUERIES = ATTENTION_ROW_QUERIES, TILES = SHARING / QUERIES;
+const uint KEYS = 32;
+uvec3 GROUP, GROUPS_ALL; /* of those that attention and the router are made for */
+attention_split_args row_a;
+#define NORM_BF16 HEADS_NORM_BF16
+#include "shaders/lib/attention_row.glsl"
+#undef NORM_BF16
+
+#define team_part pool /* attention's room is the teams' before and after */
+#include "shaders/lib/team.glsl"
 
 uint my_group, all_groups;
 
