@@ -24,7 +24,7 @@ static uint64_t offset_in(const struct gpu_buffer *b, uint64_t address) {
 /* memcpy by several threads: one alone is slower than the bus, and slower still where the pages of
  * a mapped file are touched for the first time. */
 static void copy(char *dst, const char *src, size_t bytes) {
-    size_t shares = (bytes + SHARE - 1) / SHARE;
+    size_t shares = size_divide_up(bytes, SHARE);
 #pragma omp parallel for schedule(dynamic) if (shares > 1)
     for (size_t i = 0; i < shares; i++)
         memcpy(dst + i * SHARE, src + i * SHARE, size_least(SHARE, bytes - i * SHARE));

@@ -274,14 +274,14 @@ static void many_tensors(struct run *run, const struct attention_job *j) {
                                                     j->dst->dtype == TENSOR_BF16},
                                       .args = &a,
                                       .args_size = sizeof a,
-                                      .groups = {(a.rows + rows - 1) / rows, a.heads},
+                                      .groups = {size_divide_up(a.rows, rows), a.heads},
                                       .reads = {j->q, j->k, j->v, j->at},
                                       .writes = {j->dst}});
 }
 
 static void many(struct run *run, const struct attention_job *j) {
     size_t kv_heads = j->k->shape[1], queries = j->q->shape[0] * j->q->shape[1] / kv_heads;
-    size_t tiles = (queries + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES;
+    size_t tiles = size_divide_up(queries, ATTENTION_QUERIES);
     struct attention_args a = many_args(j);
     assert(tiles <= RUN_MAX_GROUPS);
     run_dispatch(run, &(struct run_kernel){

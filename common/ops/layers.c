@@ -55,8 +55,7 @@ static size_t scratch_size(const struct op_layers *l) {
 
 /* Bytes of shared memory, about. */
 static size_t shared_size(const struct op_layers *l) {
-    size_t att = l->heads * l->head_dim, mix = mix_width(l);
-    size_t row = att > l->hidden ? att : l->hidden, longest = row > mix ? row : mix;
+    size_t longest = size_most(size_most(l->heads * l->head_dim, l->hidden), mix_width(l));
     size_t choice = l->n_experts * 12 + l->chosen * 40;
     size_t each = tensor_is_quantised(l->matrices) ? 40 : RUN * sizeof(float);
     return longest / RUN * each + choice + ATTENTION_ROW_SHARED;

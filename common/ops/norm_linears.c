@@ -1,4 +1,5 @@
 #include "shaders/norm_linears.h"
+#include "common/base/size.h"
 #include "common/ops/few.h"
 #include "common/ops/few_quant.h"
 #include "common/ops/row.h"
@@ -24,7 +25,7 @@ static void quantised_constants(const struct run *run, struct run_kernel *k, siz
               &(struct few_quant){.program = &shader_norm_linears_quant,
                                   .dtype = dtype,
                                   .width = width,
-                                  .tasks = (outs + matrices - 1) / matrices,
+                                  .tasks = size_divide_up(outs, matrices),
                                   .matrices = matrices,
                                   .rows = rows,
                                   .share = FEW_QUANT_SHARE});

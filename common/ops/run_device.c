@@ -1,6 +1,7 @@
 /* Which device a run works on, what it is told there, and recorded steps. */
 #include "common/base/cores.h"
 #include "common/base/die.h"
+#include "common/base/size.h"
 #include "common/ops/cpu/kernels.h"
 #include "common/ops/resident.h"
 #include "shaders/stream.h"
@@ -154,8 +155,7 @@ uint64_t run_address(const struct tensor *t) {
 }
 
 size_t run_groups(size_t n, size_t each) {
-    size_t groups = (n + each - 1) / each;
-    return groups < RUN_MAX_GROUPS ? groups : RUN_MAX_GROUPS;
+    return size_least(size_divide_up(n, each), RUN_MAX_GROUPS);
 }
 
 static size_t ranges(struct gpu_range *to, const struct tensor *const *tensors, size_t most) {
