@@ -22,6 +22,7 @@ import parrot
 import tokens
 import world
 from export import SAMPLING, averaged
+from graphed import captured
 from guess import TOP_K, TOP_P
 from pieces import plain_lines
 from sizes import CODEBOOK, GROUPS
@@ -64,17 +65,8 @@ class Recorded:
 
     def __init__(self, function, *inputs):
         self.function, self.inputs, self.graph = function, inputs, None
-        if not inputs[0].is_cuda:
-            return
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(2):
-                function(*inputs)
-        torch.cuda.current_stream().wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-            self.output = function(*inputs)
+        if inputs[0].is_cuda:
+            self.graph, self.output = captured(lambda: function(*inputs))
 
     def __call__(self, *inputs):
         if not self.graph:

@@ -23,22 +23,19 @@ gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
 
 say() { echo "$(date +%T) $*" >>phase.log; }
 
-# run PROGRAM ARGUMENT...: its log in WORK.
+# run PROGRAM ARGUMENT...: its log in WORK. With a launcher, its words in `launch` are python3's first arguments.
+launch=()
 run() {
     local status=0
-    python3 "$here/$1" "${@:2}" >>"${1%.py}.log" 2>&1 || status=$?
+    python3 "${launch[@]}" "$here/$1" "${@:2}" >>"${1%.py}.log" 2>&1 || status=$?
     say "$1 ended $status: $(tail -n 1 "${1%.py}.log")"
     return $status
 }
 
 # on_all PROGRAM ARGUMENT...: a process on each GPU.
 on_all() {
-    local status=0
-    if [ "$gpus" -gt 1 ]; then
-        python3 -m torch.distributed.run --nproc-per-node "$gpus" "$here/$1" "${@:2}" >>"${1%.py}.log" 2>&1 || status=$?
-        say "$1 ended $status: $(tail -n 1 "${1%.py}.log")"
-        return $status
-    fi
+    local launch=()
+    [ "$gpus" -le 1 ] || launch=(-m torch.distributed.run --nproc-per-node "$gpus")
     run "$@"
 }
 

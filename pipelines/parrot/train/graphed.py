@@ -7,6 +7,21 @@ The loss must be made of tensor operations of fixed shapes, without asking the G
 import torch
 
 
+def captured(function, pool=None):
+    """function() as a CUDA graph, and what it gives then; first it runs twice, for libraries to make their plans."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(2):
+            function()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    # Only this thread is watched: others pin memory and look after NCCL meanwhile.
+    with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+        output = function()
+    return graph, output
+
+
 class Graphed:
     """function(**tensors) gives named losses, "total" among them; calling this gives the same, and adds its
     gradients to the parameters'. On a CPU, or with `plain`, everything runs as written."""
@@ -31,17 +46,8 @@ class Graphed:
     def _capture(self, batch):
         kept = [p.grad.clone() for p in self.parameters]
         inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(2):  # libraries make their plans
-                self._run(inputs)
-        torch.cuda.current_stream().wait_stream(side)
         self.pool = self.pool or torch.cuda.graph_pool_handle()
-        graph = torch.cuda.CUDAGraph()
-        # Only this thread is watched: others pin memory and look after NCCL meanwhile.
-        with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
-            losses = self._run(inputs)
+        graph, losses = captured(lambda: self._run(inputs), self.pool)
         torch._foreach_copy_([p.grad for p in self.parameters], kept)
         return graph, inputs, losses
 
