@@ -140,16 +140,12 @@ struct gpu_range {
     size_t bytes;
 };
 
-struct stream_args;
 struct gpu_dispatch {
     const struct gpu_program *program;
     uint32_t constants[GPU_CONSTANTS]; /* specialisation: constant_id i has this value */
     const void *args;                  /* push constants, up to GPU_ARGS bytes */
     size_t args_size;
     uint32_t groups[3];
-    /* What it is in a resident kernel, see shaders/resident.h; 0: nothing, it is not for that. */
-    uint32_t step, step_groups[3];
-    const struct stream_args *stream; /* for RESIDENT_STREAM */
     /* What it touches, written or read; weights that gpu_write() has filled may be left out. */
     struct gpu_range reads[GPU_READS], writes[GPU_WRITES];
     size_t n_reads, n_writes;
@@ -167,34 +163,27 @@ void gpu_wait(struct gpu *g);
 
 /* Between gpu_record() and gpu_recorded() dispatches and fills are kept instead of submitted;
  * gpu_replay() puts them among the commands, as often as wanted. A recording lives until
- * gpu_close().
- *
- * With a kernel that can do dispatches as its steps (not NULL: shaders/resident.comp), rows of such
- * dispatches become one dispatch of it, if the device lets workgroups wait for each other: it is
- * tried out. Should they fail to meet later, all is done all the same, though slowly, and from then
- * on the dispatches are submitted one by one. Both forms compute the same numbers; the faster one
- * is used. OMNI_RESIDENT: auto: both are measured, for a device and a step (choice.c), once the
- * kernel is there: nothing waits for it; yes: the kernel, if it can be; N: with so many workgroups,
- * untried; 0: no. Not set: auto on hardware, else 0. */
-struct gpu_resident {
-    const struct gpu_program *program;
-    uint32_t constants[GPU_CONSTANTS];
-};
+ * gpu_close(). gpu_recorded() is NULL in a rehearsal. */
 struct gpu_recording;
 void gpu_record(struct gpu *g);
+struct gpu_recording *gpu_recorded(struct gpu *g);
+void gpu_replay(struct gpu *g, struct gpu_recording *r);
+
 /* In a recording or its rehearsal: what is dispatched up to gpu_instead_end() may be done by
  * `stays` instead, a kernel whose workgroups wait for each other, one for each multiprocessor, and
  * `sweep` behind it, one workgroup. Should they not meet, `stays` ends within a second, `sweep`
- * does it all, and adds 1 to the u32 at gpu_report(): then it is not used any more. The recording's
- * other dispatches are then no steps of a kernel. Elsewhere nothing happens. */
+ * does it all, and adds 1 to the u32 at gpu_report(): from then on such kernels are not used any
+ * more. A recording may have several such parts, with different kernels. Elsewhere nothing happens.
+ *
+ * Both forms of a recording compute the same numbers; the faster one is used. OMNI_RESIDENT: auto:
+ * both are measured, for a device and a recording (choice.c), once the kernels that stay are there:
+ * nothing waits for them; yes: they are used, if they can be; N: with so many workgroups; 0: no.
+ * Not set: auto on hardware, else 0. */
 void gpu_instead(struct gpu *g, const struct gpu_dispatch *stays, const struct gpu_dispatch *sweep);
 void gpu_instead_end(struct gpu *g);
 uint64_t gpu_report(struct gpu *g);
 /* OMNI_RESIDENT asks for kernels that stay, whatever is known of them. */
 bool gpu_asked_to_stay(const struct gpu *g);
-/* NULL in a rehearsal. */
-struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident);
-void gpu_replay(struct gpu *g, struct gpu_recording *r);
 /* The recordings, and how many of them stay; of those that were measured seconds of a replay, by
  * dispatches one by one and by kernels that stay. */
 struct gpu_steps {

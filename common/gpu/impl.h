@@ -3,7 +3,6 @@
 #define GPU_IMPL_H
 
 #include "common/gpu/gpu.h"
-#include "shaders/stream.h"
 
 #include <pthread.h>
 #include <vulkan/vulkan.h>
@@ -69,17 +68,25 @@ struct gpu_pipeline {
     double seconds; /* and what that took */
 };
 
-/* A dispatch of a recording, kept to be a step of a resident kernel. */
+/* A dispatch of a recording, kept for its other form. */
 struct gpu_kept {
     struct gpu_dispatch d;
-    uint32_t args[GPU_ARGS / 4]; /* d.args is not used, */
-    struct stream_args stream;   /* nor is d.stream */
+    uint32_t args[GPU_ARGS / 4]; /* d.args is not used */
 };
 
-/* What may be done instead of a recording's dispatches first .. first + n - 1. */
+/* What may be done instead of dispatches that are not kept. */
 struct gpu_instead {
-    size_t first, n;
+    size_t at; /* so many are kept before */
     struct gpu_kept stays, sweep;
+};
+
+/* Kernels that stay, each of them once. */
+struct gpu_residents {
+    struct gpu_resident {
+        const struct gpu_program *program;
+        uint32_t constants[GPU_CONSTANTS];
+    } * list;
+    size_t n;
 };
 
 /* Which of its two forms a recording is replayed in, see choice.c. */
@@ -99,14 +106,14 @@ struct gpu_choice {
 struct gpu_recording {
     struct gpu_recording *next;
     struct gpu_commands commands;
-    struct gpu_commands resident; /* the same with resident kernels; pool NULL: there is none */
+    struct gpu_commands resident; /* the same with kernels that stay; pool NULL: there is none */
     struct gpu_choice choice;
-    struct gpu_resident kernel; /* of `resident` */
-    struct gpu_kept *kept;      /* until both forms are made */
+    struct gpu_kept *kept; /* these are there until both forms are made */
     size_t n_kept;
-    struct gpu_instead *insteads; /* until then, too */
+    struct gpu_instead *insteads;
     size_t n_insteads;
-    bool has_fills; /* which no step can do */
+    struct gpu_residents kernels; /* of the insteads */
+    bool has_fills;               /* which are not kept */
 };
 
 struct gpu {
@@ -142,14 +149,11 @@ struct gpu {
     struct gpu_pending before;        /* `pending` of the ring while a recording is made */
 
     struct {
-        uint32_t groups; /* 0: there are none */
-        bool tried;
-        uint64_t key; /* of the dispatches of a recording so far, how many, and those with a step */
-        size_t n, n_steps, n_draws;
-        struct gpu_resident instead; /* for a part of it; program NULL: there is none */
-        uint64_t state;              /* see shaders/resident.h */
-        struct gpu_arena memory;
-        struct gpu_buffer report; /* the host reads it */
+        uint32_t groups;              /* that stay; 0: none do */
+        uint64_t key;                 /* of a recording so far, */
+        struct gpu_residents kernels; /* and its kernels that stay */
+        bool inside;                  /* what is dispatched may be left out for one of them */
+        struct gpu_buffer report;     /* the host reads it */
     } resident;
 
     struct gpu_stage stages[GPU_RING];
@@ -314,15 +318,15 @@ void gpu_barrier_next(struct gpu *g);
 /* The dispatches that follow are of a recording. */
 void gpu_resident_begin(struct gpu *g);
 void gpu_resident_keep(struct gpu *g, const struct gpu_dispatch *d);
-/* In a rehearsal: has the kernel made ready if the recording will try it. */
-void gpu_resident_prepare(struct gpu *g, const struct gpu_resident *k);
-/* After recording: decides whether there is to be a resident form and has its kernel made
+/* In a rehearsal: has kernels that stay made ready if the recording will try them. */
+void gpu_resident_prepare(struct gpu *g);
+/* After recording: decides whether there is to be a resident form and has its kernels made
  * meanwhile; at once only where it is wished for. */
-void gpu_resident_plan(struct gpu *g, struct gpu_recording *r, const struct gpu_resident *k);
-/* True if there is the resident form; makes it when its kernel is there. Where workgroups do not
- * meet, or the kernel cannot be made, the choice is made. */
+void gpu_resident_plan(struct gpu *g, struct gpu_recording *r);
+/* True if there is the resident form; makes it when all its kernels are there. Where workgroups did
+ * not meet, or a kernel cannot be made, the choice is made. */
 bool gpu_resident_ready(struct gpu *g, struct gpu_recording *r);
-/* Whether workgroups have met so far; if not, there are no resident kernels from now on. */
+/* Whether workgroups have met so far; if not, none stay from now on. */
 bool gpu_resident_works(struct gpu *g);
 /* What was kept to make it. */
 void gpu_resident_forget(struct gpu_recording *r);

@@ -153,20 +153,16 @@ void gpu_record(struct gpu *g) {
     g->pending = (struct gpu_pending){.all = true};
 }
 
-struct gpu_recording *gpu_recorded(struct gpu *g, const struct gpu_resident *resident) {
+struct gpu_recording *gpu_recorded(struct gpu *g) {
     struct gpu_recording *r = g->recording;
     if (g->rehearses) {
-        if (resident)
-            gpu_resident_prepare(g, resident);
+        gpu_resident_prepare(g);
         return NULL;
     }
     gpu_check(vkEndCommandBuffer(r->commands.buffer), "vkEndCommandBuffer");
     g->pending = g->before;
     g->recording = NULL;
-    if (resident && r->n_kept > 0)
-        gpu_resident_plan(g, r, resident);
-    if (r->choice.form == GPU_DISPATCHES)
-        gpu_resident_forget(r);
+    gpu_resident_plan(g, r);
     return r;
 }
 

@@ -21,12 +21,6 @@ struct cpu_kernels;
 
 enum { RUN_COUNTERS = 1024 };
 
-/* How the recording that is being made can be done by a kernel that stays, see resident.h. */
-struct run_resident {
-    uint32_t constants[GPU_CONSTANTS];
-    bool known[GPU_CONSTANTS]; /* which of them steps have already settled */
-};
-
 /* On a GPU a tensor's `data` is the device address of its first element: views of it (rows,
  * reshapes) are made as on the CPU, but only kernels may follow it. */
 struct run {
@@ -39,7 +33,6 @@ struct run {
     /* On a GPU i32 [RUN_COUNTERS], zeros: for kernels whose last workgroup to end sums up. Each
      * leaves zeros. */
     struct tensor counters;
-    struct run_resident resident;
     /* Called for every traced tensor; NULL traces nothing. data is host-readable f32 or i32. */
     void (*trace)(void *ctx, const char *name, const struct tensor *t);
     void *trace_ctx;

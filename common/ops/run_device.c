@@ -3,8 +3,6 @@
 #include "common/base/die.h"
 #include "common/base/size.h"
 #include "common/ops/cpu/kernels.h"
-#include "common/ops/resident.h"
-#include "shaders/stream.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -186,12 +184,9 @@ static struct gpu_dispatch dispatch_of(const struct run_kernel *k) {
 }
 
 void run_dispatch(struct run *run, const struct run_kernel *k) {
-    struct stream_args stream;
     struct gpu_dispatch d = dispatch_of(k);
-    if (!d.groups[0])
-        return;
-    resident_step(run, k, &d, &stream);
-    gpu_dispatch(run->gpu, &d);
+    if (d.groups[0])
+        gpu_dispatch(run->gpu, &d);
 }
 
 /* ---- recorded steps ---- */
@@ -214,7 +209,6 @@ bool run_replay(struct run *run, const struct run_recording *r) {
 
 void run_record(struct run *run, struct run_recording *r) {
     (void)r;
-    run->resident = (struct run_resident){.known = {false}};
     if (keeps(run))
         gpu_record(run->gpu);
 }
@@ -222,8 +216,7 @@ void run_record(struct run *run, struct run_recording *r) {
 void run_recorded(struct run *run, struct run_recording *r) {
     if (!keeps(run))
         return;
-    struct gpu_resident k = resident_kernel(run);
-    r->kept = gpu_recorded(run->gpu, &k);
+    r->kept = gpu_recorded(run->gpu);
     if (r->kept)
         gpu_replay(run->gpu, r->kept);
 }

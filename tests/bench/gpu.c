@@ -51,7 +51,7 @@ static double recorded(struct bench *b, void (*work)(struct bench *b, int i), in
     gpu_record(b->gpu);
     for (int i = 0; i < times; i++)
         work(b, i);
-    struct gpu_recording *r = gpu_recorded(b->gpu, NULL);
+    struct gpu_recording *r = gpu_recorded(b->gpu);
     for (int i = 0; i < REPEAT; i++) {
         gpu_wait(b->gpu);
         double start = clock_now();

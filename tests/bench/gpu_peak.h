@@ -30,7 +30,7 @@ static inline double bench_gpu_read(struct gpu *g) {
     gpu_record(g);
     for (int i = 0; i < times; i++)
         gpu_dispatch(g, &read);
-    struct gpu_recording *r = gpu_recorded(g, NULL);
+    struct gpu_recording *r = gpu_recorded(g);
     for (int i = 0; i < (times > 1 ? ROUNDS : 2); i++) {
         gpu_wait(g);
         double start = clock_now();

@@ -234,7 +234,7 @@ static void recordings(struct gpu *g, struct gpu_arena *a) {
     gpu_record(g);
     add(g, sum + 4, sum, 1);
     gpu_fill(g, sum, 4);
-    struct gpu_recording *r = gpu_recorded(g, NULL);
+    struct gpu_recording *r = gpu_recorded(g);
     for (int i = 0; i < 100; i++) {
         add(g, sum, x, 1);
         gpu_replay(g, r);
@@ -258,7 +258,7 @@ static void replay_of_loaded(struct gpu *g, struct gpu_arena *a) {
     gpu_fill(g, x, LAST + 4);
     gpu_record(g);
     add(g, sum, x + LAST, 1);
-    struct gpu_recording *r = gpu_recorded(g, NULL);
+    struct gpu_recording *r = gpu_recorded(g);
     gpu_wait(g);
     gpu_load(g, x, &(struct gpu_file){fd, 0, "a file"}, LAST + 4, &(struct gpu_planes){.n = 0});
     gpu_replay(g, r);
@@ -276,7 +276,7 @@ static void times(struct gpu *g, struct gpu_arena *a) {
     gpu_time(g);
     gpu_record(g);
     add(g, x, x, 1);
-    struct gpu_recording *r = gpu_recorded(g, NULL);
+    struct gpu_recording *r = gpu_recorded(g);
     for (int i = 0; i < 10; i++) {
         add(g, x, x, 1);
         gpu_replay(g, r);
