@@ -75,6 +75,11 @@ said() {
     OMNI_VULKAN_VALIDATE=1 with_fault discrete "$BUILD/tests/gpu/core"
 }
 
+@test "device: parts of a recording by other kernels that stay" {
+    OMNI_VULKAN_VALIDATE=1 "$BUILD/tests/gpu/instead" 2>"$BATS_TEST_TMPDIR/err"
+    [ "$(grep -c 'did not meet' "$BATS_TEST_TMPDIR/err")" -eq 1 ]
+}
+
 @test "device: subgroups of a size that is asked for, where there are several" {
     no_sanitizer
     "$BUILD/tests/gpu/core" | grep 'subgroups of the device'

@@ -14,6 +14,8 @@ echo "== devices"
 "$build/omni-thinker" -d list </dev/null
 echo "== bytes, order, recordings, letters, times"
 "$build/tests/gpu/core" "$n"
+echo "== parts of a recording by other kernels that stay"
+"$build/tests/gpu/instead" "$n"
 echo "== costs"
 head -c 1073741824 /dev/urandom >"$tmp/file"
 "$build/tests/bench/gpu" "$n" "$tmp/file"
