@@ -6,32 +6,12 @@ setup() {
     load lib
     driver_leaks
     export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
-    # What says that it is hardware would be asked for a kernel that stays, and compile it for minutes.
-    export OMNI_RESIDENT=0
-}
-
-# with_fault FAULT COMMAND...
-with_fault() {
-    local fault=$1
-    shift
-    env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$fault" "$@"
-}
-
-# behind_with_fault FAULT COMMAND... <IN >OUT &: the command itself, so that $! is its id.
-behind_with_fault() {
-    local fault=$1
-    shift
-    exec env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$fault" "$@"
 }
 
 # dies_with CODE FAULT DEVICE: an op's program, a small user of a device, on one that fails.
 dies_with() {
     fails_with "$1" env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$2" \
         "$BUILD/tests/ops/add" -d "$3"
-}
-
-no_sanitizer() {
-    ! ldd "$BUILD/omni-inspect" | grep -q libasan || skip "a sanitizer wants to be loaded first"
 }
 
 said() {
@@ -243,34 +223,6 @@ with_experts() {
     [ "$(date -r "$(echo "$cache"/vulkan-*)" +%Y)" -eq 2001 ] # there was nothing new
     files=("$cache"/*)
     [ ${#files[@]} -eq 1 ]
-}
-
-# until_true COMMAND...: soon it is.
-until_true() {
-    local n
-    for ((n = 0; n < 10 * LIMIT; n++)); do
-        ! "$@" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    return 1
-}
-
-ended() {
-    omni-inspect "$1" >/dev/null
-}
-
-# A kernel that stays takes a driver longest, and is not needed to answer.
-@test "device: an answer does not wait for a kernel that it can do without" {
-    no_sanitizer
-    local turns=$GOLDEN/stream/tiny-talker-turns out=$BATS_TEST_TMPDIR/out pid
-    OMNI_RESIDENT=auto behind_with_fault late:1000 omni-talker -d vulkan --precise --temp 0 -n 20 \
-        <"$turns.in" >"$out" 3>&- &
-    pid=$!
-    until_true ended "$out"
-    kill -0 $pid # which it would if it could
-    kill -9 $pid
-    omni-inspect -x codes "$turns.out" >"$BATS_TEST_TMPDIR/want.npy"
-    omni-inspect -x codes "$out" | cmp - "$BATS_TEST_TMPDIR/want.npy"
 }
 
 # Not at its end, which a signal may bring; made by two threads, while its first turn is still to come.

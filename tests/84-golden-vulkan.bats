@@ -61,55 +61,6 @@ same_values() {
     same_values codes tiny-codepred omni-codepred --precise --temp 0
 }
 
-# A frame as one kernel that stays. A software driver runs workgroups one after another: one meets itself; of three,
-# the first gives up, and what they have left undone is done by the one behind them.
-@test "recorded steps: a kernel that stays, and one whose workgroups do not meet" {
-    OMNI_RESIDENT=1 same_values codes tiny-talker-turns omni-talker -v --precise --temp 0 -n 20 2>err
-    grep '1 of 1 recorded steps by 1 workgroups that stay' err
-    OMNI_RESIDENT=3 same_values codes tiny-talker-turns omni-talker --precise --temp 0 -n 20 2>err
-    grep 'did not meet' err
-}
-
-# Both forms of a frame are measured in turns, with the same numbers, in a round at each of these starts; what came out
-# twice is kept. With `yes` the kernel that stays is made at once, and found on disk from then on.
-@test "recorded steps: which form is faster is found out in two rounds" {
-    frames() {
-        OMNI_RESIDENT=$1 omni-talker -v --precise -s 5 -n 40 <"$GOLDEN/stream/tiny-talker-turns.in" 2>err |
-            omni-inspect -x codes - >"$2"
-    }
-    # On a busy machine the kernel may come after the last frame: then it is the next start's.
-    same_until() {
-        for _ in 1 2 3 4 5; do
-            frames auto again
-            cmp alone again
-            if grep "$1" err; then
-                return 0
-            fi
-        done
-        return 1
-    }
-    export XDG_CACHE_HOME=$PWD/cache
-    frames 0 alone
-    frames yes stayed
-    cmp alone stayed
-    local words=(cache/omni/vulkan-*-step-*)
-    [ ! -e "${words[0]}" ]
-    same_until '1 measured: .* ms by kernels one by one, .* ms by what stays'
-    words=(cache/omni/vulkan-*-step-*)
-    grep -xE '(dispatches|stays) once' "${words[0]}"
-    same_until '1 measured'
-    grep -xE 'dispatches|stays' "${words[0]}"
-
-    echo stays >"${words[0]}"
-    same_until '1 of 1 recorded steps by .* workgroups that stay'
-    [[ $(<err) != *measured* ]]
-    echo dispatches >"${words[0]}"
-    frames auto dispatched
-    [[ $(<err) != *measured* && $(<err) != *stay* ]]
-    echo nonsense >"${words[0]}"
-    same_until '1 measured'
-}
-
 @test "where a GPU's time went, kernel by kernel, and which kernels it has" {
     omni-codepred -v -v --precise <"$GOLDEN/stream/tiny-codepred.in" 2>err >/dev/null
     grep 'plain f32 kernels: precise' err

@@ -24,6 +24,34 @@ if [ "$OMNI_DEVICE" != cpu ]; then
     LIMIT=200
 fi
 
+# with_fault FAULT COMMAND...: see tests/preload/vulkan.c.
+with_fault() {
+    local fault=$1
+    shift
+    env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$fault" "$@"
+}
+
+# behind_with_fault FAULT COMMAND... <IN >OUT &: the command itself, so that $! is its id.
+behind_with_fault() {
+    local fault=$1
+    shift
+    exec env LD_PRELOAD="$BUILD/tests/preload/vulkan.so" OMNI_VULKAN_FAULT="$fault" "$@"
+}
+
+no_sanitizer() {
+    ! ldd "$BUILD/omni-inspect" | grep -q libasan || skip "a sanitizer wants to be loaded first"
+}
+
+# until_true COMMAND...: soon it is.
+until_true() {
+    local n
+    for ((n = 0; n < 10 * LIMIT; n++)); do
+        ! "$@" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
 # fails_with CODE COMMAND...: exits with CODE, in time, with exactly one line on stderr.
 # The command's stdout is kept in $BATS_TEST_TMPDIR/out, its stderr in err.
 fails_with() {

@@ -10,6 +10,7 @@
  *                                    kernel that asks for a size
  *     OMNI_VULKAN_FAULT=unasked      the same, and no kernel may ask
  *     OMNI_VULKAN_FAULT=late:N       to make the largest of kernels takes N seconds more
+ *     OMNI_VULKAN_FAULT=unmade       the largest of kernels cannot be made
  *     OMNI_VULKAN_FAULT=order        barriers are forgotten
  *     OMNI_VULKAN_FAULT=memory:N     the N-th allocation of device memory fails
  *     OMNI_VULKAN_FAULT=lost:N       the device is lost at the N-th submission
@@ -106,6 +107,8 @@ VkResult vkCreateShaderModule(VkDevice device, const VkShaderModuleCreateInfo *i
     *(void **)&real = next("vkCreateShaderModule");
     if (rest && *rest == ':' && info->codeSize > LARGE)
         sleep((unsigned)atoi(rest + 1));
+    if (wanted("unmade") && info->codeSize > LARGE)
+        return VK_ERROR_INVALID_SHADER_NV;
     return real(device, info, allocator, module);
 }
 
