@@ -9,7 +9,6 @@ layout(push_constant, scalar) uniform push {
     attention_args a;
 };
 
-#define GROUP gl_WorkGroupID
 #include "shaders/lib/causal.glsl"
 
 /* Later queries see more: they begin first. */

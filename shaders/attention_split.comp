@@ -20,8 +20,6 @@ layout(push_constant, scalar) uniform push {
     attention_split_args a;
 };
 
-#define GROUP      gl_WorkGroupID
-#define GROUPS_ALL gl_NumWorkGroups
 #include "shaders/lib/attention_split.glsl"
 
 void main() {

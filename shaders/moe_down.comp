@@ -20,8 +20,6 @@ layout(push_constant, scalar) uniform push {
     moe_down_args a;
 };
 
-#define GROUP      gl_WorkGroupID
-#define GROUPS_ALL gl_NumWorkGroups
 #include "shaders/lib/moe_down.glsl"
 
 void main() {

@@ -21,7 +21,6 @@ layout(push_constant, scalar) uniform push {
     moe_down_args a;
 };
 
-#define GROUP gl_WorkGroupID
 #include "shaders/lib/moe_pairs.glsl"
 
 /* Row number `task` of one of the pairs' matrices: which one, only a unit tells. */
@@ -37,7 +36,7 @@ quant_row weights_at(quant_row r, inout uint unit) {
 }
 
 vec4 x4(uint t, uint k) {
-    return vectors(a.hidden + uint64_t(GROUP.y) * ALL * 4).at[k / 4];
+    return vectors(a.hidden + uint64_t(gl_WorkGroupID.y) * ALL * 4).at[k / 4];
 }
 
 vec4 norm4(uint k) {
@@ -49,7 +48,7 @@ float factor16(uint k) {
 }
 
 floats dst_at(uint task) {
-    return floats(a.dst + (uint64_t(GROUP.y) * a.width + task) * 4);
+    return floats(a.dst + (uint64_t(gl_WorkGroupID.y) * a.width + task) * 4);
 }
 
 float before;
@@ -64,7 +63,7 @@ void store(uint task, uint t, float product[MATRICES]) {
 
 void main() {
     few_ask_x();
-    list_pairs(GROUP.y);
+    list_pairs(gl_WorkGroupID.y);
     barrier();
-    few_run(GROUP.x, gl_NumWorkGroups.x, a.width, 0);
+    few_run(gl_WorkGroupID.x, gl_NumWorkGroups.x, a.width, 0);
 }

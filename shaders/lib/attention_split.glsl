@@ -1,6 +1,6 @@
-/* attention_split: what attention_split.comp does, for its workgroup GROUP of GROUPS_ALL. Before it
- * is included: the arguments `a` and the constants HEAD_DIM, KV_BF16, FRESH, NORM_BF16, QUERIES,
- * KEYS, AHEAD and THREADS, see attention_split.h. */
+/* attention_split: what attention_split.comp does. Before it is included: the arguments `a` and the
+ * constants HEAD_DIM, KV_BF16, FRESH, NORM_BF16, QUERIES, KEYS, AHEAD and THREADS, see
+ * attention_split.h. */
 /* Arrays in registers are as large as they can get: the compiler sees how much of them is used. */
 const uint MOST_QUERIES = 8, MOST_PART = 8, MOST_EACH = 16;
 
@@ -27,21 +27,11 @@ const uint SCORES = PARTS * QUERIES * KEYS, SHARES = 2 * ATTENTION_SPLIT_MAX * Q
 const uint ROOM = SCORES > SHARES / 2 * 3 ? SCORES : SHARES / 2 * 3;
 
 shared vec4 query[QUERIES * PARTS * PART];    /* scaled; zeros beyond HEAD_DIM */
-#ifndef part_score /* room of somebody else */
 shared float part_score[ROOM > THREADS ? ROOM : THREADS];
-#endif
 shared vec4 score[QUERIES * KEYS / 4];        /* [query, key] */
 shared vec4 mass[KEYS * FOURS];               /* [key, query]: exp(score - largest) */
 shared float keep[QUERIES];                   /* what the sums so far are worth now */
-#ifndef ATTENTION_SUM /* room of somebody else, who defines put_sum() and get_sum() */
 shared vec2 group_sum[QUERIES * THREADS];
-void put_sum(uint i, vec2 x) {
-    group_sum[i] = x;
-}
-vec2 get_sum(uint i) {
-    return group_sum[i];
-}
-#endif
 shared float largest[QUERIES], total[QUERIES];
 /* FRESH: as the cache has them; zeros beyond HEAD_DIM. */
 shared vec4 fresh_key[PARTS * PART];
@@ -57,7 +47,7 @@ struct online {
 /* ---- scores ---- */
 
 uint first_query() {
-    return GROUP.x * QUERIES;
+    return gl_WorkGroupID.x * QUERIES;
 }
 
 /* A pair of numbers of head `number` of q goes to its place. */
@@ -215,7 +205,7 @@ void attend(early e, uint first, uint end, uint step) {
         now = next;
     }
     [[unroll]] for (uint i = 0; i < QUERIES; i++)
-        put_sum(i * THREADS + thread, sum[i]);
+        group_sum[i * THREADS + thread] = sum[i];
     part_score[thread] = o.sum;
     barrier();
     if (number < QUERIES && thread % KEYS == 0) {
@@ -232,7 +222,7 @@ void attend(early e, uint first, uint end, uint step) {
 vec2 sum_of(uint number, uint pair) {
     vec2 sum = vec2(0);
     for (uint i = 0; i < GROUPS; i++)
-        sum += get_sum(number * THREADS + i * PAIRS + pair);
+        sum += group_sum[number * THREADS + i * PAIRS + pair];
     return sum;
 }
 
@@ -253,16 +243,16 @@ void store_all() {
 }
 
 uint tile() {
-    return GROUP.y * GROUPS_ALL.x + GROUP.x;
+    return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
 }
 
 findings found(uint split) {
-    return findings(a.found + uint64_t(tile() * GROUPS_ALL.z + split) * FOUND * 4);
+    return findings(a.found + uint64_t(tile() * gl_NumWorkGroups.z + split) * FOUND * 4);
 }
 
 /* Leaves what this workgroup has for the last one, and says whether this is it. */
 bool hand_in(uint splits) {
-    findings to = found(GROUP.z);
+    findings to = found(gl_WorkGroupID.z);
     for (uint i = gl_LocalInvocationIndex; i < QUERIES * PAIRS; i += THREADS) {
         vec2 sum = sum_of(i / PAIRS, i % PAIRS);
         to.at[2 * i] = sum.x;
@@ -322,7 +312,7 @@ void merge(uint splits) {
 
 /* The tiles are dealt out to the splits in turn. */
 void attention_split() {
-    uint split = GROUP.z, splits = GROUPS_ALL.z;
+    uint split = gl_WorkGroupID.z, splits = gl_NumWorkGroups.z;
     early e;
     if (AHEAD)
         load_tile(e.tile, split * KEYS, a.capacity - 1);

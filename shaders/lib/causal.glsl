@@ -1,6 +1,5 @@
-/* causal: which query is where and sees what. Queries of kv head GROUP.y are numbered row
- * by row, and in a row by head. Before it is included: arguments
- * `a` as in attention.h. */
+/* causal: which query is where and sees what. Queries of kv head gl_WorkGroupID.y are numbered row by row,
+ * and in a row by head. Before it is included: arguments `a` as in attention.h. */
 #ifndef SHADERS_CAUSAL
 #define SHADERS_CAUSAL
 
@@ -11,13 +10,13 @@ uint causal_sharing() {
 /* Byte offset of a query's row in q and dst. */
 uint64_t causal_row(uint query) {
     uint t = query / causal_sharing();
-    uint head = GROUP.y * causal_sharing() + query % causal_sharing();
+    uint head = gl_WorkGroupID.y * causal_sharing() + query % causal_sharing();
     return (uint64_t(t) * a.heads + head) * HEAD_DIM * 4;
 }
 
 /* Rows of HEAD_DIM numbers before that of `key`, in k and v. */
 uint64_t causal_key(uint key) {
-    return uint64_t(key) * a.kv_heads + GROUP.y;
+    return uint64_t(key) * a.kv_heads + gl_WorkGroupID.y;
 }
 
 /* A query sees keys x .. y - 1; none if there is no such query. */

@@ -43,7 +43,7 @@ bool fresh_exists() {
 fresh_row fresh_load() {
     fresh_row r;
     uint thread = gl_LocalInvocationIndex;
-    uint64_t kv = uint64_t(GROUP.y) * HEAD_DIM * 4;
+    uint64_t kv = uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4;
     r.q = fresh_load_head(a.q + causal_row(fresh_exists() ? first_query() + thread / KEYS : 0),
                           a.q_norm);
     r.k = fresh_load_head(a.new_k + kv, a.k_norm);
@@ -86,7 +86,7 @@ float fresh_store(uint64_t to, uint d, float x, bool stores) {
 void fresh_keep(fresh_row r) {
     uint thread = gl_LocalInvocationIndex, key = uint(ints(a.at).at[0]);
     uint64_t k_row = address(a.k, key), v_row = address(a.v, key);
-    bool stores = GROUP.x == 0;
+    bool stores = gl_WorkGroupID.x == 0;
     if (thread < KEYS)
         [[unroll]] for (uint i = 0; i < OWN_PAIRS; i++) {
             uint p = thread + KEYS * i, q = p + PAIRS;
@@ -97,7 +97,7 @@ void fresh_keep(fresh_row r) {
         }
     for (uint d = thread; d < HEAD_DIM; d += THREADS) {
         float value = d < THREADS ? r.value :
-                      floats(a.new_v + uint64_t(GROUP.y) * HEAD_DIM * 4).at[d];
+                      floats(a.new_v + uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4).at[d];
         fresh_value[d / 2][d % 2] = fresh_store(v_row, d, value, stores);
     }
 }

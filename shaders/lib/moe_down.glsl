@@ -1,6 +1,5 @@
-/* moe_down: what moe_down.comp does, for its workgroup GROUP of GROUPS_ALL. Before it is included:
- * team.glsl, the arguments `a` and the constants W_BF16, EIGHTS, BATCH, CHOSEN, INNER, SHARED_INNER
- * and STAGES, see moe_few.h. */
+/* moe_down: what moe_down.comp does. Before it is included: team.glsl, the arguments `a` and the
+ * constants W_BF16, EIGHTS, BATCH, CHOSEN, INNER, SHARED_INNER and STAGES, see moe_few.h. */
 #include "shaders/lib/moe_pairs.glsl"
 
 /* Eights of a row are read by a team in DOWN_TURNS turns of BATCH each; of an experts' row every TEAM
@@ -117,15 +116,14 @@ float ones(uint64_t hidden, uint d) {
 /* Where weights are is not known before the pairs are. So hidden is asked for with those, and comes
  * in the same time; behind the weights it would come after them. */
 void moe_down() {
-    uint thread = gl_LocalInvocationIndex, t = GROUP.y;
+    uint thread = gl_LocalInvocationIndex, t = gl_WorkGroupID.y;
     uint64_t hidden = a.hidden + uint64_t(t) * ALL * 4;
     floats dst = floats(a.dst + uint64_t(t) * a.width * 4);
     ask_hidden(hidden);
     list_pairs(t);
     stage_hidden();
     barrier();
-    for (uint first = GROUP.x * TEAMS; first < a.width;
-         first += GROUPS_ALL.x * TEAMS) {
+    for (uint first = gl_WorkGroupID.x * TEAMS; first < a.width; first += gl_NumWorkGroups.x * TEAMS) {
         uint d = min(first + team_number(), a.width - 1);
         bool stores = thread < TEAMS && first + thread < a.width;
         float before = stores ? dst.at[first + thread] : 0;

@@ -1,5 +1,5 @@
-/* moe_hidden: what moe_hidden.comp does, for its workgroup GROUP of GROUPS_ALL. Before it is
- * included: few.glsl, the arguments `a` and the constants CHOOSE, THREADS, EXPERTS, CHOSEN, INNER, ROUTER
+/* moe_hidden: what moe_hidden.comp does. Before it is included: few.glsl, the arguments `a`, GROUP
+ * and GROUPS_ALL for router.glsl, and the constants CHOOSE, THREADS, EXPERTS, CHOSEN, INNER, ROUTER
  * and PATIENCE, see moe_few.h. */
 #include "shaders/lib/choose.glsl"
 #include "shaders/lib/router.glsl"

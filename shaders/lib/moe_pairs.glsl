@@ -1,5 +1,5 @@
 /* moe_pairs: the pairs of a row of moe_down_args `a`, see moe_few.h. Before it is included: the
- * constants TEAM, TEAMS, CHOSEN, INNER and SHARED_INNER, and GROUP: this workgroup's number. */
+ * constants TEAM, TEAMS, CHOSEN, INNER and SHARED_INNER. */
 #ifndef SHADERS_MOE_PAIRS
 #define SHADERS_MOE_PAIRS
 
@@ -15,7 +15,7 @@ void list_pairs(uint t) {
         pair_matrix[i] = a.down + uint64_t(uints(a.experts).at[t * CHOSEN + i]) * a.apart;
         pair_factor[i] = floats(a.weights).at[t * CHOSEN + i];
     }
-    if (GROUP.x == 0) /* for the next router.glsl */
+    if (gl_WorkGroupID.x == 0) /* for the next router.glsl */
         [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < a.n_keys; i += TEAM * TEAMS)
             uints(a.keys).at[i] = 0;
     if (gl_LocalInvocationIndex == 0 && SHARED_INNER > 0) {

@@ -1,7 +1,7 @@
 /* team: TEAM threads that share the reading of rows of weights; a workgroup is TEAMS of them. The
  * order of additions is fixed, so results repeat. Needs `const uint SUMS`: how many sums a team
  * makes at once, TEAMS * SUMS being at most TEAM * TEAMS.
- * team_part: if it is defined, somebody else's room, which is floats if TEAM_FLOATS is, else vec4. */
+ * team_part: if it is defined, somebody else's room, of vec4. */
 #ifndef SHADERS_TEAM
 #define SHADERS_TEAM
 
@@ -13,7 +13,6 @@ const uint TEAM_ROOM = TEAM + 4; /* of a sum: threads that read fours of them do
 #ifndef team_part
 shared vec4 team_part[TEAMS * SUMS * TEAM_ROOM / 4];
 #endif
-#ifndef TEAM_FLOATS
 void team_put(uint at, float part) {
     team_part[at / 4][at % 4] = part;
 }
@@ -21,15 +20,6 @@ void team_put(uint at, float part) {
 vec4 team_four(uint at) {
     return team_part[at / 4];
 }
-#else
-void team_put(uint at, float part) {
-    team_part[at] = part;
-}
-
-vec4 team_four(uint at) {
-    return vec4(team_part[at], team_part[at + 1], team_part[at + 2], team_part[at + 3]);
-}
-#endif
 shared float team_total[TEAMS * SUMS]; /* of team i: [i * SUMS] .. */
 
 uint team_lane() {
