@@ -1,6 +1,6 @@
 #!/bin/sh
-# On a machine with a GPU: a frame of speech at the released sizes, kernel by kernel and as one
-# kernel that stays (OMNI_RESIDENT, man omni): the same codes? how fast is each? which is chosen?
+# On a machine with a GPU: a frame of speech at the released sizes, kernel by kernel and with parts as
+# kernels that stay (OMNI_RESIDENT, man omni): the same codes? how fast is each? which is chosen?
 # Needs 7 GB in $TMPDIR.
 # usage: resident.sh [DEVICE]      after `make all test-programs`
 set -eu
@@ -11,11 +11,6 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 export OMNI_BUILD="$build" XDG_CACHE_HOME="$tmp/cache"
-
-echo "== the matrices of the predictor's passes alone: time, and a sum of the results"
-for form in 0 yes; do
-    OMNI_RESIDENT=$form "$build/tests/bench/resident" "$device"
-done
 
 echo "== talker and code predictor, 50 frames, drawn"
 for form in 0 yes auto; do
