@@ -80,12 +80,15 @@ struct gpu_instead {
     struct gpu_kept stays, sweep;
 };
 
-/* Kernels that stay, each of them once. */
+/* A kernel that stays. */
+struct gpu_resident {
+    const struct gpu_program *program;
+    uint32_t constants[GPU_CONSTANTS];
+};
+
+/* Several, each of them once. */
 struct gpu_residents {
-    struct gpu_resident {
-        const struct gpu_program *program;
-        uint32_t constants[GPU_CONSTANTS];
-    } * list;
+    struct gpu_resident *list;
     size_t n;
 };
 
