@@ -4,7 +4,9 @@
 
 #include "shaders/lib/types.h"
 
+#ifndef SELECT_THREADS
 #define SELECT_THREADS 512
+#endif
 
 #define SAMPLE_MANY  4096 /* logits at most of a draw without lists */
 #define SAMPLE_LISTS 64

@@ -5,7 +5,7 @@
 #include "shaders/lib/memory.glsl"
 #include "shaders/lib/order.glsl"
 
-layout(buffer_reference, scalar, buffer_reference_align = 4) buffer samplers {
+layout(buffer_reference, scalar, buffer_reference_align = 4) MEMORY buffer samplers {
     float temp;
     int top_k;
     float top_p, rep;

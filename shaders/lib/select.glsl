@@ -122,7 +122,9 @@ uint64_t mass_of(uint key) {
 /* ---- the cut ---- */
 
 const uint BINS = SAMPLE_MANY / 2;
+#ifndef bins /* they may be somebody else's room */
 shared uint bins[2 * BINS]; /* lower halves of sums, then the upper ones */
+#endif
 shared uint cut_digit;
 shared uint64_t cut_above;
 
