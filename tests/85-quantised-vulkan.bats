@@ -147,7 +147,7 @@ stays_talker() {
     omni-thinker -m stays -d cpu -n 8 <question >answer
     export XDG_CACHE_HOME=$T/cache
     frames 0 alone
-    [[ $(<err) != *stay* ]]
+    [[ $(<err) != *'that stay'* ]]
 }
 
 # Both forms of a frame are measured in turns, with the same numbers, in a round at each of these starts; what came out
@@ -174,8 +174,12 @@ stays_talker() {
     same_until '1 measured: .* ms by kernels one by one, .* ms by what stays'
     words=(cache/omni/vulkan-*-step-*)
     grep -xE '(dispatches|stays) once' "${words[0]}"
-    same_until '1 measured'
-    [ ${#words[@]} -eq 1 ]
+    # Which of them is faster here is hard to say on a busy machine.
+    for _ in 1 2 3 4 5 6 7 8; do
+        same_until '1 measured'
+        [ ${#words[@]} -eq 1 ]
+        ! grep -xE 'dispatches|stays' "${words[0]}" || break
+    done
     grep -xE 'dispatches|stays' "${words[0]}"
 
     echo stays >"${words[0]}"
@@ -183,7 +187,7 @@ stays_talker() {
     [[ $(<err) != *measured* ]]
     echo dispatches >"${words[0]}"
     frames auto dispatched
-    [[ $(<err) != *measured* && $(<err) != *stay* ]]
+    [[ $(<err) != *measured* && $(<err) != *'that stay'* ]]
     echo nonsense >"${words[0]}"
     same_until '1 measured'
 }
@@ -202,9 +206,10 @@ ended() {
     until_true ended out
     kill -0 $pid # which it would if it could
     kill -9 $pid
+    wait $pid || true
     omni-inspect -x codes out | cmp - alone
     rm -r cache
     OMNI_RESIDENT=auto with_fault unmade omni-talker -m stays -d vulkan -v -s 5 -n 60 <answer 2>err >out
     omni-inspect -x codes out | cmp - alone
-    [[ $(<err) != *measured* && $(<err) != *stay* ]]
+    [[ $(<err) != *measured* && $(<err) != *'that stay'* ]]
 }
