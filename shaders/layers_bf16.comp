@@ -8,13 +8,13 @@
 
 layout(constant_id = 0) const uint SHARED_INNER = 0;
 
-/* Eights of a row that a lane has, and rows of each matrix that a team has at once. */
-const uint IN_EIGHTS = HIDDEN / 256, OUT_EIGHTS = HEADS * HEAD_DIM / 256;
-const uint DOWN_EIGHTS = (CHOSEN * INNER + SHARED_INNER) / 256;
+/* Eights of a row of x that a lane has, and rows of each matrix that a team has at once. */
+const uint IN_EIGHTS = HIDDEN / 256;
 const uint QKV_ROWS = IN_EIGHTS <= 4 ? 4 : IN_EIGHTS <= 8 ? 2 : 1, MIX_ROWS = IN_EIGHTS <= 4 ? 3 : 1;
 const uint SQUARES = QKV_ROWS > 2 * MIX_ROWS ? QKV_ROWS : 2 * MIX_ROWS; /* the sum behind rows' */
 const uint SUMS = SQUARES + 1;
-
 #include "shaders/lib/layers_room.glsl"
+
+const uint OUT_EIGHTS = ATT / 256, DOWN_EIGHTS = MIX / 256;
 #include "shaders/lib/layers_bf16.glsl"
 #include "shaders/lib/layers_main.glsl"

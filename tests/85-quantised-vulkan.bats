@@ -86,7 +86,8 @@ talker = config["talker_config"]["text_config"]
 talker |= dict(hidden_size=512, num_attention_heads=4, num_key_value_heads=1, head_dim=128, num_hidden_layers=2)
 talker |= dict(moe_intermediate_size=128, shared_expert_intermediate_size=256)
 talker["rope_parameters"]["mrope_section"] = [24, 20, 20]
-config["talker_config"]["code_predictor_config"]["hidden_size"] = 512
+predictor = config["talker_config"]["code_predictor_config"]
+predictor |= dict(hidden_size=512, num_attention_heads=16, num_key_value_heads=8, head_dim=32, intermediate_size=768)
 for part in "audio_config", "vision_config":
     config["thinker_config"].get(part, {}).update(output_dim=2048, out_hidden_size=2048)
 config["talker_config"]["thinker_hidden_size"] = 2048

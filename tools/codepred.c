@@ -54,6 +54,7 @@ int codepred_create(struct codepred *p, struct run *run, const struct config *c,
         load_tables(p, run, w, e))
         return e->code;
     nn_cache_init(&p->cache, run, &c->talker.predictor, c->talker.n_groups);
+    nn_cache_stay(&p->cache, run, &p->decoder);
     p->sampler = run_new_1d(run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / 4);
     make_constants(p, run);
     return 0;

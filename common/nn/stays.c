@@ -15,7 +15,7 @@ static struct op_layers first_layer(const struct nn_decoder *d, const struct nn_
                               .head_dim = c->head_dim,
                               .n_experts = c->n_experts,
                               .chosen = c->n_experts_used,
-                              .inner = c->expert_intermediate,
+                              .inner = c->n_experts ? c->expert_intermediate : c->intermediate,
                               .shared_inner = c->shared_intermediate,
                               .capacity = cache->capacity,
                               .matrices = l->q.dtype,
@@ -27,10 +27,21 @@ static struct op_layers first_layer(const struct nn_decoder *d, const struct nn_
                               .eps = c->eps};
 }
 
+/* A layer's MLP, or its experts' first matrices. */
+struct mlp {
+    const struct tensor *gate, *up, *down;
+};
+
+static struct mlp mlp_of(const struct nn_layer *l) {
+    if (l->experts.n)
+        return (struct mlp){l->experts.gate, l->experts.up, l->experts.down};
+    return (struct mlp){&l->mlp.gate, &l->mlp.up, &l->mlp.down};
+}
+
 static bool alike(const struct nn_layer *l, const struct op_layers *s) {
     enum { MATRICES = 7 };
-    const struct tensor *w[MATRICES] = {&l->q,           &l->k,         &l->v,          &l->o,
-                                        l->experts.gate, l->experts.up, l->experts.down};
+    struct mlp m = mlp_of(l);
+    const struct tensor *w[MATRICES] = {&l->q, &l->k, &l->v, &l->o, m.gate, m.up, m.down};
     for (size_t i = 0; i < MATRICES; i++)
         if (w[i]->dtype != s->matrices)
             return false;
@@ -45,6 +56,7 @@ static bool alike(const struct nn_layer *l, const struct op_layers *s) {
 
 static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
                       const struct tensor *k, const struct tensor *v) {
+    struct mlp m = mlp_of(l);
     const struct tensor *t[LAYERS_APART] = {[LAYERS_INPUT_NORM] = &l->input_norm,
                                             [LAYERS_POST_NORM] = &l->post_norm,
                                             [LAYERS_Q] = &l->q,
@@ -56,9 +68,9 @@ static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
                                             [LAYERS_K_CACHE] = k,
                                             [LAYERS_V_CACHE] = v,
                                             [LAYERS_ROUTER] = &l->router,
-                                            [LAYERS_GATE] = l->experts.gate,
-                                            [LAYERS_UP] = l->experts.up,
-                                            [LAYERS_DOWN] = l->experts.down};
+                                            [LAYERS_GATE] = m.gate,
+                                            [LAYERS_UP] = m.up,
+                                            [LAYERS_DOWN] = m.down};
     for (size_t i = 0; i < LAYERS_APART; i++)
         words[i] = run_address(t[i]);
     if (nn_present(&l->shared_gate)) {
@@ -67,13 +79,14 @@ static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
         words[LAYERS_SHARED_UP] = run_address(&l->mlp.up);
         words[LAYERS_SHARED_DOWN] = run_address(&l->mlp.down);
     }
-    words[LAYERS_APART] = moe_apart(&l->experts);
+    if (l->experts.n)
+        words[LAYERS_APART] = moe_apart(&l->experts);
 }
 
 void nn_cache_stay(struct nn_cache *cache, struct run *run, const struct nn_decoder *d) {
     const struct nn_layer *l = d->layers;
     struct arena *a = &run->memory[RUN_SESSION];
-    if (!run->gpu || !d->config->n_experts || d->config->window || !nn_present(&l->q_norm))
+    if (!run->gpu || d->config->window || !nn_present(&l->q_norm))
         return;
     struct op_layers s = first_layer(d, cache);
     for (size_t i = 0; i < s.n; i++)

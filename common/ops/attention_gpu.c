@@ -154,43 +154,46 @@ static struct attention_out_lanes_args out_args(const struct op_self_attention *
                                              .eps = s->eps};
 }
 
-/* How a workgroup of attention_out_lanes is made up. */
-struct lanes {
-    size_t lanes; /* of a team, see there; 0: it is not for this */
-    size_t queries, keys, threads;
-};
-
-/* The lanes that share a head of the newest row. */
-static size_t choose_lanes(const struct gpu_subgroup *g, const struct op_self_attention *s) {
-    size_t head_dim = s->q->shape[2], lanes = 16;
-    if (s->window || !g->shuffles || g->size > LANES_THREADS || g->size < ATTENTION_OUT_ROWS)
+/* The lanes that share a head of the newest row; 0: there are none. */
+static size_t choose_lanes(const struct gpu_subgroup *g, size_t head_dim) {
+    size_t lanes = 16;
+    if (!g->shuffles || g->size > LANES_THREADS || g->size < ATTENTION_OUT_ROWS)
         return 0;
-    uint64_t all = addresses(s) | run_address(s->out);
     while (lanes > 0 && (lanes > g->size || head_dim % (8 * lanes)))
         lanes /= 2;
-    return all % 16 == 0 && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
+    return lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
 }
 
-/* Workgroups of each kv head; each counts by itself. */
-static size_t out_tiles(const struct run *run, const struct op_self_attention *s,
-                        const struct lanes *p) {
-    size_t teams = p->threads / gpu_info(run->gpu)->subgroup.size;
-    return size_divide_up(s->out->shape[0], teams * ATTENTION_OUT_ROWS);
+/* Bytes of shared memory of so many subgroups, about. */
+static size_t lanes_shared(size_t subgroups, size_t queries, size_t head_dim) {
+    enum { REST = 1 << 10 };
+    return (subgroups + 1) * queries * (head_dim + 2) * sizeof(float) + REST;
+}
+
+struct attention_lanes attention_lanes(const struct run *run, size_t heads, size_t kv_heads,
+                                       size_t head_dim, size_t capacity, size_t outs) {
+    const struct gpu_info *info = gpu_info(run->gpu);
+    size_t sharing = heads / kv_heads, lanes = choose_lanes(&info->subgroup, head_dim);
+    struct attention_lanes p = {.queries = sharing > 2 ? 4 : 2};
+    if (lanes == 0 || sharing != p.queries)
+        return p;
+    size_t subgroups = LANES_THREADS / info->subgroup.size;
+    while (lanes_shared(subgroups, p.queries, head_dim) > info->shared && subgroups > 1)
+        subgroups /= 2;
+    p.threads = subgroups * info->subgroup.size;
+    p.tiles = size_divide_up(outs, subgroups * ATTENTION_OUT_ROWS);
+    size_t teams = p.threads / lanes, each = size_most(size_divide_up(capacity, teams), 1);
+    p.keys = teams * (each == 3 ? 4 : each);
+    p.lanes = each > 4 || p.tiles > RUN_COUNTERS ? 0 : lanes;
+    return p;
 }
 
 /* Each kv head's queries and keys must be one workgroup's. */
-static struct lanes plan_lanes(const struct run *run, const struct op_self_attention *s) {
-    const struct gpu_subgroup *g = &gpu_info(run->gpu)->subgroup;
-    size_t sharing = s->q->shape[1] / s->k->shape[1], capacity = s->k_cache->shape[0];
-    struct lanes p = {.lanes = choose_lanes(g, s), .queries = sharing > 2 ? 4 : 2};
-    if (p.lanes == 0)
-        return p;
-    p.threads = g->size * size_least(8, LANES_THREADS / g->size);
-    size_t teams = p.threads / p.lanes, each = size_most(size_divide_up(capacity, teams), 1);
-    p.keys = teams * (each == 3 ? 4 : each);
-    if (each > 4 || sharing != p.queries || out_tiles(run, s, &p) > RUN_COUNTERS)
-        p.lanes = 0;
-    return p;
+static struct attention_lanes plan_lanes(const struct run *run, const struct op_self_attention *s) {
+    if (s->window || (addresses(s) | run_address(s->out)) % 16)
+        return (struct attention_lanes){.lanes = 0};
+    return attention_lanes(run, s->q->shape[1], s->k->shape[1], s->q->shape[2],
+                           s->k_cache->shape[0], s->out->shape[0]);
 }
 
 /* Loads of 16 bytes of what comes next that each of so many threads has registers for. */
@@ -202,11 +205,10 @@ static uint32_t warm_loads(const struct op_self_attention *s, size_t threads) {
 
 /* Row number `row` of those that there are. */
 static void dispatch_out(struct run *run, const struct op_self_attention *s, size_t row,
-                         const struct lanes *p) {
+                         const struct attention_lanes *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct attention_out_lanes_args a = out_args(s);
     uint32_t size = gpu_info(run->gpu)->subgroup.size, capacity = (uint32_t)s->k_cache->shape[0];
-    size_t tiles = out_tiles(run, s, p);
     struct tensor parts = run_new_2d(run, RUN_STEP, TENSOR_F32, 1, a.kv_heads * a.outs + 1);
     a.ahead = (uint32_t)row;
     a.parts = run_address(&parts);
@@ -218,10 +220,10 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
                                    (uint32_t)p->lanes, s->q_norm && s->q_norm->dtype == TENSOR_BF16,
                                    (uint32_t)p->queries, (uint32_t)p->keys, size,
                                    (uint32_t)p->threads, s->out->dtype == TENSOR_BF16, capacity,
-                                   warm_loads(s, tiles * a.kv_heads * p->threads)},
+                                   warm_loads(s, p->tiles * a.kv_heads * p->threads)},
                      .args = &a,
                      .args_size = sizeof a,
-                     .groups = {tiles, a.kv_heads},
+                     .groups = {p->tiles, a.kv_heads},
                      .reads = {s->q, s->k, s->v, s->k_cache, s->v_cache, s->at, s->rope},
                      .writes = {s->sum, s->k_cache, s->v_cache, &parts, &run->counters}});
     run_release(run, RUN_STEP, mark);
@@ -242,7 +244,7 @@ bool attention_out_gpu(struct run *run, const struct op_self_attention *s) {
         one.dst = &dst;
         one.rope = &rope;
         one.sum = &sum;
-        struct lanes p = plan_lanes(run, &one);
+        struct attention_lanes p = plan_lanes(run, &one);
         if (p.lanes == 0)
             return false; /* which is so of the first row, or of none */
         dispatch_out(run, &one, t, &p);

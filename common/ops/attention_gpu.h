@@ -12,6 +12,16 @@ struct attention_job {
     const struct op_self_attention *fresh;
 };
 
+/* How a workgroup of attention_out_lanes is made up. */
+struct attention_lanes {
+    size_t lanes; /* of a team, see there; 0: it is not for this */
+    size_t queries, keys, threads;
+    size_t tiles; /* workgroups of each kv head; each counts by itself */
+};
+
+/* For a cache of so many rows, and an output projection with so many outs; addresses aside. */
+struct attention_lanes attention_lanes(const struct run *run, size_t heads, size_t kv_heads,
+                                       size_t head_dim, size_t capacity, size_t outs);
 /* With its output projection, in one kernel; false, and nothing is done, if that is not for this.
  */
 bool attention_out_gpu(struct run *run, const struct op_self_attention *s);

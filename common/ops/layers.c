@@ -1,5 +1,6 @@
 #include "common/ops/layers.h"
 #include "common/base/size.h"
+#include "common/ops/attention_gpu.h"
 #include "common/ops/planes.h"
 #include "shaders/attention_row.h"
 #include "shaders/layers.h"
@@ -45,9 +46,20 @@ static size_t mix_width(const struct op_layers *l) {
     return l->chosen * l->inner + l->shared_inner;
 }
 
-/* As in shaders/lib/layers_room.glsl. */
-static size_t scratch_size(const struct op_layers *l) {
+static bool is_dense(const struct op_layers *l) {
+    return l->n_experts == 0;
+}
+
+/* Addresses of tensors are multiples of 16 all. */
+static struct attention_lanes lanes(const struct run *run, const struct op_layers *l) {
+    return attention_lanes(run, l->heads, l->kv_heads, l->head_dim, l->capacity, l->hidden);
+}
+
+/* As in shaders/lib/layers_room.glsl and layers_lanes.comp. */
+static size_t scratch_size(const struct run *run, const struct op_layers *l) {
     size_t att = l->heads * l->head_dim, qkv = att + 2 * l->kv_heads * l->head_dim;
+    if (is_dense(l))
+        return l->hidden + qkv + l->inner + l->kv_heads * l->hidden + lanes(run, l).tiles;
     size_t found = splits(l) * l->heads * (l->head_dim + 2);
     return l->hidden + qkv + att + mix_width(l) + found + l->n_experts +
            l->heads / ATTENTION_ROW_QUERIES + 1;
@@ -61,33 +73,82 @@ static size_t shared_size(const struct op_layers *l) {
     return longest / RUN * each + choice + ATTENTION_ROW_SHARED;
 }
 
-/* The kernel for bf16 has not been measured on hardware yet: it is for who asks for it. */
+/* The kernels for bf16 have not been measured on hardware yet: they are for who asks for them. */
 static bool is_spared(const struct run *run, const struct op_layers *l) {
     return l->matrices == TENSOR_BF16 && gpu_info(run->gpu)->hardware &&
            !gpu_asked_to_stay(run->gpu);
 }
 
-bool op_layers_open(struct run *run, struct op_layers *l) {
+static bool takes_experts(const struct run *run, const struct op_layers *l) {
     size_t sharing = l->heads / l->kv_heads;
-    if (run->precise || !lane_weights(l->matrices) || l->head_dim != 128 ||
-        sharing % ATTENTION_ROW_QUERIES || l->hidden / RUN > THREADS ||
-        (l->shared_inner && tensor_is_quantised(l->matrices)) ||
-        l->inner % lane_weights(l->matrices) || l->n_experts > OP_GPU_EXPERTS ||
-        l->chosen > OP_GPU_CHOSEN || shared_size(l) > gpu_info(run->gpu)->shared)
+    return lane_weights(l->matrices) && l->head_dim == 128 && sharing % ATTENTION_ROW_QUERIES == 0 &&
+           (!l->shared_inner || !tensor_is_quantised(l->matrices)) &&
+           l->inner % lane_weights(l->matrices) == 0 && l->n_experts <= OP_GPU_EXPERTS &&
+           l->chosen <= OP_GPU_CHOSEN && shared_size(l) <= gpu_info(run->gpu)->shared &&
+           is_plain(l->router) && fits(mix_width(l), l->matrices);
+}
+
+/* Attention's room, the teams' sums and the longest row. */
+static size_t dense_shared(const struct run *run, const struct op_layers *l) {
+    enum { TEAM_ROOM = 9 << 10, REST = 2 << 10 };
+    struct attention_lanes p = lanes(run, l);
+    size_t subgroups = p.threads / gpu_info(run->gpu)->subgroup.size;
+    size_t longest = size_most(size_most(l->heads * l->head_dim, l->hidden), l->inner);
+    return ((subgroups + 1) * p.queries * (l->head_dim + 2) + longest) * sizeof(float) + TEAM_ROOM +
+           REST;
+}
+
+static bool takes_dense(const struct run *run, const struct op_layers *l) {
+    struct attention_lanes p = lanes(run, l);
+    return l->matrices == TENSOR_BF16 && p.lanes && p.threads == THREADS &&
+           fits(l->inner, l->matrices) && dense_shared(run, l) <= gpu_info(run->gpu)->shared;
+}
+
+bool op_layers_open(struct run *run, struct op_layers *l) {
+    if (run->precise || !(is_dense(l) ? takes_dense(run, l) : takes_experts(run, l)) ||
+        is_spared(run, l))
         return false;
-    if (is_spared(run, l))
+    if (!is_plain(l->norms) || !is_plain(l->head_norms) || l->hidden / RUN > THREADS)
         return false;
-    if (!is_plain(l->norms) || !is_plain(l->head_norms) || !is_plain(l->router))
-        return false;
-    if (!fits(l->hidden, l->matrices) || !fits(l->heads * l->head_dim, l->matrices) ||
-        !fits(mix_width(l), l->matrices))
+    if (!fits(l->hidden, l->matrices) || !fits(l->heads * l->head_dim, l->matrices))
         return false;
     l->table = run_new_2d(run, RUN_SESSION, TENSOR_I32, l->n, 2 * LAYERS_WORDS);
-    l->scratch = run_new_1d(run, RUN_SESSION, TENSOR_F32, scratch_size(l));
+    l->scratch = run_new_1d(run, RUN_SESSION, TENSOR_F32, scratch_size(run, l));
     l->state = run_new_1d(run, RUN_SESSION, TENSOR_I32, 1);
     run_zero(run, &l->scratch);
     run_zero(run, &l->state);
     return true;
+}
+
+/* The kernel and its constants. */
+static struct run_kernel kernel(const struct run *run, const struct op_layers *l) {
+    struct run_kernel k = {.constants = {[1] = (uint32_t)l->hidden,
+                                         (uint32_t)l->heads,
+                                         (uint32_t)l->kv_heads,
+                                         (uint32_t)l->head_dim,
+                                         (uint32_t)l->n_experts,
+                                         (uint32_t)l->chosen,
+                                         (uint32_t)l->inner,
+                                         l->norms == TENSOR_F32 ? 1 : 2,
+                                         l->cache == TENSOR_BF16,
+                                         l->head_norms == TENSOR_BF16},
+                           .groups = {1}};
+    if (is_dense(l)) {
+        struct attention_lanes p = lanes(run, l);
+        k.program = &shader_layers_lanes;
+        k.constants[0] = (uint32_t)p.queries;
+        k.constants[5] = (uint32_t)p.lanes;
+        k.constants[6] = (uint32_t)p.keys;
+        k.constants[11] = gpu_info(run->gpu)->subgroup.size;
+        k.constants[12] = (uint32_t)l->capacity;
+        return k;
+    }
+    bool quantised = tensor_is_quantised(l->matrices);
+    k.program = quantised ? &shader_layers : &shader_layers_bf16;
+    k.constants[0] = quantised ? planes_weights(l->matrices) : (uint32_t)l->shared_inner;
+    k.constants[11] = l->router == TENSOR_F32 ? 1 : 2;
+    k.constants[12] = (uint32_t)splits(l);
+    return k;
 }
 
 void op_layers(struct run *run, const struct op_layers *l, const struct tensor *x,
@@ -106,21 +167,11 @@ void op_layers(struct run *run, const struct op_layers *l, const struct tensor *
                             .patience = hardware ? PATIENCE : PATIENCE_SOFTWARE,
                             .eps = l->eps};
     struct layers_args alone = a;
-    bool quantised = tensor_is_quantised(l->matrices);
-    struct run_kernel k = {
-        .program = quantised ? &shader_layers : &shader_layers_bf16,
-        .constants = {quantised ? planes_weights(l->matrices) : (uint32_t)l->shared_inner,
-                      (uint32_t)l->hidden, (uint32_t)l->heads, (uint32_t)l->kv_heads,
-                      (uint32_t)l->head_dim, (uint32_t)l->n_experts, (uint32_t)l->chosen,
-                      (uint32_t)l->inner, l->norms == TENSOR_F32 ? 1 : 2, l->cache == TENSOR_BF16,
-                      l->head_norms == TENSOR_BF16, l->router == TENSOR_F32 ? 1 : 2,
-                      (uint32_t)splits(l)},
-        .args = &a,
-        .args_size = sizeof a,
-        .groups = {1}};
-    struct run_kernel sweep = k;
+    struct run_kernel k = kernel(run, l), sweep = k;
     alone.sweep = 1;
+    k.args = &a;
     sweep.args = &alone;
+    k.args_size = sweep.args_size = sizeof a;
     run_instead(run, &k, &sweep);
 }
 

@@ -1,5 +1,5 @@
-/* layers: one row through all layers of a decoder with experts, on a GPU, in one kernel that stays
- * (shaders/layers.h). Private to the rooms of ops and nn. */
+/* layers: one row through all layers of a decoder, on a GPU, in one kernel that stays (shaders/layers.h):
+ * layers with experts, or dense ones with few keys. Private to the rooms of ops and nn. */
 #ifndef OPS_LAYERS_H
 #define OPS_LAYERS_H
 
@@ -7,7 +7,8 @@
 
 /* What all layers have in common. */
 struct op_layers {
-    size_t n, hidden, heads, kv_heads, head_dim, n_experts, chosen, inner, capacity;
+    size_t n, hidden, heads, kv_heads, head_dim, capacity;
+    size_t n_experts, chosen, inner; /* n_experts 0: layers are dense */
     size_t shared_inner; /* 0: no shared expert */
     enum tensor_dtype matrices, norms, head_norms, router, cache;
     bool normalise; /* the weights of chosen experts */

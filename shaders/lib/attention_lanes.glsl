@@ -1,10 +1,14 @@
-/* attention_lanes: attention of one new row to the few keys of kv head gl_WorkGroupID.y, by teams of
- * LANES that have a key at a time, all of its numbers and those of the head's QUERIES in registers.
- * Sums go from lane to lane; the workgroup meets once, at the end. Before it is included: the
+/* attention_lanes: attention of one new row to the few keys of kv head GROUP.y, by teams of LANES that
+ * have a key at a time, all of its numbers and those of the head's QUERIES in registers. Sums go
+ * from lane to lane; the workgroup GROUP meets once, at the end. Before it is included: the
  * arguments `a` and the constants as in attention_out_lanes.h. The new row goes to the cache by
- * workgroups with gl_WorkGroupID.x == 0. */
+ * workgroups with GROUP.x == 0. */
 #ifndef SHADERS_ATTENTION_LANES_GLSL
 #define SHADERS_ATTENTION_LANES_GLSL
+
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 
 #include "shaders/lib/eight.glsl"
 #include "shaders/lib/math.glsl"
@@ -12,7 +16,7 @@
 /* A lane has PART fours of a row: number lane + LANES i for each i. Rope turns a four with the one
  * HALF further on, which is the same lane's. */
 const uint FOURS = HEAD_DIM / 4, PART = FOURS / LANES, HALF = PART / 2;
-const uint TEAMS = THREADS / LANES, EACH = KEYS / TEAMS, SUBGROUPS = THREADS / SUBGROUP;
+const uint KEY_TEAMS = THREADS / LANES, EACH = KEYS / KEY_TEAMS, SUBGROUPS = THREADS / SUBGROUP;
 const uint SCORES = EACH * QUERIES; /* of a team */
 const float LEAST = -1e30; /* below all scores */
 
@@ -41,19 +45,19 @@ float team_sum(float x) {
 }
 
 uint64_t query_row(uint q) {
-    return a.q + (gl_WorkGroupID.y * QUERIES + q) * HEAD_DIM * 4;
+    return a.q + (GROUP.y * QUERIES + q) * HEAD_DIM * 4;
 }
 
 uint64_t key_row(uint64_t tensor, uint key) {
-    uint64_t row = uint64_t(key) * a.kv_heads + gl_WorkGroupID.y;
+    uint64_t row = uint64_t(key) * a.kv_heads + GROUP.y;
     return tensor + row * HEAD_DIM * (KV_BF16 ? 2 : 4);
 }
 
 /* ---- keys and values ---- */
 
-/* The team's keys are TEAMS apart. */
+/* The team's keys are KEY_TEAMS apart. */
 uint key_at(uint e) {
-    return e * TEAMS + team();
+    return e * KEY_TEAMS + team();
 }
 
 uvec4 load_raw(uint64_t row, uint i) {
@@ -91,7 +95,7 @@ void load_norm(out vec4 x[PART], uint64_t norm) {
 
 /* Asks for everything that does not depend on how many keys there are. */
 void load_new() {
-    uint64_t skip = uint64_t(gl_WorkGroupID.y) * HEAD_DIM * 4;
+    uint64_t skip = uint64_t(GROUP.y) * HEAD_DIM * 4;
     [[unroll]] for (uint q = 0; q < QUERIES; q++)
         [[unroll]] for (uint i = 0; i < PART; i++)
             query[q * PART + i] = vectors(query_row(q)).at[lane() + LANES * i];
@@ -210,7 +214,7 @@ void add_values(float share[SCORES], uint end) {
             [[unroll]] for (uint q = 0; q < QUERIES; q++)
                 sum[q * PART + i] += share[e * QUERIES + q] * x;
         }
-        if (key == end - 1 && gl_WorkGroupID.x == 0)
+        if (key == end - 1 && GROUP.x == 0)
             store_new(key);
     }
 }

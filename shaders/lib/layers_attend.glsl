@@ -17,7 +17,7 @@ const uint ATTENTION_GROUPS = TILES * KV_HEADS * SPLITS_ALL;
 
 /* att of qkv; `end` keys with the new one. The first keys and values are asked for before there are
  * queries. */
-bool attention(uint l, uint end) {
+bool attend_all(uint l, uint end) {
     bool waited = false;
     [[dont_unroll]] for (uint i = my_group; i < ATTENTION_GROUPS; i += all_groups) {
         new_row row;
@@ -35,6 +35,13 @@ bool attention(uint l, uint end) {
         return false;
     arrive();
     return true;
+}
+
+/* y = from + out att; y and from f32 [HIDDEN]. */
+bool out_add(uint l, uint64_t from);
+
+bool attention(uint l, uint64_t from, uint end) {
+    return attend_all(l, end) && out_add(l, from);
 }
 
 #endif

@@ -9,19 +9,9 @@ void all_layers() {
     barrier();
     [[dont_unroll]] for (uint l = 0; l < r.n_layers; l++) {
         uint64_t from = l == 0 ? r.x : scratch(AT_Y);
-        if (!(qkv(l, from) && attention(l, end) && out_add(l, from) && hidden(l) && down_add(l)))
+        if (!(qkv(l, from) && attention(l, from, end) && hidden(l) && down_add(l)))
             break;
     }
-}
-
-/* What workgroups that did not meet have left. */
-void clear_scratch() {
-    my_group = 0;
-    clear_keys();
-    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < TILES * KV_HEADS; i += THREADS)
-        uints(scratch(AT_DONE)).at[i] = 0;
-    memoryBarrierBuffer();
-    barrier();
 }
 
 /* Alone: counts from zero, and does it all if it is to be done. True: it is. */
@@ -34,8 +24,11 @@ bool sweeps() {
         if (lost)
             atomicAdd(state_words(r.report).at[0], 1);
     }
-    if (lost)
+    if (lost) {
         clear_scratch();
+        memoryBarrierBuffer();
+        barrier();
+    }
     return lost;
 }
 

@@ -1,8 +1,16 @@
-/* layers_room: which workgroup this is, where things are that all of them share, and how they
- * meet and share the rows of matrices; for kernels that stay (layers.comp). Before it is included:
- * layers_constants.glsl, SUMS and, where weights are quantised, quant.glsl. */
+/* layers_room: what layers with experts have beside what they have in common with others: constants,
+ * where things are that all workgroups share, attention; for layers.comp and layers_bf16.comp. Before
+ * it is included: layers_constants.glsl, SUMS and, where weights are quantised, quant.glsl. */
 #ifndef SHADERS_LAYERS_ROOM
 #define SHADERS_LAYERS_ROOM
+
+#include "shaders/attention_row.h"
+#include "shaders/moe_few.h"
+
+layout(constant_id = 5) const uint EXPERTS = 4;
+layout(constant_id = 6) const uint CHOSEN = 2;
+layout(constant_id = 11) const uint ROUTER = 1;
+layout(constant_id = 12) const uint SPLITS_ALL = 1;
 
 const uint SHARING = HEADS / KV_HEADS, QUERIES = ATTENTION_ROW_QUERIES, TILES = SHARING / QUERIES;
 const uint KEYS = 32;
@@ -12,103 +20,16 @@ attention_split_args row_a;
 #include "shaders/lib/attention_row.glsl"
 #undef NORM_BF16
 
-#define team_part pool /* attention's room is the teams' before and after */
-#include "shaders/lib/team.glsl"
-
-uint my_group, all_groups;
-
-uint my_team() {
-    return team_number() * all_groups + my_group;
-}
-
-uint all_teams() {
-    return all_groups * TEAMS;
-}
-
 /* Of the scratch, in numbers from its beginning. */
-const uint QKV = (HEADS + 2 * KV_HEADS) * HEAD_DIM, ATT = HEADS * HEAD_DIM, MIX = CHOSEN * INNER + SHARED_INNER;
+const uint QKV = (HEADS + 2 * KV_HEADS) * HEAD_DIM, ATT = HEADS * HEAD_DIM;
+const uint MIX = CHOSEN * INNER + SHARED_INNER;
 const uint FOUND_ONE = HEADS / KV_HEADS * (HEAD_DIM + 2);
 const uint AT_Y = 0, AT_QKV = AT_Y + HIDDEN, AT_ATT = AT_QKV + QKV, AT_MIX = AT_ATT + ATT;
 const uint AT_FOUND = AT_MIX + MIX, AT_KEYS = AT_FOUND + KV_HEADS * SPLITS_ALL * FOUND_ONE;
 const uint AT_DONE = AT_KEYS + EXPERTS, AT_SHARED = AT_DONE + TILES * KV_HEADS;
 
-uint64_t scratch(uint at) {
-    return r.scratch + uint64_t(at) * 4;
-}
-
-/* ---- the table of layers ---- */
-
-layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer table_words {
-    uint64_t at[];
-};
-
-shared uint64_t table[2][LAYERS_WORDS];
-
-/* Who calls it does not look at it before a barrier. Past the last layer it is the last one again. */
-void load_layer(uint l) {
-    uint thread = gl_LocalInvocationIndex;
-    if (thread < LAYERS_WORDS)
-        table[l % 2][thread] =
-            table_words(r.layers).at[min(l, r.n_layers - 1) * LAYERS_WORDS + thread];
-}
-
-/* ---- meetings ---- */
-
-layout(buffer_reference, scalar, buffer_reference_align = 4) volatile coherent buffer state_words {
-    uint at[];
-};
-
-shared uint met;
-uint meetings;
-
-void arrive() {
-    barrier();
-    if (gl_LocalInvocationIndex == 0) {
-        memoryBarrierBuffer();
-        atomicAdd(state_words(r.state).at[LAYERS_COUNT], 1);
-    }
-    meetings++;
-}
-
-/* False: somebody gave up. Two loops: llvmpipe ends any loop after 65,535 rounds. */
-bool wait() {
-    state_words state = state_words(r.state);
-    uint count = meetings * all_groups;
-    if (gl_LocalInvocationIndex == 0) {
-        uint here = state.at[LAYERS_COUNT];
-        for (uint i = 0; here < count && i < r.patience; i++)
-            for (uint j = 0; here < count && j < 1024; j++)
-                here = state.at[LAYERS_COUNT];
-        if (here < count)
-            here |= atomicOr(state.at[LAYERS_COUNT], LAYERS_LOST) | LAYERS_LOST;
-        met = here;
-    }
-    barrier(); /* what others have made is read past the nearest cache: MEMORY */
-    return (met & LAYERS_LOST) == 0;
-}
-
-/* ---- rounds of rows ---- */
-
-/* Row number i of this team in a round of `rows` at once. */
-uint task_of(uint round, uint rows, uint i) {
-    return (round * rows + i) * all_teams() + my_team();
-}
-
-/* What this thread stores of it, if it is one of the first rows * TEAMS. */
-uint own_task(uint round, uint rows) {
-    uint thread = gl_LocalInvocationIndex;
-    return (round * rows + thread / TEAMS) * all_teams() + thread % TEAMS * all_groups + my_group;
-}
-
-/* And the team's sum for it; those of a second matrix come `more` behind. */
-float own_sum(uint more) {
-    uint thread = gl_LocalInvocationIndex;
-    return team_total[thread % TEAMS * SUMS + thread / TEAMS + more];
-}
-
-uint rounds_of(uint tasks, uint rows) {
-    uint each = rows * all_teams();
-    return (tasks + each - 1) / each;
-}
+#define team_part pool /* attention's room is the teams' before and after */
+#include "shaders/lib/team.glsl"
+#include "shaders/lib/layers_meet.glsl"
 
 #endif

@@ -1,0 +1,124 @@
+/* layers_lanes: the parts of a dense layer with few keys, for layers_lanes.comp. What does not depend on
+ * the work of others is asked for before they are waited for; functions that wait are false if
+ * somebody has given up. */
+#ifndef SHADERS_LAYERS_LANES
+#define SHADERS_LAYERS_LANES
+
+#include "shaders/lib/layers_eights.glsl"
+
+/* ---- attention and its output projection ---- */
+
+attention_out_lanes_args out_a;
+uvec3 GROUP; /* of the workgroups that attention_out_lanes would have */
+const bool W_BF16 = true;
+#define a         out_a
+#define NORM_BF16 HEADS_NORM_BF16
+#include "shaders/lib/attention_out.glsl"
+#undef a
+#undef NORM_BF16
+
+const uint OUT_TILES = (HIDDEN + TILE - 1) / TILE;
+
+void out_group(uint l, uint i) {
+    const uint Q = HEADS * HEAD_DIM, KV = KV_HEADS * HEAD_DIM;
+    GROUP = uvec3(i % OUT_TILES, i / OUT_TILES, 0);
+    out_a = attention_out_lanes_args(
+        scratch(AT_QKV), table[l % 2][LAYERS_K_CACHE], table[l % 2][LAYERS_V_CACHE], r.at,
+        scratch(AT_QKV + Q), scratch(AT_QKV + Q + KV), r.rope, table[l % 2][LAYERS_Q_NORM],
+        table[l % 2][LAYERS_K_NORM], scratch(AT_Y), table[l % 2][LAYERS_OUT], scratch(AT_PARTS),
+        scratch(AT_DONE), 0, KV_HEADS, HIDDEN, 0, r.eps);
+}
+
+/* y = from + out attention; y and from f32 [HIDDEN]; `end` keys with the new one. */
+bool attention(uint l, uint64_t from, uint end) {
+    bool waited = false;
+    [[dont_unroll]] for (uint i = my_group; i < OUT_TILES * KV_HEADS; i += all_groups) {
+        out_group(l, i);
+        load_cache();
+        load_out();
+        if (!waited && !wait())
+            return false;
+        waited = true;
+        load_new();
+        uint row = GROUP.x * TILE + gl_LocalInvocationIndex;
+        bool stores = gl_LocalInvocationIndex < TILE && row < HIDDEN;
+        float before = stores ? floats(from).at[row] : 0;
+        attend(end);
+        keep_attended();
+        if (hand_in() && stores)
+            floats(scratch(AT_Y)).at[row] = before + all_heads(row);
+    }
+    if (!waited && !wait())
+        return false;
+    arrive();
+    return true;
+}
+
+/* ---- the dense MLP ---- */
+
+void hidden_ask(uint l, uint round) {
+    [[unroll]] for (uint i = 0; i < MIX_ROWS; i++) {
+        uint n = min(task_of(round, MIX_ROWS, i), INNER - 1);
+        ask_row(2 * i * IN_EIGHTS, IN_EIGHTS, table[l % 2][LAYERS_GATE], n);
+        ask_row((2 * i + 1) * IN_EIGHTS, IN_EIGHTS, table[l % 2][LAYERS_UP], n);
+    }
+}
+
+/* mix, f32 [INNER], of y: silu(gate y) * (up y), y normed. */
+bool hidden(uint l) {
+    uint rounds = rounds_of(INNER, MIX_ROWS), thread = gl_LocalInvocationIndex;
+    [[dont_unroll]] for (uint next = 0; next <= rounds; next++) {
+        if (next > 0) {
+            [[unroll]] for (uint i = 0; i < 2 * MIX_ROWS; i++)
+                team_give(i / 2 + i % 2 * MIX_ROWS, row_sum(i * IN_EIGHTS, IN_EIGHTS));
+            team_give(SQUARES, square);
+        }
+        if (next < rounds)
+            hidden_ask(l, next);
+        if (next == 0) {
+            ask_norm(table[l % 2][LAYERS_POST_NORM]);
+            if (!wait())
+                return false;
+            stage_normed(scratch(AT_Y));
+            barrier();
+            share_squares();
+            continue;
+        }
+        team_add();
+        uint task = own_task(next - 1, MIX_ROWS);
+        if (thread < MIX_ROWS * TEAMS && task < INNER)
+            floats(scratch(AT_MIX)).at[task] = silu(own_normed(0)) * own_normed(MIX_ROWS);
+    }
+    arrive();
+    return true;
+}
+
+/* y += down mix */
+bool down_add(uint l) {
+    uint rounds = rounds_of(HIDDEN, 1);
+    [[dont_unroll]] for (uint next = 0; next <= rounds; next++) {
+        if (next > 0)
+            team_give(0, row_sum(0, DOWN_EIGHTS));
+        if (next < rounds)
+            ask_row(0, DOWN_EIGHTS, table[l % 2][LAYERS_DOWN],
+                    min(task_of(next, 1, 0), HIDDEN - 1));
+        if (next == 0) {
+            load_layer(l + 1);
+            if (!wait())
+                return false;
+            stage(scratch(AT_MIX), INNER);
+            barrier();
+            continue;
+        }
+        add_own(scratch(AT_Y), next - 1);
+    }
+    arrive();
+    return true;
+}
+
+/* What workgroups that did not meet have left. */
+void clear_scratch() {
+    clear_done(OUT_TILES);
+}
+
+#endif

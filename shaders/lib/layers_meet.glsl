@@ -1,0 +1,101 @@
+/* layers_meet: which workgroup this is, and how all of them meet and share the rows of matrices; for
+ * kernels that stay (layers.comp). Before it is included: layers_constants.glsl and team.glsl. */
+#ifndef SHADERS_LAYERS_MEET
+#define SHADERS_LAYERS_MEET
+
+uint my_group, all_groups;
+
+uint my_team() {
+    return team_number() * all_groups + my_group;
+}
+
+uint all_teams() {
+    return all_groups * TEAMS;
+}
+
+uint64_t scratch(uint at) {
+    return r.scratch + uint64_t(at) * 4;
+}
+
+/* The counts of parts that were handed in, see last.glsl. */
+void clear_done(uint n) {
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < n; i += THREADS)
+        uints(scratch(AT_DONE)).at[i] = 0;
+}
+
+/* ---- the table of layers ---- */
+
+layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer table_words {
+    uint64_t at[];
+};
+
+shared uint64_t table[2][LAYERS_WORDS];
+
+/* Who calls it does not look at it before a barrier. Past the last layer it is the last one again. */
+void load_layer(uint l) {
+    uint thread = gl_LocalInvocationIndex;
+    if (thread < LAYERS_WORDS)
+        table[l % 2][thread] =
+            table_words(r.layers).at[min(l, r.n_layers - 1) * LAYERS_WORDS + thread];
+}
+
+/* ---- meetings ---- */
+
+layout(buffer_reference, scalar, buffer_reference_align = 4) volatile coherent buffer state_words {
+    uint at[];
+};
+
+shared uint met;
+uint meetings;
+
+void arrive() {
+    barrier();
+    if (gl_LocalInvocationIndex == 0) {
+        memoryBarrierBuffer();
+        atomicAdd(state_words(r.state).at[LAYERS_COUNT], 1);
+    }
+    meetings++;
+}
+
+/* False: somebody gave up. Two loops: llvmpipe ends any loop after 65,535 rounds. */
+bool wait() {
+    state_words state = state_words(r.state);
+    uint count = meetings * all_groups;
+    if (gl_LocalInvocationIndex == 0) {
+        uint here = state.at[LAYERS_COUNT];
+        for (uint i = 0; here < count && i < r.patience; i++)
+            for (uint j = 0; here < count && j < 1024; j++)
+                here = state.at[LAYERS_COUNT];
+        if (here < count)
+            here |= atomicOr(state.at[LAYERS_COUNT], LAYERS_LOST) | LAYERS_LOST;
+        met = here;
+    }
+    barrier(); /* what others have made is read past the nearest cache: MEMORY */
+    return (met & LAYERS_LOST) == 0;
+}
+
+/* ---- rounds of rows ---- */
+
+/* Row number i of this team in a round of `rows` at once. */
+uint task_of(uint round, uint rows, uint i) {
+    return (round * rows + i) * all_teams() + my_team();
+}
+
+/* What this thread stores of it, if it is one of the first rows * TEAMS. */
+uint own_task(uint round, uint rows) {
+    uint thread = gl_LocalInvocationIndex;
+    return (round * rows + thread / TEAMS) * all_teams() + thread % TEAMS * all_groups + my_group;
+}
+
+/* And the team's sum for it; those of a second matrix come `more` behind. */
+float own_sum(uint more) {
+    uint thread = gl_LocalInvocationIndex;
+    return team_total[thread % TEAMS * SUMS + thread / TEAMS + more];
+}
+
+uint rounds_of(uint tasks, uint rows) {
+    uint each = rows * all_teams();
+    return (tasks + each - 1) / each;
+}
+
+#endif
