@@ -41,4 +41,5 @@ const uint SUMS = SQUARES + 1;
 #include "shaders/lib/layers_rows.glsl"
 #include "shaders/lib/layers_attention.glsl"
 #include "shaders/lib/layers_experts.glsl"
+#include "shaders/lib/layers_once.glsl"
 #include "shaders/lib/layers_main.glsl"

@@ -17,4 +17,5 @@ const uint SUMS = SQUARES + 1;
 
 const uint OUT_EIGHTS = ATT / 256, DOWN_EIGHTS = MIX / 256;
 #include "shaders/lib/layers_bf16.glsl"
+#include "shaders/lib/layers_once.glsl"
 #include "shaders/lib/layers_main.glsl"

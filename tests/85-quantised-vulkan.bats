@@ -87,7 +87,7 @@ talker |= dict(hidden_size=512, num_attention_heads=4, num_key_value_heads=1, he
 talker |= dict(moe_intermediate_size=128, shared_expert_intermediate_size=256)
 talker["rope_parameters"]["mrope_section"] = [24, 20, 20]
 predictor = config["talker_config"]["code_predictor_config"]
-predictor |= dict(hidden_size=512, num_attention_heads=16, num_key_value_heads=8, head_dim=32, intermediate_size=768)
+predictor |= dict(hidden_size=512, num_attention_heads=32, num_key_value_heads=16, intermediate_size=768)
 for part in "audio_config", "vision_config":
     config["thinker_config"].get(part, {}).update(output_dim=2048, out_hidden_size=2048)
 config["talker_config"]["thinker_hidden_size"] = 2048

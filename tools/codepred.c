@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+enum { FIRST = 1 /* draw of one row: the one before has two */ };
+
 /* Codebook 0 is embedded with the talker's own table; tables and heads of the predictor count from
  * codebook 1. */
 static int load_tables(struct codepred *p, struct run *run, struct weights *w, struct err *e) {
@@ -46,6 +48,17 @@ static void make_constants(struct codepred *p, struct run *run) {
     run_step(run);
 }
 
+/* The kernel for all draws from FIRST on. */
+static struct op_layers *make_passes(struct codepred *p, struct run *run) {
+    struct op_passes passes = {.n = p->config->n_groups - 1 - FIRST,
+                               .codebook = FIRST + 1,
+                               .norm = &p->decoder.norm,
+                               .heads = p->heads + FIRST,
+                               .embed = p->embed + FIRST + 1,
+                               .sampler = &p->sampler};
+    return nn_passes_stay(run, &p->decoder, &p->cache, &passes);
+}
+
 int codepred_create(struct codepred *p, struct run *run, const struct config *c, struct weights *w,
                     struct err *e) {
     *p = (struct codepred){.config = &c->talker};
@@ -54,9 +67,9 @@ int codepred_create(struct codepred *p, struct run *run, const struct config *c,
         load_tables(p, run, w, e))
         return e->code;
     nn_cache_init(&p->cache, run, &c->talker.predictor, c->talker.n_groups);
-    nn_cache_stay(&p->cache, run, &p->decoder);
     p->sampler = run_new_1d(run, RUN_SESSION, TENSOR_I32, sizeof(struct op_sampler) / 4);
     make_constants(p, run);
+    p->passes = make_passes(p, run);
     return 0;
 }
 
@@ -87,17 +100,31 @@ static void draw(struct codepred *p, struct run *run, const struct tensor *x, si
         op_sample(run, &code, &logits, &p->sampler, NULL, codebook);
 }
 
+/* All draws from FIRST on, of one row each. */
+static void passes(struct codepred *p, struct run *run, const struct tensor *x,
+                   const struct tensor *codes) {
+    size_t n_draws = p->config->n_groups - 1;
+    if (p->passes) {
+        struct tensor rope = tensor_rows(&p->rope, FIRST + 1, n_draws - FIRST);
+        struct tensor at = tensor_rows(&p->rows, FIRST + 1, n_draws - FIRST);
+        op_passes(run, p->passes, x, &rope, &at, codes);
+    }
+    for (size_t j = FIRST; j < n_draws; j++)
+        draw(p, run, x, j + 1, j, codes);
+    if (p->passes)
+        op_layers_end(run);
+}
+
 void codepred_frame(struct codepred *p, struct run *run, const struct tensor *hidden,
                     const struct tensor *codes, const struct tensor *sum) {
-    size_t n_groups = p->config->n_groups, width = tensor_row(hidden);
-    struct tensor list = tensor_1d(TENSOR_I32, codes->data, n_groups);
+    size_t width = tensor_row(hidden);
+    struct tensor list = tensor_1d(TENSOR_I32, codes->data, p->config->n_groups);
     struct tensor code0 = tensor_rows(&list, 0, 1);
     struct tensor x = run_new_2d(run, RUN_STEP, TENSOR_F32, 2, width);
     struct tensor first = tensor_rows(&x, 0, 1), second = tensor_rows(&x, 1, 1);
     op_copy(run, &first, hidden);
     op_embed(run, &second, &p->embed[0], &code0);
     draw(p, run, &x, 0, 0, &list);
-    for (size_t j = 1; j + 1 < n_groups; j++)
-        draw(p, run, &second, j + 1, j, &list);
+    passes(p, run, &second, &list);
     op_embed_sum(run, sum, p->embed, codes, 1);
 }

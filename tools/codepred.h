@@ -17,6 +17,7 @@ struct codepred {
     struct tensor rows;    /* i32 [G] = 0, 1, ..: where in the cache a step writes */
     struct tensor rope;    /* f32 [G, hd], positions 0 .. G-1 */
     struct tensor sampler;
+    struct op_layers *passes; /* NULL: there is no kernel for all but the first draw */
 };
 
 /* Finds the weights and makes the session's tensors in run. c and w must outlive p. */

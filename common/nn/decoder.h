@@ -48,6 +48,9 @@ void nn_cache_init(struct nn_cache *cache, struct run *run, const struct config_
                    size_t capacity);
 /* On a GPU, if there is a kernel that stays for such layers, one row at a time goes through it. */
 void nn_cache_stay(struct nn_cache *cache, struct run *run, const struct nn_decoder *d);
+/* The kernel for passes through dense layers, one row at a time; NULL: there is none. */
+struct op_layers *nn_passes_stay(struct run *run, const struct nn_decoder *d,
+                                 const struct nn_cache *cache, const struct op_passes *p);
 /* Keeps the first `length` rows. */
 void nn_cache_truncate(struct nn_cache *cache, struct run *run, size_t length);
 /* Makes room for `rows` more where a sliding window needs only the last `keep`: they move to the

@@ -83,21 +83,40 @@ static void put_layer(uint64_t words[LAYERS_WORDS], const struct nn_layer *l,
         words[LAYERS_APART] = moe_apart(&l->experts);
 }
 
-void nn_cache_stay(struct nn_cache *cache, struct run *run, const struct nn_decoder *d) {
-    const struct nn_layer *l = d->layers;
+/* False if layers are not all alike. */
+static bool describe(const struct nn_decoder *d, const struct nn_cache *cache,
+                     struct op_layers *s) {
+    if (d->config->window || !nn_present(&d->layers->q_norm))
+        return false;
+    *s = first_layer(d, cache);
+    for (size_t i = 0; i < s->n; i++)
+        if (!alike(&d->layers[i], s))
+            return false;
+    return true;
+}
+
+static struct op_layers *kept(struct run *run, const struct nn_decoder *d,
+                              const struct nn_cache *cache, const struct op_layers *s) {
     struct arena *a = &run->memory[RUN_SESSION];
-    if (!run->gpu || d->config->window || !nn_present(&l->q_norm))
-        return;
-    struct op_layers s = first_layer(d, cache);
-    for (size_t i = 0; i < s.n; i++)
-        if (!alike(&l[i], &s))
-            return;
-    if (!op_layers_open(run, &s))
-        return;
-    uint64_t *words = arena_zalloc(a, s.n * LAYERS_WORDS * sizeof *words);
-    for (size_t i = 0; i < s.n; i++)
-        put_layer(words + i * LAYERS_WORDS, &l[i], &cache->k[i], &cache->v[i]);
-    run_write(run, &s.table, words);
-    cache->stays = arena_alloc(a, sizeof *cache->stays);
-    *cache->stays = s;
+    struct op_layers *stays = arena_alloc(a, sizeof *stays);
+    uint64_t *words = arena_zalloc(a, s->n * LAYERS_WORDS * sizeof *words);
+    for (size_t i = 0; i < s->n; i++)
+        put_layer(words + i * LAYERS_WORDS, &d->layers[i], &cache->k[i], &cache->v[i]);
+    run_write(run, &s->table, words);
+    *stays = *s;
+    return stays;
+}
+
+void nn_cache_stay(struct nn_cache *cache, struct run *run, const struct nn_decoder *d) {
+    struct op_layers s;
+    if (run->gpu && describe(d, cache, &s) && op_layers_open(run, &s))
+        cache->stays = kept(run, d, cache, &s);
+}
+
+struct op_layers *nn_passes_stay(struct run *run, const struct nn_decoder *d,
+                                 const struct nn_cache *cache, const struct op_passes *p) {
+    struct op_layers s;
+    if (!run->gpu || !describe(d, cache, &s) || !op_passes_open(run, &s, p))
+        return NULL;
+    return kept(run, d, cache, &s);
 }

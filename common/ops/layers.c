@@ -5,6 +5,7 @@
 #include "shaders/attention_row.h"
 #include "shaders/layers.h"
 #include "shaders/programs.h"
+#include "shaders/sample.h"
 
 enum {
     THREADS = 256,
@@ -55,11 +56,12 @@ static struct attention_lanes lanes(const struct run *run, const struct op_layer
     return attention_lanes(run, l->heads, l->kv_heads, l->head_dim, l->capacity, l->hidden);
 }
 
-/* As in shaders/lib/layers_room.glsl and layers_lanes.comp. */
+/* As in shaders/lib/layers_room.glsl and passes_lanes.comp. */
 static size_t scratch_size(const struct run *run, const struct op_layers *l) {
     size_t att = l->heads * l->head_dim, qkv = att + 2 * l->kv_heads * l->head_dim;
     if (is_dense(l))
-        return l->hidden + qkv + l->inner + l->kv_heads * l->hidden + lanes(run, l).tiles;
+        return 2 * l->hidden + l->inner + l->kv_heads * l->hidden +
+               size_divide_up(lanes(run, l).tiles, 4) * 4 + size_most(qkv, l->vocab);
     size_t found = splits(l) * l->heads * (l->head_dim + 2);
     return l->hidden + qkv + att + mix_width(l) + found + l->n_experts +
            l->heads / ATTENTION_ROW_QUERIES + 1;
@@ -88,14 +90,14 @@ static bool takes_experts(const struct run *run, const struct op_layers *l) {
            is_plain(l->router) && fits(mix_width(l), l->matrices);
 }
 
-/* Attention's room, the teams' sums and the longest row. */
+/* Attention's room, the teams' sums, the draw's room and the longest row. */
 static size_t dense_shared(const struct run *run, const struct op_layers *l) {
-    enum { TEAM_ROOM = 9 << 10, REST = 2 << 10 };
+    enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 14 << 10, REST = 1 << 10 };
     struct attention_lanes p = lanes(run, l);
     size_t subgroups = p.threads / gpu_info(run->gpu)->subgroup.size;
     size_t longest = size_most(size_most(l->heads * l->head_dim, l->hidden), l->inner);
     return ((subgroups + 1) * p.queries * (l->head_dim + 2) + longest) * sizeof(float) + TEAM_ROOM +
-           REST;
+           DRAW_ROOM + REST;
 }
 
 static bool takes_dense(const struct run *run, const struct op_layers *l) {
@@ -104,19 +106,58 @@ static bool takes_dense(const struct run *run, const struct op_layers *l) {
            fits(l->inner, l->matrices) && dense_shared(run, l) <= gpu_info(run->gpu)->shared;
 }
 
-bool op_layers_open(struct run *run, struct op_layers *l) {
-    if (run->precise || !(is_dense(l) ? takes_dense(run, l) : takes_experts(run, l)) ||
-        is_spared(run, l))
-        return false;
-    if (!is_plain(l->norms) || !is_plain(l->head_norms) || l->hidden / RUN > THREADS)
-        return false;
-    if (!fits(l->hidden, l->matrices) || !fits(l->heads * l->head_dim, l->matrices))
-        return false;
+/* What both kinds of layers have. */
+static bool takes(const struct run *run, const struct op_layers *l) {
+    return !run->precise && !is_spared(run, l) && is_plain(l->norms) && is_plain(l->head_norms) &&
+           l->hidden / RUN <= THREADS && fits(l->hidden, l->matrices) &&
+           fits(l->heads * l->head_dim, l->matrices);
+}
+
+static void make(struct run *run, struct op_layers *l) {
     l->table = run_new_2d(run, RUN_SESSION, TENSOR_I32, l->n, 2 * LAYERS_WORDS);
     l->scratch = run_new_1d(run, RUN_SESSION, TENSOR_F32, scratch_size(run, l));
     l->state = run_new_1d(run, RUN_SESSION, TENSOR_I32, 1);
     run_zero(run, &l->scratch);
     run_zero(run, &l->state);
+}
+
+bool op_layers_open(struct run *run, struct op_layers *l) {
+    if (is_dense(l) || !takes_experts(run, l) || !takes(run, l))
+        return false;
+    l->n_passes = 1;
+    make(run, l);
+    return true;
+}
+
+static bool takes_passes(const struct op_layers *l, const struct op_passes *p) {
+    for (size_t i = 0; i < p->n; i++)
+        if (p->heads[i].dtype != l->matrices || p->embed[i].dtype != l->matrices)
+            return false;
+    return p->norm->dtype == l->norms && p->heads[0].shape[0] <= SAMPLE_MANY;
+}
+
+static void put_passes(struct run *run, const struct op_layers *l, const struct op_passes *p) {
+    uint64_t *words =
+        arena_zalloc(&run->memory[RUN_SESSION], p->n * LAYERS_WORDS * sizeof *words);
+    for (size_t i = 0; i < p->n; i++) {
+        uint64_t *w = words + i * LAYERS_WORDS;
+        w[LAYERS_INPUT_NORM] = run_address(p->norm);
+        w[LAYERS_Q] = run_address(&p->heads[i]);
+        w[PASS_EMBED] = i + 1 < p->n ? run_address(&p->embed[i]) : 0;
+        w[PASS_CODEBOOK] = p->codebook + i;
+    }
+    run_write(run, &l->passes, words);
+}
+
+bool op_passes_open(struct run *run, struct op_layers *l, const struct op_passes *p) {
+    if (!is_dense(l) || !p->n || !takes_dense(run, l) || !takes_passes(l, p) || !takes(run, l))
+        return false;
+    l->n_passes = p->n;
+    l->vocab = p->heads[0].shape[0];
+    l->draws = run_address(p->sampler);
+    l->passes = run_new_2d(run, RUN_SESSION, TENSOR_I32, p->n, 2 * LAYERS_WORDS);
+    make(run, l);
+    put_passes(run, l, p);
     return true;
 }
 
@@ -135,7 +176,7 @@ static struct run_kernel kernel(const struct run *run, const struct op_layers *l
                            .groups = {1}};
     if (is_dense(l)) {
         struct attention_lanes p = lanes(run, l);
-        k.program = &shader_layers_lanes;
+        k.program = &shader_passes_lanes;
         k.constants[0] = (uint32_t)p.queries;
         k.constants[5] = (uint32_t)p.lanes;
         k.constants[6] = (uint32_t)p.keys;
@@ -151,8 +192,8 @@ static struct run_kernel kernel(const struct run *run, const struct op_layers *l
     return k;
 }
 
-void op_layers(struct run *run, const struct op_layers *l, const struct tensor *x,
-               const struct tensor *rope, const struct tensor *at) {
+void op_passes(struct run *run, const struct op_layers *l, const struct tensor *x,
+               const struct tensor *rope, const struct tensor *at, const struct tensor *codes) {
     bool hardware = gpu_info(run->gpu)->hardware;
     struct layers_args a = {.layers = run_address(&l->table),
                             .x = run_address(x),
@@ -161,8 +202,13 @@ void op_layers(struct run *run, const struct op_layers *l, const struct tensor *
                             .at = run_address(at),
                             .state = run_address(&l->state),
                             .report = gpu_report(run->gpu),
+                            .passes = run_address(&l->passes),
+                            .draws = l->draws,
+                            .codes = run_address(codes),
                             .n_layers = (uint32_t)l->n,
                             .capacity = (uint32_t)l->capacity,
+                            .n_passes = (uint32_t)l->n_passes,
+                            .vocab = (uint32_t)l->vocab,
                             .normalise = l->normalise,
                             .patience = hardware ? PATIENCE : PATIENCE_SOFTWARE,
                             .eps = l->eps};
@@ -173,6 +219,11 @@ void op_layers(struct run *run, const struct op_layers *l, const struct tensor *
     sweep.args = &alone;
     k.args_size = sweep.args_size = sizeof a;
     run_instead(run, &k, &sweep);
+}
+
+void op_layers(struct run *run, const struct op_layers *l, const struct tensor *x,
+               const struct tensor *rope, const struct tensor *at) {
+    op_passes(run, l, x, rope, at, NULL);
 }
 
 void op_layers_end(struct run *run) {

@@ -9,13 +9,16 @@
 struct op_layers {
     size_t n, hidden, heads, kv_heads, head_dim, capacity;
     size_t n_experts, chosen, inner; /* n_experts 0: layers are dense */
-    size_t shared_inner; /* 0: no shared expert */
+    size_t shared_inner;             /* 0: no shared expert */
     enum tensor_dtype matrices, norms, head_norms, router, cache;
     bool normalise; /* the weights of chosen experts */
     float eps;
     struct tensor table;   /* i32 [n, 2 * LAYERS_WORDS], for the caller to fill */
     struct tensor scratch; /* f32, zeros at first */
     struct tensor state;   /* i32 [1], the same */
+    size_t n_passes, vocab;
+    struct tensor passes; /* i32 [n_passes, 2 * LAYERS_WORDS] */
+    uint64_t draws;       /* the sampler's address */
 };
 
 /* Makes the tensors in run's session memory; false if there is no kernel for such layers. */
@@ -26,5 +29,20 @@ bool op_layers_open(struct run *run, struct op_layers *l);
 void op_layers(struct run *run, const struct op_layers *l, const struct tensor *x,
                const struct tensor *rope, const struct tensor *at);
 void op_layers_end(struct run *run);
+
+/* Passes through dense layers: each ends with logits = head . rms(x; norm) and op_sample_embed(), the
+ * last one with op_sample(). */
+struct op_passes {
+    size_t n, codebook;                 /* the first one's code is that of this codebook, and so on */
+    const struct tensor *norm;          /* [hidden] */
+    const struct tensor *heads, *embed; /* of each pass, [vocab, hidden] */
+    const struct tensor *sampler;
+};
+
+/* As op_layers_open() and op_layers(), for passes; at i32 [n], rope f32 [n, head_dim]; codes i32
+ * [codebooks]. The ops end with op_layers_end() too. */
+bool op_passes_open(struct run *run, struct op_layers *l, const struct op_passes *p);
+void op_passes(struct run *run, const struct op_layers *l, const struct tensor *x,
+               const struct tensor *rope, const struct tensor *at, const struct tensor *codes);
 
 #endif

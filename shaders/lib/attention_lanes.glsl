@@ -56,7 +56,7 @@ uint64_t key_row(uint64_t tensor, uint key) {
 /* ---- keys and values ---- */
 
 /* The team's keys are KEY_TEAMS apart. */
-uint key_at(uint e) {
+uint team_key(uint e) {
     return e * KEY_TEAMS + team();
 }
 
@@ -72,7 +72,7 @@ vec4 widen_raw(uvec4 raw) {
 void load_cache() {
     [[unroll]] for (uint e = 0; e < EACH; e++)
         [[unroll]] for (uint i = 0; i < PART; i++) {
-            uint key = min(key_at(e), CAPACITY - 1);
+            uint key = min(team_key(e), CAPACITY - 1);
             key_raw[e * PART + i] = load_raw(key_row(a.k, key), lane() + LANES * i);
             value_raw[e * PART + i] = load_raw(key_row(a.v, key), lane() + LANES * i);
         }
@@ -170,7 +170,7 @@ void store_new(uint key) {
 
 void make_scores(out float score[SCORES], uint end) {
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-        uint key = key_at(e);
+        uint key = team_key(e);
         float part[QUERIES];
         [[unroll]] for (uint q = 0; q < QUERIES; q++)
             part[q] = 0;
@@ -195,7 +195,7 @@ void soften(inout float score[SCORES], uint end) {
             largest[q] = max(largest[q], score[e * QUERIES + q]);
         [[unroll]] for (uint e = 0; e < EACH; e++) {
             float y = expf(score[e * QUERIES + q] - largest[q]);
-            y = key_at(e) < end ? y : 0;
+            y = team_key(e) < end ? y : 0;
             score[e * QUERIES + q] = y;
             mass[q] += y;
         }
@@ -207,7 +207,7 @@ void add_values(float share[SCORES], uint end) {
     [[unroll]] for (uint i = 0; i < QUERIES * PART; i++)
         sum[i] = vec4(0);
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-        uint key = key_at(e);
+        uint key = team_key(e);
         [[unroll]] for (uint i = 0; i < PART; i++) {
             vec4 x = key == end - 1 ? new_value[i] : widen_raw(value_raw[e * PART + i]);
             x = key < end ? x : vec4(0);

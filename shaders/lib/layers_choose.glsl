@@ -52,10 +52,4 @@ void clear_keys() {
             uints(scratch(AT_KEYS)).at[i] = 0;
 }
 
-/* What workgroups that did not meet have left. */
-void clear_scratch() {
-    clear_keys();
-    clear_done(TILES * KV_HEADS);
-}
-
 #endif

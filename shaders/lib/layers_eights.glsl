@@ -111,20 +111,22 @@ void add_own(uint64_t from, uint round) {
 
 /* ---- queries, keys and values ---- */
 
-void qkv_ask(uint l, uint round) {
+/* `rows`: of q, k and v together, or of q alone. */
+void qkv_ask(uint l, uint round, uint rows, bool alone) {
     const uint Q = HEADS * HEAD_DIM, KV = KV_HEADS * HEAD_DIM;
     [[unroll]] for (uint i = 0; i < QKV_ROWS; i++) {
-        uint n = min(task_of(round, QKV_ROWS, i), QKV - 1);
-        uint m = n < Q ? LAYERS_Q : n < Q + KV ? LAYERS_K : LAYERS_V;
-        n -= n < Q ? 0 : n < Q + KV ? Q : Q + KV;
+        uint n = min(task_of(round, QKV_ROWS, i), rows - 1);
+        bool is_q = alone || n < Q;
+        uint m = is_q ? LAYERS_Q : n < Q + KV ? LAYERS_K : LAYERS_V;
+        n -= is_q ? 0 : n < Q + KV ? Q : Q + KV;
         ask_row(i * IN_EIGHTS, IN_EIGHTS, table[l % 2][m], n);
     }
 }
 
-/* Rows of qkv, f32 [QKV], of x f32 [HIDDEN]. Weights are asked for in one place and multiplied in one
- * place, here and below: short code comes sooner. */
-bool qkv(uint l, uint64_t from) {
-    uint thread = gl_LocalInvocationIndex, rounds = rounds_of(QKV, QKV_ROWS);
+/* Rows of qkv, f32 [rows], of x f32 [HIDDEN], normed. Weights are asked for in one place and multiplied
+ * in one place, here and below: short code comes sooner. */
+bool project(uint l, uint64_t from, uint rows, bool alone) {
+    uint thread = gl_LocalInvocationIndex, rounds = rounds_of(rows, QKV_ROWS);
     [[dont_unroll]] for (uint next = 0; next <= rounds; next++) {
         if (next > 0) {
             [[unroll]] for (uint i = 0; i < QKV_ROWS; i++)
@@ -132,7 +134,7 @@ bool qkv(uint l, uint64_t from) {
             team_give(SQUARES, square);
         }
         if (next < rounds)
-            qkv_ask(l, next);
+            qkv_ask(l, next, rows, alone);
         if (next == 0) {
             ask_norm(table[l % 2][LAYERS_INPUT_NORM]);
             if (!wait())
@@ -144,11 +146,15 @@ bool qkv(uint l, uint64_t from) {
         }
         team_add();
         uint task = own_task(next - 1, QKV_ROWS);
-        if (thread < TEAMS * QKV_ROWS && task < QKV)
+        if (thread < TEAMS * QKV_ROWS && task < rows)
             floats(scratch(AT_QKV)).at[task] = own_normed(0);
     }
     arrive();
     return true;
+}
+
+bool qkv(uint l, uint64_t from) {
+    return project(l, from, QKV, false);
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* layers_lanes: the parts of a dense layer with few keys, for layers_lanes.comp. What does not depend on
+/* layers_lanes: the parts of a dense layer with few keys, for passes_lanes.comp. What does not depend on
  * the work of others is asked for before they are waited for; functions that wait are false if
  * somebody has given up. */
 #ifndef SHADERS_LAYERS_LANES
@@ -8,6 +8,7 @@
 
 /* ---- attention and its output projection ---- */
 
+uint64_t row_rope; /* of the new row, f32 [HEAD_DIM] */
 attention_out_lanes_args out_a;
 uvec3 GROUP; /* of the workgroups that attention_out_lanes would have */
 const bool W_BF16 = true;
@@ -17,14 +18,12 @@ const bool W_BF16 = true;
 #undef a
 #undef NORM_BF16
 
-const uint OUT_TILES = (HIDDEN + TILE - 1) / TILE;
-
 void out_group(uint l, uint i) {
     const uint Q = HEADS * HEAD_DIM, KV = KV_HEADS * HEAD_DIM;
     GROUP = uvec3(i % OUT_TILES, i / OUT_TILES, 0);
     out_a = attention_out_lanes_args(
         scratch(AT_QKV), table[l % 2][LAYERS_K_CACHE], table[l % 2][LAYERS_V_CACHE], r.at,
-        scratch(AT_QKV + Q), scratch(AT_QKV + Q + KV), r.rope, table[l % 2][LAYERS_Q_NORM],
+        scratch(AT_QKV + Q), scratch(AT_QKV + Q + KV), row_rope, table[l % 2][LAYERS_Q_NORM],
         table[l % 2][LAYERS_K_NORM], scratch(AT_Y), table[l % 2][LAYERS_OUT], scratch(AT_PARTS),
         scratch(AT_DONE), 0, KV_HEADS, HIDDEN, 0, r.eps);
 }
@@ -114,11 +113,6 @@ bool down_add(uint l) {
     }
     arrive();
     return true;
-}
-
-/* What workgroups that did not meet have left. */
-void clear_scratch() {
-    clear_done(OUT_TILES);
 }
 
 #endif

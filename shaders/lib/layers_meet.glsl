@@ -31,12 +31,18 @@ layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer tab
 
 shared uint64_t table[2][LAYERS_WORDS];
 
-/* Who calls it does not look at it before a barrier. Past the last layer it is the last one again. */
-void load_layer(uint l) {
+/* The row for what is done turn-th, a layer or a pass's head. Who calls it does not look at it before
+ * a barrier. */
+void load_turn(uint turn, uint64_t row) {
     uint thread = gl_LocalInvocationIndex;
     if (thread < LAYERS_WORDS)
-        table[l % 2][thread] =
-            table_words(r.layers).at[min(l, r.n_layers - 1) * LAYERS_WORDS + thread];
+        table[turn % 2][thread] = table_words(row).at[thread];
+}
+
+void load_layer(uint turn); /* the same for the kernel that this is */
+
+uint64_t layer_row(uint l) {
+    return r.layers + uint64_t(l) * LAYERS_WORDS * 8;
 }
 
 /* ---- meetings ---- */
@@ -66,8 +72,10 @@ bool wait() {
         for (uint i = 0; here < count && i < r.patience; i++)
             for (uint j = 0; here < count && j < 1024; j++)
                 here = state.at[LAYERS_COUNT];
-        if (here < count)
-            here |= atomicOr(state.at[LAYERS_COUNT], LAYERS_LOST) | LAYERS_LOST;
+        while (here < count) { /* if it is so still: nobody gives up what others have met for */
+            uint was = atomicCompSwap(state.at[LAYERS_COUNT], here, here | LAYERS_LOST);
+            here = was == here ? here | LAYERS_LOST : was;
+        }
         met = here;
     }
     barrier(); /* what others have made is read past the nearest cache: MEMORY */

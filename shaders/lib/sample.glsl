@@ -1,5 +1,6 @@
 /* sample: what sample.comp does. Before it is included: sampler.glsl, the arguments `a` and the
- * constants LISTS and EMBED, see sample.h, and
+ * constants LISTS and EMBED, see sample.h, KEEPS_KEYS: keys that are not in lists are kept, in bins,
+ * which have room for them, and
  *     float embed_weight(uint id, uint d)   number d of the token's row of the table */
 sampling sampler_now;
 
@@ -9,13 +10,13 @@ uint key_at(uint item) {
     return order(penalised(sampler_now, a.logits, a.seen, item));
 }
 
-/* Keys that are not in lists, for quick_key(). */
+/* For quick_key(). */
 void keep_key(uint item, uint key);
 
 #include "shaders/lib/select.glsl"
 
 void keep_key(uint item, uint key) {
-    if (!LISTS)
+    if (KEEPS_KEYS)
         bins[item] = key;
 }
 
@@ -70,7 +71,7 @@ uint top_p_part(float top_p) {
 }
 
 uint quick_key(uint item) {
-    return LISTS ? uints(a.keys).at[item] : bins[item];
+    return KEEPS_KEYS ? bins[item] : key_at(item);
 }
 
 #include "shaders/lib/quick.glsl"

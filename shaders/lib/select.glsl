@@ -121,7 +121,10 @@ uint64_t mass_of(uint key) {
 
 /* ---- the cut ---- */
 
-const uint BINS = SAMPLE_MANY / 2;
+#ifndef SELECT_BITS
+#define SELECT_BITS 11 /* of a key that are found at a time */
+#endif
+const uint BINS = 1 << SELECT_BITS;
 #ifndef bins /* they may be somebody else's room */
 shared uint bins[2 * BINS]; /* lower halves of sums, then the upper ones */
 #endif
@@ -173,18 +176,18 @@ void find_bin(uint64_t target) {
 
 /* The key at which the summed mass of items with keys of at least `from`, from the largest down,
  * reaches target, which it does; `above` is the mass of all larger ones. by_mass false: each item
- * counts 1. The bits of the key are found in three steps. */
+ * counts 1. SELECT_BITS bits of the key are found at a time. */
 uint find_cut(bool by_mass, uint from, uint64_t target, out uint64_t above) {
-    const uint width[3] = {11, 11, 10};
     uint cut = 0, shift = 32;
     barrier(); /* the last call's result has been read */
     cut_above = 0;
-    for (uint i = 0; i < 3; i++) {
-        shift -= width[i];
-        fill_bins(by_mass, from, cut, shift, width[i]);
+    while (shift > 0) {
+        uint width = min(SELECT_BITS, shift);
+        shift -= width;
+        fill_bins(by_mass, from, cut, shift, width);
         find_bin(target);
         barrier();
-        cut = cut << width[i] | cut_digit;
+        cut = cut << width | cut_digit;
     }
     above = cut_above;
     return cut;

@@ -1,0 +1,57 @@
+/* passes_draw: the end of a pass, its head and its draw, for passes_lanes.comp; as norm_linears and sample
+ * do it. Before it is included: layers_lanes.glsl. */
+#ifndef SHADERS_PASSES_DRAW
+#define SHADERS_PASSES_DRAW
+
+#include "shaders/lib/sampler.glsl"
+#define SELECT_THREADS 256
+#include "shaders/sample.h"
+#define SELECT_BITS 8 /* shared memory is short */
+
+sample_args draw_a;
+const bool LISTS = false, KEEPS_KEYS = false;
+
+float embed_weight(uint id, uint d) {
+    return widen(uint(weight_halves(draw_a.table + uint64_t(id) * HIDDEN * 2).at[d]));
+}
+
+#define a       draw_a
+#define EMBED   (a.dst != 0)
+#define THREADS SELECT_ALL
+#define GROUPS  SELECT_GROUPS
+#define ALL     SAMPLE_ALL
+#define keep    sample_keep
+#define largest sample_largest
+#include "shaders/lib/sample.glsl"
+#undef a
+#undef EMBED
+#undef THREADS
+#undef GROUPS
+#undef ALL
+#undef keep
+#undef largest
+
+/* qkv = logits of y, f32 [vocab] */
+bool head(uint turn) {
+    load_layer(turn + 1);
+    return project(turn, scratch(AT_Y), r.vocab, true);
+}
+
+/* The first workgroup draws a code from them, and leaves its embedding as the next pass's x. */
+bool draw_code(uint turn) {
+    uint slot = turn % 2;
+    if (my_group == 0) {
+        if (!wait())
+            return false;
+        uint64_t embed = table[slot][PASS_EMBED];
+        uint codebook = uint(table[slot][PASS_CODEBOOK]);
+        draw_a = sample_args(r.codes + codebook * 4, scratch(AT_QKV), r.draws, 0, 0, 0, 0,
+                             embed == 0 ? 0 : scratch(AT_X), embed, r.vocab, codebook, 0, HIDDEN,
+                             r.vocab);
+        sample_draw();
+    }
+    arrive();
+    return true;
+}
+
+#endif
