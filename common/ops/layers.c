@@ -83,7 +83,8 @@ static bool is_spared(const struct run *run, const struct op_layers *l) {
 
 static bool takes_experts(const struct run *run, const struct op_layers *l) {
     size_t sharing = l->heads / l->kv_heads;
-    return lane_weights(l->matrices) && l->head_dim == 128 && sharing % ATTENTION_ROW_QUERIES == 0 &&
+    return lane_weights(l->matrices) && l->head_dim == 128 &&
+           sharing % ATTENTION_ROW_QUERIES == 0 &&
            (!l->shared_inner || !tensor_is_quantised(l->matrices)) &&
            l->inner % lane_weights(l->matrices) == 0 && l->n_experts <= OP_GPU_EXPERTS &&
            l->chosen <= OP_GPU_CHOSEN && shared_size(l) <= gpu_info(run->gpu)->shared &&
@@ -137,8 +138,7 @@ static bool takes_passes(const struct op_layers *l, const struct op_passes *p) {
 }
 
 static void put_passes(struct run *run, const struct op_layers *l, const struct op_passes *p) {
-    uint64_t *words =
-        arena_zalloc(&run->memory[RUN_SESSION], p->n * LAYERS_WORDS * sizeof *words);
+    uint64_t *words = arena_zalloc(&run->memory[RUN_SESSION], p->n * LAYERS_WORDS * sizeof *words);
     for (size_t i = 0; i < p->n; i++) {
         uint64_t *w = words + i * LAYERS_WORDS;
         w[LAYERS_INPUT_NORM] = run_address(p->norm);

@@ -1,5 +1,6 @@
-/* layers: one row through all layers of a decoder, on a GPU, in one kernel that stays (shaders/layers.h):
- * layers with experts, or dense ones with few keys. Private to the rooms of ops and nn. */
+/* layers: one row through all layers of a decoder, on a GPU, in one kernel that stays
+ * (shaders/layers.h): layers with experts, or dense ones with few keys. Private to the rooms of ops
+ * and nn. */
 #ifndef OPS_LAYERS_H
 #define OPS_LAYERS_H
 
@@ -30,11 +31,11 @@ void op_layers(struct run *run, const struct op_layers *l, const struct tensor *
                const struct tensor *rope, const struct tensor *at);
 void op_layers_end(struct run *run);
 
-/* Passes through dense layers: each ends with logits = head . rms(x; norm) and op_sample_embed(), the
- * last one with op_sample(). */
+/* Passes through dense layers: each ends with logits = head . rms(x; norm) and op_sample_embed(),
+ * the last one with op_sample(). */
 struct op_passes {
-    size_t n, codebook;                 /* the first one's code is that of this codebook, and so on */
-    const struct tensor *norm;          /* [hidden] */
+    size_t n, codebook;        /* the first one's code is that of this codebook, and so on */
+    const struct tensor *norm; /* [hidden] */
     const struct tensor *heads, *embed; /* of each pass, [vocab, hidden] */
     const struct tensor *sampler;
 };
