@@ -54,7 +54,7 @@ struct layers_args {
     uint64_t draws;   /* struct op_sampler of ops.h */
     uint64_t codes;   /* i32 [codebooks], of which those of the passes are drawn */
     uint32_t n_layers, capacity;
-    uint32_t n_passes, vocab; /* 1 and 0 but for passes */
+    uint32_t n_passes;  /* 1 but for passes */
     uint32_t normalise; /* the weights of chosen experts */
     uint32_t patience;  /* so often a waiting workgroup looks 1024 times */
     uint32_t sweep; /* not 0: be the only workgroup; if the others did not meet, do it all alone */

@@ -14,6 +14,10 @@ layout(push_constant, scalar) uniform push {
     sample_args a;
 };
 
+float logit(uint i) {
+    return floats(a.logits).at[i];
+}
+
 float embed_weight(uint id, uint d) {
     return matrix_weight(a.table, a.vocab, a.embed_width, id, d);
 }

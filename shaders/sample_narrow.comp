@@ -11,7 +11,7 @@ layout(push_constant, scalar) uniform push {
 sampling state;
 
 uint key_at(uint item) {
-    return order(penalised(state, a.logits, a.seen, item));
+    return order(penalised(state, floats(a.logits).at[item], a.seen, item));
 }
 
 void keep_key(uint item, uint key) {

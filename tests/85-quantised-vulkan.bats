@@ -88,6 +88,8 @@ talker |= dict(moe_intermediate_size=128, shared_expert_intermediate_size=256)
 talker["rope_parameters"]["mrope_section"] = [24, 20, 20]
 predictor = config["talker_config"]["code_predictor_config"]
 predictor |= dict(hidden_size=512, num_attention_heads=32, num_key_value_heads=16, intermediate_size=768)
+predictor["vocab_size"] = config["code2wav_config"]["codebook_size"] = 128
+talker["vocab_size"] = 128 + 1024
 for part in "audio_config", "vision_config":
     config["thinker_config"].get(part, {}).update(output_dim=2048, out_hidden_size=2048)
 config["talker_config"]["thinker_hidden_size"] = 2048
@@ -119,6 +121,22 @@ tokens() {
         cmp codes-0 codes-$form
     done
     grep 'did not meet' err
+}
+
+# Draws from few, from all and from most codes, and none.
+@test "a code predictor's passes in one kernel that stays: the same codes as by dispatches, however they are drawn" {
+    local options form
+    stays_thinker
+    omni-thinker -m stays -d cpu -n 8 <question | omni-talker -m stays -d cpu -s 5 -n 12 --emit-hidden >hidden
+    for options in "--temp 0" "--temp 2" "--top-k 0 --top-p 1" "--top-k 100 --top-p 0.9 --temp 3"; do
+        for form in 0 1; do
+            # shellcheck disable=SC2086 # words
+            OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} OMNI_RESIDENT=$form timeout 240 omni-codepred -m stays \
+                -d vulkan -v -s 3 $options <hidden 2>err | omni-inspect -x codes - >"codes$form"
+            cmp codes0 "codes$form"
+        done
+        grep '1 of 1 recorded steps by 1 workgroups that stay' err
+    done
 }
 
 # Of three workgroups the first gives up, and the one behind them does it all.

@@ -75,12 +75,6 @@ static size_t shared_size(const struct op_layers *l) {
     return longest / RUN * each + choice + ATTENTION_ROW_SHARED;
 }
 
-/* The kernels for bf16 have not been measured on hardware yet: they are for who asks for them. */
-static bool is_spared(const struct run *run, const struct op_layers *l) {
-    return l->matrices == TENSOR_BF16 && gpu_info(run->gpu)->hardware &&
-           !gpu_asked_to_stay(run->gpu);
-}
-
 static bool takes_experts(const struct run *run, const struct op_layers *l) {
     size_t sharing = l->heads / l->kv_heads;
     return lane_weights(l->matrices) && l->head_dim == 128 &&
@@ -109,7 +103,7 @@ static bool takes_dense(const struct run *run, const struct op_layers *l) {
 
 /* What both kinds of layers have. */
 static bool takes(const struct run *run, const struct op_layers *l) {
-    return !run->precise && !is_spared(run, l) && is_plain(l->norms) && is_plain(l->head_norms) &&
+    return !run->precise && is_plain(l->norms) && is_plain(l->head_norms) &&
            l->hidden / RUN <= THREADS && fits(l->hidden, l->matrices) &&
            fits(l->heads * l->head_dim, l->matrices);
 }
@@ -134,7 +128,9 @@ static bool takes_passes(const struct op_layers *l, const struct op_passes *p) {
     for (size_t i = 0; i < p->n; i++)
         if (p->heads[i].dtype != l->matrices || p->embed[i].dtype != l->matrices)
             return false;
-    return p->norm->dtype == l->norms && p->heads[0].shape[0] <= SAMPLE_MANY;
+    size_t vocab = p->heads[0].shape[0];
+    return p->norm->dtype == l->norms && vocab % 4 == 0 && vocab <= l->inner &&
+           vocab <= SAMPLE_MANY;
 }
 
 static void put_passes(struct run *run, const struct op_layers *l, const struct op_passes *p) {
@@ -181,7 +177,7 @@ static struct run_kernel kernel(const struct run *run, const struct op_layers *l
         k.constants[5] = (uint32_t)p.lanes;
         k.constants[6] = (uint32_t)p.keys;
         k.constants[11] = gpu_info(run->gpu)->subgroup.size;
-        k.constants[12] = (uint32_t)l->capacity;
+        k.constants[12] = (uint32_t)l->vocab;
         return k;
     }
     bool quantised = tensor_is_quantised(l->matrices);
@@ -208,7 +204,6 @@ void op_passes(struct run *run, const struct op_layers *l, const struct tensor *
                             .n_layers = (uint32_t)l->n,
                             .capacity = (uint32_t)l->capacity,
                             .n_passes = (uint32_t)l->n_passes,
-                            .vocab = (uint32_t)l->vocab,
                             .normalise = l->normalise,
                             .patience = hardware ? PATIENCE : PATIENCE_SOFTWARE,
                             .eps = l->eps};

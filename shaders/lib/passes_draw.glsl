@@ -11,6 +11,21 @@
 sample_args draw_a;
 const bool LISTS = false, KEEPS_KEYS = false;
 
+/* Logits are looked at again and again, so they are brought near: in the place of a row of x. */
+void stage_logits() {
+    const uint TURNS = (VOCAB / 4 + THREADS - 1) / THREADS;
+    [[unroll]] for (uint n = 0; n < TURNS; n++) {
+        uint i = n * THREADS + gl_LocalInvocationIndex;
+        if (i < VOCAB / 4)
+            row_x[i] = vectors(scratch(AT_QKV)).at[i];
+    }
+    barrier();
+}
+
+float logit(uint i) {
+    return row_x[i / 4][i % 4];
+}
+
 float embed_weight(uint id, uint d) {
     return widen(uint(weight_halves(draw_a.table + uint64_t(id) * HIDDEN * 2).at[d]));
 }
@@ -34,7 +49,7 @@ float embed_weight(uint id, uint d) {
 /* qkv = logits of y, f32 [vocab] */
 bool head(uint turn) {
     load_layer(turn + 1);
-    return project(turn, scratch(AT_Y), r.vocab, true);
+    return project(turn, scratch(AT_Y), VOCAB, true);
 }
 
 /* The first workgroup draws a code from them, and leaves its embedding as the next pass's x. */
@@ -46,8 +61,9 @@ bool draw_code(uint turn) {
         uint64_t embed = table[slot][PASS_EMBED];
         uint codebook = uint(table[slot][PASS_CODEBOOK]);
         draw_a = sample_args(r.codes + codebook * 4, scratch(AT_QKV), r.draws, 0, 0, 0, 0,
-                             embed == 0 ? 0 : scratch(AT_X), embed, r.vocab, codebook, 0, HIDDEN,
-                             r.vocab);
+                             embed == 0 ? 0 : scratch(AT_X), embed, VOCAB, codebook, 0, HIDDEN,
+                             VOCAB);
+        stage_logits();
         sample_draw();
     }
     arrive();

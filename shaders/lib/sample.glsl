@@ -1,13 +1,14 @@
 /* sample: what sample.comp does. Before it is included: sampler.glsl, the arguments `a` and the
  * constants LISTS and EMBED, see sample.h, KEEPS_KEYS: keys that are not in lists are kept, in bins,
  * which have room for them, and
+ *     float logit(uint i)                   number i of them
  *     float embed_weight(uint id, uint d)   number d of the token's row of the table */
 sampling sampler_now;
 
 uint key_at(uint item) {
     if (LISTS)
         return uints(a.keys).at[item];
-    return order(penalised(sampler_now, a.logits, a.seen, item));
+    return order(penalised(sampler_now, logit(item), a.seen, item));
 }
 
 /* For quick_key(). */

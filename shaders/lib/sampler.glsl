@@ -26,11 +26,10 @@ sampling sampler_load(uint64_t state) {
     return sampling(s.temp, s.rep, s.suppress_from, s.suppress_keep);
 }
 
-/* The logit of `id` after penalty and suppression; never NaN. seen may be 0, and is not looked at
- * if there is no penalty. */
-float penalised(sampling s, uint64_t logits, uint64_t seen, uint id) {
+/* The logit l of `id` after penalty and suppression; never NaN. seen may be 0, and is not looked at if
+ * there is no penalty. */
+float penalised(sampling s, float l, uint64_t seen, uint id) {
     const float none = uintBitsToFloat(0xff800000); /* -infinity */
-    float l = floats(logits).at[id];
     if (is_nan(l) || int(id) >= s.suppress_from && int(id) != s.suppress_keep)
         return none;
     if (seen == 0 || s.rep == 1 || ints(seen).at[id] == 0)
