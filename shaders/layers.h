@@ -1,7 +1,7 @@
-/* layers: one row through decoder layers, in one kernel that stays. Its workgroups go through the layers
- * together; before what needs the work of others they meet. layers.comp and layers_bf16.comp are for
- * layers with experts; passes_lanes.comp is for dense ones, through which a row goes once in a pass,
- * and then a code is drawn, whose embedding is the next pass's row. */
+/* layers: one row through decoder layers, in one kernel that stays. Its workgroups go through the
+ * layers together; before what needs the work of others they meet. layers.comp and layers_bf16.comp
+ * are for layers with experts; passes_lanes.comp is for dense ones, through which a row goes once
+ * in a pass, and then a code is drawn, whose embedding is the next pass's row. */
 #ifndef SHADERS_LAYERS_H
 #define SHADERS_LAYERS_H
 
@@ -29,8 +29,8 @@
 #define LAYERS_SHARED_DOWN   18 /* [hidden, shared_inner] */
 #define LAYERS_WORDS         20 /* of 64 bits */
 
-/* A pass in the table of passes, as long. What LAYERS_INPUT_NORM and LAYERS_Q are of a layer are here
- * the last norm and the head, [vocab, hidden]. */
+/* A pass in the table of passes, as long. What LAYERS_INPUT_NORM and LAYERS_Q are of a layer are
+ * here the last norm and the head, [vocab, hidden]. */
 #define PASS_EMBED    3 /* [vocab, hidden], of the code that is drawn; 0: there is no next pass */
 #define PASS_CODEBOOK 4 /* a number */
 
