@@ -31,6 +31,7 @@ tools       := $(tool_src:tools/%.c=$(B)/%)
 test_bins   := $(test_src:tests/%.c=$(B)/tests/%)
 shader_src  := $(wildcard shaders/*.comp)
 shader_obj  := $(shader_src:%.comp=$(B)/%.o)
+bench_obj   := $(B)/tests/bench/stream.o $(B)/tests/bench/fma.o
 library_obj := $(library_src:%.c=$(B)/%.o) $(stage_src:%.c=$(B)/%.o)
 
 .DEFAULT_GOAL := all
@@ -69,7 +70,7 @@ $(B)/%.c: %.comp Makefile
 		echo '};'; echo 'const struct gpu_program shader_$(*F) = {"$(*F)", words, sizeof words,' \
 		'$(if $(filter %_matrix %_lanes,$(*F)),true,false)};'; } >$@
 
-$(shader_obj) $(B)/tests/bench/stream.o $(B)/tests/gpu/subgroups.o: %.o: %.c $(B)/shaders/programs.h common/gpu/gpu.h
+$(shader_obj) $(bench_obj) $(B)/tests/gpu/subgroups.o: %.o: %.c $(B)/shaders/programs.h common/gpu/gpu.h
 	@$(CC) $(cflags) $(CFLAGS) -c -o $@ $<
 
 # The declarations of all shaders; touched only when there is another shader.
@@ -82,9 +83,9 @@ $(library_obj): | $(B)/shaders/programs.h
 $(tools): $(B)/%: $(B)/tools/%.o $(B)/libomni.a
 	@$(CC) $(CFLAGS) -fopenmp -pthread $(LDFLAGS) -o $@ $^ $(pkg_libs)
 
-$(filter $(B)/tests/ops/%,$(test_bins)): $(check_src:%.c=$(B)/%.o) $(B)/tests/bench/stream.o
+$(filter $(B)/tests/ops/%,$(test_bins)): $(check_src:%.c=$(B)/%.o) $(bench_obj)
 
-$(B)/tests/bench/gpu: $(B)/tests/bench/stream.o
+$(patsubst %,$(B)/tests/bench/%,gpu code2wav encode_audio): $(bench_obj)
 $(B)/tests/gpu/core: $(B)/tests/gpu/subgroups.o
 
 $(test_bins): $(B)/tests/%: $(B)/tests/%.o $(B)/libomni.a

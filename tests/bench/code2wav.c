@@ -2,6 +2,7 @@
  * and in others, beside what the machine's multipliers could do. */
 #include "tools/code2wav.h"
 #include "common/base/die.h"
+#include "tests/bench/gpu_peak.h"
 #include "tests/bench/peak.h"
 #include "tests/bench/row.h"
 
@@ -72,7 +73,7 @@ static void bench(struct run *run, const struct config_code2wav *c, struct weigh
                                   .device = device,
                                   .value = seconds / sound,
                                   .unit = "RTF",
-                                  .share = peak > 0 ? speed / peak : 0,
+                                  .share = speed / peak,
                                   .ceiling = "fma"},
               more, "blocks of %zu frames", n);
 }
@@ -89,7 +90,7 @@ int main(int argc, char **argv) {
         die_err(&e);
     for (int precise = 1; precise >= 0; precise--) {
         run_init(&run, argc > 2 ? argv[2] : "cpu", 0, precise);
-        double peak = run.gpu ? 0 : bench_fma_peak(run.cpu);
+        double peak = run.gpu ? bench_gpu_fma(run.gpu) : bench_fma_peak(run.cpu);
         for (size_t n = 1; n <= 64; n *= 8)
             bench(&run, &config.code2wav, w, n, peak);
         run_free(&run);

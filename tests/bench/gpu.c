@@ -175,6 +175,11 @@ int main(int argc, char **argv) {
                                   .value = 1e-9 * bench_gpu_read(b.gpu),
                                   .unit = "GB/s"},
               "", "read");
+    bench_row(&(struct bench_row){.bench = "ceiling",
+                                  .device = "vulkan",
+                                  .value = 1e-9 * bench_gpu_fma(b.gpu),
+                                  .unit = "GFLOP/s"},
+              "", "fma");
     dispatches(&b);
     transfers(&b);
     if (argc > 2)

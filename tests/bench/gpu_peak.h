@@ -7,29 +7,16 @@
 
 #include <math.h>
 
-extern const struct gpu_program shader_stream;
+extern const struct gpu_program shader_stream, shader_fma;
 
-/* Bytes read from memory per second by a kernel that does nothing else, best of several rounds over
- * 1 GiB, which is more than any cache holds. */
-static inline double bench_gpu_read(struct gpu *g) {
-    enum { BYTES = 1 << 30, GROUPS = 2048, TIMES = 8, ROUNDS = 12 };
-    struct gpu_arena memory = {.used = 0};
-    const struct {
-        uint64_t dst, src;
-        uint32_t n;
-    } args = {gpu_alloc(g, &memory, 4), gpu_alloc(g, &memory, BYTES), BYTES / 16};
-    const struct gpu_dispatch read = {.program = &shader_stream,
-                                      .args = &args,
-                                      .args_size = 20,
-                                      .groups = {GROUPS, 1, 1},
-                                      .reads = {{args.src, BYTES}},
-                                      .n_reads = 1};
+/* Seconds of a dispatch, best of several rounds of a few of them; a software driver makes two. */
+static inline double bench_gpu_dispatch(struct gpu *g, const struct gpu_dispatch *d) {
+    enum { TIMES = 8, ROUNDS = 12 };
     int times = gpu_info(g)->hardware ? TIMES : 1;
     double best = INFINITY;
-    gpu_fill(g, args.src, BYTES);
     gpu_record(g);
     for (int i = 0; i < times; i++)
-        gpu_dispatch(g, &read);
+        gpu_dispatch(g, d);
     struct gpu_recording *r = gpu_recorded(g);
     for (int i = 0; i < (times > 1 ? ROUNDS : 2); i++) {
         gpu_wait(g);
@@ -38,8 +25,46 @@ static inline double bench_gpu_read(struct gpu *g) {
         gpu_wait(g);
         best = fmin(best, clock_now() - start);
     }
+    return best / times;
+}
+
+/* Bytes read from memory per second by a kernel that does nothing else, over 1 GiB, which is more
+ * than any cache holds. */
+static inline double bench_gpu_read(struct gpu *g) {
+    enum { BYTES = 1 << 30, GROUPS = 2048 };
+    struct gpu_arena memory = {.used = 0};
+    const struct {
+        uint64_t dst, src;
+        uint32_t n;
+    } args = {gpu_alloc(g, &memory, 4), gpu_alloc(g, &memory, BYTES), BYTES / 16};
+    gpu_fill(g, args.src, BYTES);
+    double seconds = bench_gpu_dispatch(g, &(struct gpu_dispatch){.program = &shader_stream,
+                                                                  .args = &args,
+                                                                  .args_size = 20,
+                                                                  .groups = {GROUPS, 1, 1},
+                                                                  .reads = {{args.src, BYTES}},
+                                                                  .n_reads = 1});
     gpu_arena_free(g, &memory);
-    return (double)BYTES * times / best;
+    return BYTES / seconds;
+}
+
+/* FLOP/s of f32 multiply-adds of a kernel that does nothing else. */
+static inline double bench_gpu_fma(struct gpu *g) {
+    enum { GROUPS = 2048, THREADS = 256, FLOP = 32 /* of a turn */ };
+    struct gpu_arena memory = {.used = 0};
+    const struct {
+        uint64_t dst;
+        float a, b;
+        uint32_t turns;
+    } args = {gpu_alloc(g, &memory, 4), 0.5F, 1, gpu_info(g)->hardware ? 4000 : 16};
+    double seconds = bench_gpu_dispatch(g, &(struct gpu_dispatch){.program = &shader_fma,
+                                                                  .args = &args,
+                                                                  .args_size = 20,
+                                                                  .groups = {GROUPS, 1, 1},
+                                                                  .writes = {{args.dst, 4}},
+                                                                  .n_writes = 1});
+    gpu_arena_free(g, &memory);
+    return (double)GROUPS * THREADS * FLOP * args.turns / seconds;
 }
 
 #endif

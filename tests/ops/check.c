@@ -50,13 +50,14 @@ static void run_tests(struct check *c, const char *device, void (*test)(struct c
     printf("1..%zu\n", c->n);
 }
 
-/* Of a second's work: a GPU that has had nothing to do takes its time to reach its clocks. */
-static double gpu_bandwidth(struct gpu *g) {
-    double best = 0, start = clock_now();
-    do
-        best = fmax(best, bench_gpu_read(g));
-    while (clock_now() - start < 1);
-    return best;
+/* The ceilings, of a second's work: a GPU that has had nothing to do takes its time to reach its
+ * clocks. */
+static void find_ceilings(struct check *c) {
+    double start = clock_now();
+    do {
+        c->bandwidth = fmax(c->bandwidth, bench_gpu_read(c->run.gpu));
+        c->peak = fmax(c->peak, bench_gpu_fma(c->run.gpu));
+    } while (clock_now() - start < 1);
 }
 
 static void run_bench(struct check *c, const char *device, int threads, bool precise,
@@ -65,7 +66,8 @@ static void run_bench(struct check *c, const char *device, int threads, bool pre
     c->timing = true;
     run_init(&c->run, device, threads, precise);
     if (c->run.gpu) {
-        c->bandwidth = gpu_bandwidth(c->run.gpu);
+        c->bandwidth = c->peak = 0;
+        find_ceilings(c);
     } else {
         c->bandwidth = bench_read_bandwidth(c->run.cpu);
         c->peak = bench_fma_peak(c->run.cpu);

@@ -33,7 +33,7 @@ struct check {
     uint64_t seed;  /* of the random fill; fixed at the start of each run of `test` */
     size_t n, failed;
     bool timing;            /* for benchmarks: whether this is one; */
-    double bandwidth, peak; /* bytes/s; FLOP/s of multiply-adds of the CPU, */
+    double bandwidth, peak; /* bytes/s; FLOP/s of f32 multiply-adds, */
     double least;           /* and seconds that a case is repeated for */
     bool quantised;         /* `test` has had quantised tensors, whose products round */
     struct check_pair pairs[CHECK_PAIRS];

@@ -76,18 +76,26 @@ static double time_gpu(struct check *c, void (*work)(struct check *c, void *ctx)
     return time_recorded(c, work, ctx, times, c->least);
 }
 
-/* The same, once more if the device was not at its speed: if it reads memory more slowly afterwards
- * than it did at first. It may have lowered its clocks while the host made numbers, or others use
- * it. */
+/* True if a device reads and multiplies as fast as it did at first: it may have lowered its clocks,
+ * with little to do or for all the power that matrix units take, and others may use it. */
+static bool is_calm(const struct check *c) {
+    const double enough = 0.85;
+    struct gpu *g = c->run.gpu;
+    return !gpu_info(g)->hardware ||
+           (bench_gpu_read(g) > enough * c->bandwidth && bench_gpu_fma(g) > enough * c->peak);
+}
+
+/* The same, again after a while if the device was not at its speed. */
 static double time_gpu_calmly(struct check *c, void (*work)(struct check *c, void *ctx),
                               void *ctx) {
     enum { TRIES = 4 };
-    const double calm = 0.85;
+    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
     double best = INFINITY;
     for (int i = 0; i < TRIES; i++) {
         best = fmin(best, time_gpu(c, work, ctx));
-        if (!gpu_info(c->run.gpu)->hardware || bench_gpu_read(c->run.gpu) > calm * c->bandwidth)
+        if (is_calm(c))
             break;
+        nanosleep(&pause, NULL);
     }
     return best;
 }
@@ -104,14 +112,10 @@ static double time_cpu(struct check *c, void (*work)(struct check *c, void *ctx)
     return best;
 }
 
-/* What part of the machine's ceiling a call of `seconds` reaches. Of a GPU only the bandwidth is
- * known: it says nothing where much is done with each byte. */
+/* What part of the machine's ceiling a call of `seconds` reaches. */
 static void measure(const struct check *c, struct bench_row *r, double bytes, double flop,
                     double seconds) {
-    const double much = 16;
-    if (c->run.gpu && flop > much * bytes)
-        return;
-    double read = bytes / c->bandwidth, fma = c->run.gpu ? 0 : flop / c->peak;
+    double read = bytes / c->bandwidth, fma = flop / c->peak;
     r->share = fmax(read, fma) / seconds;
     r->ceiling = read > fma ? "read" : "fma";
 }
