@@ -59,7 +59,7 @@ EOP
     [[ "${lines[7]}" = *'"dtype":"u16",'*'"values":[65535]'* ]]
     [[ "${lines[8]}" = *'"shape":[0,3],"seq":0,"min":null,"max":null,"mean":null,"nan":0,"inf":0}' ]]
     [ "${lines[9]}" = '{"kind":"text","turn":0,"text":"a \"b\"\né"}' ]
-    [ "${lines[10]}" = '{"kind":"text","turn":0,"text":"?"}' ]
+    [ "${lines[10]}" = '{"kind":"text","turn":0,"text":"�"}' ]
     [ "${lines[11]}" = '{"kind":"message","message":{"role":"user"}}' ]
     [ "${lines[12]}" = '{"kind":"message","message":"{\"role\""}' ]
     [[ "${lines[13]}" = '{"kind":"note","x":null,"big":1.8446744'*',"deep":[{"a":[true,-1]}],"y":null}' ]]

@@ -1,6 +1,7 @@
 #include "tools/detokenize.h"
 
-#include <jansson.h>
+#include "tools/json_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,16 +63,6 @@ static bool count_tokens(const struct frame *done, int64_t *n) {
         if (frame_map_int(map, "tokens", n))
             return true;
     return false;
-}
-
-/* Strings of a stream are whatever bytes somebody wrote. */
-static json_t *json_text(const char *s, size_t n) {
-    struct text_bytes good = {0};
-    text_bytes_reserve(&good, 1);
-    text_utf8_repair(s, n, &good);
-    json_t *text = json_stringn(good.data, good.n);
-    text_bytes_free(&good);
-    return text;
 }
 
 static void add_json_line(json_t *line, struct text_bytes *out) {

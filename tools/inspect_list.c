@@ -3,28 +3,15 @@
 #include "tools/inspect.h"
 
 #include "common/base/arena.h"
+#include "tools/json_text.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SHORT = 64 }; /* integer tensors up to this size are shown whole */
-
-/* Bytes that are no UTF-8 are shown as '?'. */
-static json_t *json_text(const char *s, size_t n) {
-    json_t *j = json_stringn(s, n);
-    if (j)
-        return j;
-    char *ascii = arena_xrealloc(NULL, n, 1);
-    for (size_t i = 0; i < n; i++)
-        ascii[i] = (signed char)s[i] < 0 ? '?' : s[i];
-    j = json_stringn(ascii, n);
-    free(ascii);
-    return j;
-}
 
 /* JSON has no NaN and no infinity: null. */
 static json_t *json_number(double x) {

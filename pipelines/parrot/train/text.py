@@ -9,6 +9,7 @@ gives the same lines.
 
 import argparse
 import collections
+import functools
 import json
 import pathlib
 import random
@@ -47,6 +48,7 @@ def words_of(sentence):
     return re.findall(r"[a-z0-9']+", sentence.lower())
 
 
+@functools.cache
 def whole_rule():
     """clauses.is_whole() with the words that it needs."""
     past = clauses.past_forms()
