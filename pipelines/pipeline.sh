@@ -28,6 +28,7 @@ out=
 voice=
 seed=
 limit=          # tokens of an answer
+beams=          # that it is looked for with
 context=        # the thinker's
 talker_context= # as large, where that is more than the talker has unasked
 speak=
@@ -69,7 +70,7 @@ take_options() {
 # take_value OPTION VALUE
 take_value() {
     case $1 in
-    -j | -n | -c | --silence | --turns)
+    -j | -n | -c | --beams | --silence | --turns)
         case $2 in '' | *[!0-9]* | 0?* | ??????????*) die "$1 $2: not a whole number below 10^9" ;; esac
         ;;
     -m | -d | -o | --voice) [ -n "$2" ] || die "$1 is followed by nothing" ;;
@@ -84,6 +85,7 @@ take_value() {
         ;;
     -p) prompt=$2 ;;
     -n) limit="-n $2" ;;
+    --beams) beams="--beams $2" ;;
     -c)
         context="-c $2" talker_context=
         [ "$2" -le 8192 ] || talker_context=$context

@@ -104,3 +104,29 @@ thinker_embed thinker.embed tokens thinker_embed text thinker.embed tokens think
         "begin tts_embed weather turn gps " ]
     [ "$(tokens 0 | wc -w)" = 1 ]
 }
+
+@test "thinker: beams only where greedy choice would be; a limit, a full context, the conversation goes on" {
+    ids=$(question 416)
+    turn 0 "$ids" | think -n 12
+    greedy=$(tokens 0)
+    turn 0 "$ids" | think -n 12 --beams 1
+    [ "$(tokens 0)" = "$greedy" ]
+    {
+        turn 0 "$ids"
+        turn 1 "$ids" '"thinker":{"temp":3}'
+        turn 2 "$ids" '"thinker":{"rep":2}'
+        turn 3 "$ids" '"thinker":{"n":1}'
+        turn 4 "$ids"
+    } >"$OUT/turns"
+    think -n 12 --beams 4 <"$OUT/turns"
+    beams=$(tokens 0)
+    [ "$beams" != "$greedy" ]
+    [ "$(tokens 3)" = "${greedy%% *} " ]
+    [ "$(done_of 3)" = "length 1" ]
+    [ "$(tokens 4)" = "$beams" ]
+    drawn="$(tokens 1) $(tokens 2)"
+    think -n 12 <"$OUT/turns"
+    [ "$drawn" = "$(tokens 1) $(tokens 2)" ]
+    turn 0 "$ids" | think -c $(($(tr , '\n' <<<"$ids" | wc -l) + 3)) --beams 3
+    [ "$(done_of 0)" = "length 3" ]
+}

@@ -7,7 +7,7 @@ load thinker
     turn 0 "$(question 416)" | "$ROOT/tests/stream.py" >"$OUT/in"
     for words in "--temp hot" "--temp -1" "--temp nan" "--temp inf" "--temp ''" "--top-k 1.5" "--top-k -1" \
         "--top-p 0" "--top-p 1.1" "--rep 0" "--rep -2" "-n -1" "-n 1e99" "-n x" "-c 0" "-c -5" "-c 4097" \
-        "-c many" "-s -1" "--nonsense" "-d gpu" "word"; do
+        "-c many" "--beams 0" "--beams 17" "--beams x" "-s -1" "--nonsense" "-d gpu" "word"; do
         eval "set -- $words"
         fails_with 64 omni-thinker "$@" <"$OUT/in"
     done

@@ -200,6 +200,8 @@ END
     done
     fails_with 64 omni-say -c 100 Hello.
     fails_with 64 omni-listen -o text short.wav
+    fails_with 64 omni-listen --beams 0 short.wav
+    fails_with 64 omni-listen --beams many short.wav
     fails_with 64 omni-say --voice= Hello.
     for tool in omni-chat omni-converse; do
         fails_with 64 "$tool" word </dev/null

@@ -20,4 +20,4 @@ printf '%s\n' "$text" | omni-tokenize | omni-thinker -n 300 | omni-talker -n 100
     omni-code2wav --text -o "$out"
 echo "demo: written:   $out" >&2
 printf 'demo: it hears:  ' >&2
-omni-listen -n 300 "$out"
+omni-listen -n 300 --beams 4 "$out"

@@ -12,7 +12,7 @@ enum { CONTEXT = 8192 };
 struct tool {
     struct opt opt;
     struct sampling_flags flags;
-    char *context;
+    char *context, *beams;
     struct stage stage;
     struct run run;
     struct config config;
@@ -29,6 +29,8 @@ static void parse_options(struct tool *t, int argc, char **argv) {
         {NULL, 0, POPT_ARG_INCLUDE_TABLE, sampling, 0, NULL, NULL},
         {"context", 'c', POPT_ARG_STRING, &t->context, 0,
          "rows that a conversation may have (default: 8192, or what the model can)", "CONTEXT"},
+        {"beams", 0, POPT_ARG_STRING, &t->beams, 0,
+         "at temperature 0 look for the likeliest answer with N beams (default: 1)", "N"},
         POPT_TABLEEND};
     opt_parse(&t->opt, argc, argv, own, OPT_MODEL | OPT_DEVICE | OPT_SEED | OPT_TRACE,
               "[OPTION...]", "prompts to tokens, text and what the talker listens to");
@@ -52,13 +54,14 @@ static struct sampling default_sampling(struct tool *t) {
 static void load(struct tool *t) {
     struct err e = {.code = 0};
     const char *model = opt_model(&t->opt);
+    size_t beams = opt_size("--beams", t->beams, 1, 1, THINKER_BEAMS_MOST);
     run_init(&t->run, t->opt.device, t->opt.threads, t->opt.precise);
     model_open(&t->config, &t->weights, model, MODEL_THINKER);
     model_read_for(t->weights, &t->run);
     struct sampling s = default_sampling(t);
     if (thinker_open(&t->thinker, &t->run, &t->config, t->weights, context_size(t), &e))
         die_err(&e);
-    thinker_turn_init(&t->turn, &t->stage, &t->thinker, model, &s, opt_seed(&t->opt, 0));
+    thinker_turn_init(&t->turn, &t->stage, &t->thinker, model, &s, opt_seed(&t->opt, 0), beams);
 }
 
 static void send_tts_rows(struct tool *t) {
@@ -75,6 +78,7 @@ static void release(struct tool *t) {
     weights_close(t->weights);
     config_free(&t->config);
     free(t->context);
+    free(t->beams);
     opt_free(&t->opt);
 }
 

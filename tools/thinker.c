@@ -144,22 +144,21 @@ int thinker_hear(struct thinker *t, bool again, const int32_t *ids, size_t n, co
 
 /* ---- running ---- */
 
-/* Runs x [T, D] through all layers, behind what is in the cache. hidden [T, D], if wanted, gets
- * what leaves the layer that the talker listens to (hidden_states[accept_hidden_layer]). */
-static void forward(struct thinker *t, const struct tensor *x, const struct tensor *hidden) {
+void thinker_forward(struct thinker *t, struct nn_cache *cache, const struct tensor *x,
+                     const struct tensor *hidden) {
     struct run *run = t->run;
     size_t rows = x->shape[0], accept = hidden ? t->config->talker.accept_layer : 0;
-    struct tensor positions = nn_cache_positions(&t->cache, run, rows);
+    struct tensor positions = nn_cache_positions(cache, run, rows);
     run_trace(run, &positions, "thinker.position_ids");
     run_trace(run, x, "thinker.embed");
     struct tensor rope = nn_decoder_rope(&t->decoder, run, &positions);
-    nn_decoder_layers(&t->decoder, run, &t->cache, x, &rope, 0, accept);
+    nn_decoder_layers(&t->decoder, run, cache, x, &rope, 0, accept);
     if (hidden)
         op_copy(run, hidden, x);
-    nn_decoder_layers(&t->decoder, run, &t->cache, x, &rope, accept, t->config->thinker.n_layers);
+    nn_decoder_layers(&t->decoder, run, cache, x, &rope, accept, t->config->thinker.n_layers);
     struct tensor y = nn_decoder_norm(&t->decoder, run, x);
     run_trace(run, &y, "thinker.norm");
-    nn_cache_advance(&t->cache, run, rows);
+    nn_cache_advance(cache, run, rows);
     struct tensor last = tensor_rows(&y, rows - 1, 1);
     op_copy(run, &t->last, &last);
 }
@@ -182,12 +181,12 @@ void thinker_prefill(struct thinker *t, size_t last) {
     run_step(t->run);
     struct tensor x = embed_rows(t, first, last);
     if (!t->config->has_talker || !thinker_count_media(h->config, h->ids + first, rows)) {
-        forward(t, &x, NULL);
+        thinker_forward(t, &t->cache, &x, NULL);
         return;
     }
     struct tensor hidden =
         run_new_2d(t->run, RUN_STEP, TENSOR_F32, rows, t->config->thinker.hidden);
-    forward(t, &x, &hidden);
+    thinker_forward(t, &t->cache, &x, &hidden);
     keep_hidden(t, &hidden, first);
 }
 
@@ -239,7 +238,7 @@ void thinker_step(struct thinker *t) {
         nn_cache_replayed(&t->cache, 1);
     } else {
         run_record(t->run, &t->step);
-        forward(t, &t->x, NULL);
+        thinker_forward(t, &t->cache, &t->x, NULL);
         draw(t);
         run_recorded(t->run, &t->step);
     }
@@ -285,7 +284,7 @@ static void rehearse(struct thinker *t) {
         struct tensor hidden = run_new_like(t->run, RUN_STEP, &x);
         op_embed(t->run, &x, &t->table, &ids);
         nn_cache_truncate(&t->cache, t->run, 0);
-        forward(t, &x, &hidden);
+        thinker_forward(t, &t->cache, &x, &hidden);
     }
     nn_cache_truncate(&t->cache, t->run, 0);
     thinker_step(t);

@@ -72,6 +72,12 @@ size_t thinker_filled(const struct thinker *t);
 /* Runs rows [filled, last) of the history, at most THINKER_CHUNK, through the layers. */
 void thinker_prefill(struct thinker *t, size_t last);
 
+/* Runs x [T, D] through all layers, behind what is in the cache; `last` is then the last row's.
+ * hidden [T, D], if wanted, gets what leaves the layer that the talker listens to
+ * (hidden_states[accept_hidden_layer]). */
+void thinker_forward(struct thinker *t, struct nn_cache *cache, const struct tensor *x,
+                     const struct tensor *hidden);
+
 /* A turn's sampler. */
 void thinker_start(struct thinker *t, const struct op_sampler *s);
 /* How many tokens may be asked for and not yet taken. */

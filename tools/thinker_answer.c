@@ -1,4 +1,5 @@
 #include "common/base/clock.h"
+#include "common/base/size.h"
 #include "tools/thinker_turn.h"
 
 #include <inttypes.h>
@@ -110,10 +111,14 @@ static void send_token(struct thinker_turn *t, int32_t token) {
         t->facts.first = clock_now();
 }
 
+/* Ids that there are: tables may be longer than the vocabulary. */
+static size_t n_ids(const struct thinker_turn *t) {
+    return size_least(text_n_ids(t->tokenizer), t->thinker->config->thinker.vocab);
+}
+
 static void start_sampler(struct thinker_turn *t) {
-    size_t n_ids = text_n_ids(t->tokenizer), vocab = t->thinker->config->thinker.vocab;
-    struct op_sampler s = sampling_start(&t->sampling, t->seed, OP_STAGE_THINKER, t->stage->turn,
-                                         n_ids < vocab ? n_ids : vocab);
+    struct op_sampler s =
+        sampling_start(&t->sampling, t->seed, OP_STAGE_THINKER, t->stage->turn, n_ids(t));
     thinker_start(t->thinker, &s);
 }
 
@@ -144,7 +149,40 @@ static const char *send_tokens(struct thinker_turn *t) {
     return "length";
 }
 
+/* The answer that a search has found, all at once. */
+static const char *send_found(struct thinker_turn *t, const struct thinker_guess *found,
+                              bool ended) {
+    struct thinker_history *h = &t->thinker->history;
+    for (size_t i = 0; i < found->n; i++) {
+        thinker_keep(t->thinker, found->tokens[i]);
+        thinker_embed(t->thinker, h->n - 1, h->n, t->buffer);
+        send_token(t, found->tokens[i]);
+    }
+    return ended ? "stop" : "length";
+}
+
+static const char *search(struct thinker_turn *t) {
+    struct thinker_beams *b = &t->beams;
+    size_t room = t->thinker->context - t->thinker->history.n, limit = room;
+    bool ended, goes_on = true;
+    if (t->sampling.limit >= 0)
+        limit = size_least((size_t)t->sampling.limit, room);
+    if (limit == 0)
+        return "length";
+    thinker_beams_start(b, limit, n_ids(t));
+    while (goes_on && !stage_interrupted())
+        goes_on = thinker_beams_step(b);
+    const struct thinker_guess *found = thinker_beams_best(b, &ended);
+    return goes_on ? "interrupt" : send_found(t, found, ended);
+}
+
+static bool is_greedy(const struct sampling *s) {
+    return s->temp == 0 && s->rep == 1;
+}
+
 static const char *speak(struct thinker_turn *t) {
+    if (t->beams.n > 1 && is_greedy(&t->sampling))
+        return search(t);
     start_sampler(t);
     thinker_draw(t->thinker);
     const char *reason = send_tokens(t);

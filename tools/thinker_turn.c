@@ -9,12 +9,14 @@
 #include <string.h>
 
 void thinker_turn_init(struct thinker_turn *t, struct stage *s, struct thinker *thinker,
-                       const char *model, const struct sampling *defaults, uint64_t seed) {
+                       const char *model, const struct sampling *defaults, uint64_t seed,
+                       size_t n_beams) {
     *t = (struct thinker_turn){.stage = s,
                                .thinker = thinker,
                                .model = model,
                                .defaults = *defaults,
-                               .default_seed = seed};
+                               .default_seed = seed,
+                               .n_beams = n_beams};
     t->buffer =
         arena_xrealloc(NULL, THINKER_CHUNK, thinker->config->thinker.hidden * sizeof *t->buffer);
 }
@@ -23,6 +25,7 @@ void thinker_turn_free(struct thinker_turn *t) {
     text_close(t->tokenizer);
     text_ids_free(&t->prompt);
     text_bytes_free(&t->text);
+    thinker_beams_close(&t->beams);
     free(t->media);
     free(t->buffer);
 }
@@ -30,7 +33,11 @@ void thinker_turn_free(struct thinker_turn *t) {
 int thinker_turn_wake(struct thinker_turn *t, struct err *e) {
     if (!t->tokenizer && text_open(&t->tokenizer, t->model, e))
         return e->code;
-    return thinker_wake(t->thinker, e);
+    if (thinker_wake(t->thinker, e))
+        return e->code;
+    if (t->n_beams > 1 && t->beams.n == 0)
+        thinker_beams_open(&t->beams, t->thinker, t->n_beams);
+    return 0;
 }
 
 /* ---- gathering ---- */

@@ -6,7 +6,7 @@
 #include "common/text/tokenizer.h"
 #include "tools/sampling.h"
 #include "tools/stage.h"
-#include "tools/thinker.h"
+#include "tools/thinker_beams.h"
 
 struct thinker_turn {
     struct stage *stage;
@@ -15,6 +15,8 @@ struct thinker_turn {
     struct text_tokenizer *tokenizer; /* NULL until something is to be said */
     struct sampling defaults;
     uint64_t default_seed;
+    size_t n_beams; /* that greedy turns are searched with */
+    struct thinker_beams beams;
     float *buffer; /* [THINKER_CHUNK, D] rows on their way out */
 
     /* This turn's. */
@@ -35,7 +37,8 @@ struct thinker_turn {
 };
 
 void thinker_turn_init(struct thinker_turn *t, struct stage *s, struct thinker *thinker,
-                       const char *model, const struct sampling *defaults, uint64_t seed);
+                       const char *model, const struct sampling *defaults, uint64_t seed,
+                       size_t n_beams);
 void thinker_turn_free(struct thinker_turn *t);
 
 /* Gets ready to draw tokens, which needs the layers and the tokenizer; once is enough. */

@@ -76,6 +76,12 @@ class Bench:
             tape,
         )
 
+    def search(self, new, limit, beams, before=None):
+        """The same, in text alone, by a search with so many beams: only the Turn."""
+        history = before.ids + [self.model.config.im_end_token_id] if before else []
+        tokens, stopped = reference.search(self.model, history + new, limit, beams, N_TOKENS)
+        return Turn(self, before, history, new, tokens, "stop" if stopped else "length")
+
 
 def quote(word):
     """One word for a bash command line that is itself one line."""

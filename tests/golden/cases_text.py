@@ -151,10 +151,10 @@ def audio_cases(bench):
 # ---- omni-thinker ----
 
 
-def thought(bench, name, turns, limit, audio=None, tape=None, trace=None):
+def thought(bench, name, turns, limit, audio=None, tape=None, trace=None, more=()):
     """A thinker's case of one or more turns; `audio` belongs to the first, `tape` and `trace`
-    too."""
-    arguments = ["-n", str(limit), *(["--trace", trace] if trace else [])]
+    too; `more` arguments."""
+    arguments = ["-n", str(limit), *(["--trace", trace] if trace else []), *more]
     bench.case(f"thinker-{name}", "omni-thinker", *arguments)
     with bench.writer(f"thinker-{name}", "in", "omni-tokenize") as out:
         for turn in turns:
@@ -208,6 +208,15 @@ def silence(bench):
     return turn
 
 
+def searched(bench, limit, beams):
+    """Three turns of one conversation; none of the answers is the greedy one."""
+    turns = []
+    for text in ("Is it music?", "Please listen to the wind.", "And then?"):
+        before = turns[-1] if turns else None
+        turns.append(bench.search(bench.ids(user_turn(text, first=not turns)), limit, beams, before))
+    return turns
+
+
 def verbatim(bench, question, text):
     """A turn whose answer is given: nothing is sampled."""
     return Turn(bench, None, [], bench.ids(user_turn(question) + text), [], "prefill")
@@ -226,3 +235,4 @@ def thinker_cases(bench):
     thought(bench, "verbatim", [verbatim(bench, "Read it.", "One, two, three!")], 0)
     thought(bench, "silence", [silence(bench)], 4)
     thought(bench, "turns", conversation(bench, 16), 16)
+    thought(bench, "beams", searched(bench, 24, 4), 24, more=["--beams", "4"])

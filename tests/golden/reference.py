@@ -185,6 +185,34 @@ def think(model, ids, limit, mels=(), n_tokens=None):
     return tokens[:-1] if stopped else tokens, stopped, tape
 
 
+def search(model, ids, limit, beams, n_tokens=None):
+    """The likeliest continuation that so many beams find, as think() has it, from text alone; of any length: scores
+    are sums. Returns (tokens without the stop token, stopped?)."""
+    thinker, end = model.thinker, model.config.im_end_token_id
+    prompt = torch.tensor([ids], device=model.device)
+    with torch.no_grad():
+        result = thinker.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            max_new_tokens=limit,
+            eos_token_id=end,
+            pad_token_id=end,
+            do_sample=False,
+            num_beams=beams,
+            num_return_sequences=2,
+            length_penalty=0.0,
+            early_stopping="never",
+            suppress_tokens=list(range(n_tokens, len(thinker.lm_head.weight))) if n_tokens else None,
+            return_dict_in_generate=True,
+            output_scores=True,
+        )
+    best, second = result.sequences_scores.tolist()
+    note_margin("greedy", best - second, f"search {ids[-4:]}")
+    tokens = result.sequences[0, len(ids) :].tolist()
+    stopped = end in tokens
+    return tokens[: tokens.index(end)] if stopped else tokens, stopped
+
+
 # ---- talker and code predictor ----
 
 
