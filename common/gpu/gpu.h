@@ -182,8 +182,6 @@ void gpu_replay(struct gpu *g, struct gpu_recording *r);
 void gpu_instead(struct gpu *g, const struct gpu_dispatch *stays, const struct gpu_dispatch *sweep);
 void gpu_instead_end(struct gpu *g);
 uint64_t gpu_report(struct gpu *g);
-/* OMNI_RESIDENT asks for kernels that stay, whatever is known of them. */
-bool gpu_asked_to_stay(const struct gpu *g);
 /* The recordings, and how many of them stay; of those that were measured seconds of a replay, by
  * dispatches one by one and by kernels that stay. */
 struct gpu_steps {

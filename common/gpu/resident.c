@@ -85,10 +85,6 @@ void gpu_resident_forget(struct gpu_recording *r) {
 
 /* ---- plans ---- */
 
-bool gpu_asked_to_stay(const struct gpu *g) {
-    return gpu_wish(g).form == GPU_STAYS;
-}
-
 /* Workgroups of what stays. Where it is not known how many run together, none do; a software driver
  * runs one after another: one by itself always meets. */
 static uint32_t one_each(const struct gpu *g) {
@@ -133,7 +129,7 @@ void gpu_resident_plan(struct gpu *g, struct gpu_recording *r) {
     r->kernels = g->resident.kernels;
     g->resident.kernels = (struct gpu_residents){.n = 0};
     prepare(g, &r->kernels);
-    if (!gpu_asked_to_stay(g))
+    if (gpu_wish(g).form != GPU_STAYS)
         return;
     for (size_t i = 0; i < r->kernels.n; i++)
         gpu_pipeline(g, r->kernels.list[i].program, r->kernels.list[i].constants);
