@@ -9,7 +9,7 @@ layout(constant_id = 2) const uint W_TYPE = 0;
 layout(local_size_x = SELECT_THREADS) in;
 layout(constant_id = 0) const bool LISTS = false;
 layout(constant_id = 1) const bool EMBED = false;
-const bool KEEPS_KEYS = !LISTS;
+const bool KEEPS_KEYS = !LISTS; /* of up to SAMPLE_MANY logits, two in the room of a bin */
 layout(push_constant, scalar) uniform push {
     sample_args a;
 };

@@ -5,15 +5,12 @@
 #define SHADERS_QUICK
 
 const uint QUICK = 255; /* items at most, fewer than threads */
-#ifndef QUICK_ROOM
-#define QUICK_ROOM (QUICK + 1)
-#endif
-shared uint64_t quick[QUICK_ROOM]; /* ranked() */
+shared uint64_t quick[QUICK + 1]; /* ranked() */
 /* Masses, of at most 2^44, by their lower 22 bits and the others: 2^8 of either fit. */
-shared uvec2 quick_mass[QUICK_ROOM];
+shared uvec2 quick_mass[QUICK + 1];
 /* Of each item sums over those that come before it, and how many keys are larger. After the last
  * item is one of no mass that comes after all: there they are sums of all. */
-shared uint quick_low[QUICK_ROOM], quick_high[QUICK_ROOM], quick_larger[QUICK_ROOM];
+shared uint quick_low[QUICK + 1], quick_high[QUICK + 1], quick_larger[QUICK + 1];
 shared uint quick_count;
 
 /* Gathers the items whose key is at least `least`, of those from `item` to `end` that are `step`

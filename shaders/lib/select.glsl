@@ -122,12 +122,10 @@ uint64_t mass_of(uint key) {
 /* ---- the cut ---- */
 
 #ifndef SELECT_BITS
-#define SELECT_BITS 11 /* of a key that are found at a time */
+#define SELECT_BITS 11 /* of a key that are found at a time: a bin or more for each thread */
 #endif
 const uint BINS = 1 << SELECT_BITS;
-#ifndef bins /* they may be somebody else's room */
 shared uint bins[2 * BINS]; /* lower halves of sums, then the upper ones */
-#endif
 shared uint cut_digit;
 shared uint64_t cut_above;
 
