@@ -101,10 +101,11 @@ static bool takes_dense(const struct run *run, const struct op_layers *l) {
            fits(l->inner, l->matrices) && dense_shared(run, l) <= gpu_info(run->gpu)->shared;
 }
 
-/* What both kinds of layers have. */
+/* What both kinds of layers have. f32 caches are more than shared_size() counts, and passes_lanes
+ * would read them as it does weights, which nobody writes meanwhile. */
 static bool takes(const struct run *run, const struct op_layers *l) {
-    return !run->precise && is_plain(l->norms) && is_plain(l->head_norms) &&
-           l->hidden / RUN <= THREADS && fits(l->hidden, l->matrices) &&
+    return !run->precise && l->cache == TENSOR_BF16 && is_plain(l->norms) &&
+           is_plain(l->head_norms) && l->hidden / RUN <= THREADS && fits(l->hidden, l->matrices) &&
            fits(l->heads * l->head_dim, l->matrices);
 }
 
