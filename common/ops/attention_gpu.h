@@ -22,8 +22,7 @@ struct attention_lanes {
 /* For a cache of so many rows, and an output projection with so many outs; addresses aside. */
 struct attention_lanes attention_lanes(const struct run *run, size_t heads, size_t kv_heads,
                                        size_t head_dim, size_t capacity, size_t outs);
-/* With its output projection, in one kernel; false, and nothing is done, if that is not for this.
- */
+/* With its output projection, in one kernel; false, and nothing is done, if it is not for this. */
 bool attention_out_gpu(struct run *run, const struct op_self_attention *s);
 void attention_gpu(struct run *run, const struct attention_job *j);
 bool attention_takes_fresh(const struct op_self_attention *s);
