@@ -63,7 +63,9 @@ void arrive() {
     meetings++;
 }
 
-/* False: somebody gave up. Two loops: llvmpipe ends any loop after 65,535 rounds. */
+/* False: somebody gave up. llvmpipe has 65,535 rounds for all loops of a kernel together, and then ends
+ * each after its first one: there whoever waits must not take them all, and what stays is only for
+ * small models. */
 bool wait() {
     state_words state = state_words(r.state);
     uint count = meetings * all_groups;
