@@ -54,7 +54,10 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) volatile coherent b
 shared uint met;
 uint meetings;
 
+/* barrier() alone is about shared memory; what any thread has left is first the workgroup's, then
+ * everybody's. */
 void arrive() {
+    groupMemoryBarrier();
     barrier();
     if (gl_LocalInvocationIndex == 0) {
         memoryBarrierBuffer();
