@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 enum { FRAMES = 3000, ROUNDS = 3 };
-/* Of rounds, or more: a GPU that has had nothing to do takes one to reach its clocks. */
-static const double GPU_SECONDS = 2;
+/* Of rounds, or more, on a GPU. */
+static const double GPU_SECONDS = 0.5;
 
 /* Multiplications and additions of a whole clip: 2 for each weight and row that it meets. */
 static double flop_of(const struct encoder *enc) {
@@ -28,9 +28,33 @@ static double flop_of(const struct encoder *enc) {
     return flop + rows * (layer * (double)c->n_layers + 2 * d * (d + (double)c->output_dim));
 }
 
+/* Best seconds of a clip. */
+static double time_clip(struct encoder *enc, const float *mel, float *rows) {
+    double best = INFINITY, begin = clock_now(), least = enc->run->gpu ? GPU_SECONDS : 0;
+    for (int round = 0; round < ROUNDS || clock_now() - begin < least; round++) {
+        double start = bench_now();
+        encoder_run(enc, mel, FRAMES, FRAMES, rows);
+        best = fmin(best, bench_now() - start);
+    }
+    return best;
+}
+
+/* The same of a GPU at its speed. */
+static double time_calmly(struct encoder *enc, const float *mel, float *rows,
+                          const struct bench_gpu *ceilings) {
+    double best = time_clip(enc, mel, rows);
+    for (int i = 1; enc->run->gpu && i < BENCH_GPU_TRIES; i++) {
+        if (bench_gpu_is_calm(enc->run->gpu, ceilings))
+            break;
+        best = fmin(best, time_clip(enc, mel, rows));
+    }
+    return best;
+}
+
 static void bench(struct run *run, const struct config_audio *c, struct weights *w) {
     struct encoder enc;
     struct err e = {.code = 0};
+    struct bench_gpu ceilings = {0};
     if (encoder_create(&enc, run, c, w, &e))
         die_err(&e);
     float *mel = arena_alloc(&run->memory[RUN_SESSION], FRAMES * c->n_mels * sizeof *mel);
@@ -38,13 +62,11 @@ static void bench(struct run *run, const struct config_audio *c, struct weights 
                               encoder_rows(c, FRAMES) * c->output_dim * sizeof *rows);
     for (size_t i = 0; i < FRAMES * c->n_mels; i++)
         mel[i] = (float)(i * 7919 % 1000) * 1e-3F;
-    double peak = run->gpu ? bench_gpu_fma(run->gpu) : bench_fma_peak(run->cpu), best = INFINITY;
-    double begin = clock_now(), least = run->gpu ? GPU_SECONDS : 0;
-    for (int round = 0; round < ROUNDS || clock_now() - begin < least; round++) {
-        double start = bench_now();
-        encoder_run(&enc, mel, FRAMES, FRAMES, rows);
-        best = fmin(best, bench_now() - start);
-    }
+    if (run->gpu)
+        ceilings = bench_gpu_ceilings(run->gpu);
+    else
+        ceilings.fma = bench_fma_peak(run->cpu);
+    double best = time_calmly(&enc, mel, rows, &ceilings);
     char device[64], more[64];
     snprintf(device, sizeof device, "%s%s", run->gpu ? "vulkan" : run_device(run),
              run->precise ? " precise" : "");
@@ -53,7 +75,7 @@ static void bench(struct run *run, const struct config_audio *c, struct weights 
                                   .device = device,
                                   .value = best,
                                   .unit = "s",
-                                  .share = flop_of(&enc) / best / peak,
+                                  .share = flop_of(&enc) / best / ceilings.fma,
                                   .ceiling = "fma"},
               more, "30 s clip");
 }

@@ -6,6 +6,7 @@
 #include "common/gpu/gpu.h"
 
 #include <math.h>
+#include <time.h>
 
 extern const struct gpu_program shader_stream, shader_fma;
 
@@ -66,5 +67,36 @@ static inline double bench_gpu_fma(struct gpu *g) {
     gpu_arena_free(g, &memory);
     return (double)GROUPS * THREADS * FLOP * args.turns / seconds;
 }
+
+/* The ceilings, of a second's work: a GPU that has had nothing to do takes its time to reach its
+ * clocks. */
+struct bench_gpu {
+    double read, fma;
+};
+
+static inline struct bench_gpu bench_gpu_ceilings(struct gpu *g) {
+    struct bench_gpu c = {0, 0};
+    double start = clock_now();
+    do {
+        c.read = fmax(c.read, bench_gpu_read(g));
+        c.fma = fmax(c.fma, bench_gpu_fma(g));
+    } while (gpu_info(g)->hardware && clock_now() - start < 1);
+    return c;
+}
+
+/* True if it reads and multiplies as fast as it did at first: it may have lowered its clocks, with
+ * little to do or for all the power that matrix units take, and others may use it. If not, after a
+ * while: it may be better then. */
+static inline bool bench_gpu_is_calm(struct gpu *g, const struct bench_gpu *c) {
+    const double enough = 0.85;
+    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+    if (!gpu_info(g)->hardware ||
+        (bench_gpu_read(g) > enough * c->read && bench_gpu_fma(g) > enough * c->fma))
+        return true;
+    nanosleep(&pause, NULL);
+    return false;
+}
+
+enum { BENCH_GPU_TRIES = 4 }; /* until it is */
 
 #endif

@@ -50,24 +50,15 @@ static void run_tests(struct check *c, const char *device, void (*test)(struct c
     printf("1..%zu\n", c->n);
 }
 
-/* The ceilings, of a second's work: a GPU that has had nothing to do takes its time to reach its
- * clocks. */
-static void find_ceilings(struct check *c) {
-    double start = clock_now();
-    do {
-        c->bandwidth = fmax(c->bandwidth, bench_gpu_read(c->run.gpu));
-        c->peak = fmax(c->peak, bench_gpu_fma(c->run.gpu));
-    } while (clock_now() - start < 1);
-}
-
 static void run_bench(struct check *c, const char *device, int threads, bool precise,
                       void (*bench)(struct check *c)) {
     c->seed = 1;
     c->timing = true;
     run_init(&c->run, device, threads, precise);
     if (c->run.gpu) {
-        c->bandwidth = c->peak = 0;
-        find_ceilings(c);
+        struct bench_gpu gpu = bench_gpu_ceilings(c->run.gpu);
+        c->bandwidth = gpu.read;
+        c->peak = gpu.fma;
     } else {
         c->bandwidth = bench_read_bandwidth(c->run.cpu);
         c->peak = bench_fma_peak(c->run.cpu);

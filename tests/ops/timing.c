@@ -76,26 +76,15 @@ static double time_gpu(struct check *c, void (*work)(struct check *c, void *ctx)
     return time_recorded(c, work, ctx, times, c->least);
 }
 
-/* True if a device reads and multiplies as fast as it did at first: it may have lowered its clocks,
- * with little to do or for all the power that matrix units take, and others may use it. */
-static bool is_calm(const struct check *c) {
-    const double enough = 0.85;
-    struct gpu *g = c->run.gpu;
-    return !gpu_info(g)->hardware ||
-           (bench_gpu_read(g) > enough * c->bandwidth && bench_gpu_fma(g) > enough * c->peak);
-}
-
-/* The same, again after a while if the device was not at its speed. */
+/* The same, again if the device was not at its speed. */
 static double time_gpu_calmly(struct check *c, void (*work)(struct check *c, void *ctx),
                               void *ctx) {
-    enum { TRIES = 4 };
-    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+    const struct bench_gpu ceilings = {c->bandwidth, c->peak};
     double best = INFINITY;
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < BENCH_GPU_TRIES; i++) {
         best = fmin(best, time_gpu(c, work, ctx));
-        if (is_calm(c))
+        if (bench_gpu_is_calm(c->run.gpu, &ceilings))
             break;
-        nanosleep(&pause, NULL);
     }
     return best;
 }
