@@ -52,34 +52,20 @@ void hidden_ask(uint l, uint round) {
     }
 }
 
-/* mix, f32 [MIX], of y: silu(gate y) * (up y) of each chosen expert and then of the shared one, y
- * normed. How much each expert counts is found out while the first weights are on their way. */
+/* How much each expert counts is found out while the first weights are on their way. */
+bool hidden_ready(uint l) {
+    weigh_choice();
+    return true;
+}
+
+/* Of each chosen expert and then of the shared one. */
 bool hidden(uint l) {
-    uint rounds = rounds_of(MIX, MIX_ROWS), thread = gl_LocalInvocationIndex;
     if (!wait())
         return false;
     choose(l);
     share_squares();
     list_pairs(l);
-    [[dont_unroll]] for (uint next = 0; next <= rounds; next++) {
-        if (next > 0) {
-            [[unroll]] for (uint i = 0; i < 2 * MIX_ROWS; i++)
-                team_give(i / 2 + i % 2 * MIX_ROWS, row_sum(i * IN_EIGHTS, IN_EIGHTS));
-            team_give(SQUARES, square);
-        }
-        if (next < rounds)
-            hidden_ask(l, next);
-        if (next == 0) {
-            weigh_choice();
-            continue;
-        }
-        team_add();
-        uint task = own_task(next - 1, MIX_ROWS);
-        if (thread < MIX_ROWS * TEAMS && task < MIX)
-            floats(scratch(AT_MIX)).at[task] = silu(own_normed(0)) * own_normed(MIX_ROWS);
-    }
-    arrive();
-    return true;
+    return hidden_rows(l, MIX);
 }
 
 /* The pair of this lane's eight number j of mix. */

@@ -1,5 +1,5 @@
 /* layers_eights: a row x in shared memory, products of rows of bf16 matrices with it, and with that
- * queries, keys and values; for layers_bf16.comp and passes_lanes.comp. Before it is included:
+ * queries, keys and values, gates and ups; for layers_bf16.comp and passes_lanes.comp. Before it is included:
  * layers_meet.glsl, the offsets of the scratch, and eights and rows, see there. */
 #ifndef SHADERS_LAYERS_EIGHTS
 #define SHADERS_LAYERS_EIGHTS
@@ -155,6 +155,36 @@ bool project(uint l, uint64_t from, uint rows, bool alone) {
 
 bool qkv(uint l, uint64_t from) {
     return project(l, from, QKV, false);
+}
+
+/* ---- gates and ups ---- */
+
+void hidden_ask(uint l, uint round); /* for rows of them */
+bool hidden_ready(uint l); /* once the first have been asked for; false: somebody has given up */
+
+/* mix, f32 [n], of y, normed: silu(gate y) * (up y). */
+bool hidden_rows(uint l, uint n) {
+    uint rounds = rounds_of(n, MIX_ROWS), thread = gl_LocalInvocationIndex;
+    [[dont_unroll]] for (uint next = 0; next <= rounds; next++) {
+        if (next > 0) {
+            [[unroll]] for (uint i = 0; i < 2 * MIX_ROWS; i++)
+                team_give(i / 2 + i % 2 * MIX_ROWS, row_sum(i * IN_EIGHTS, IN_EIGHTS));
+            team_give(SQUARES, square);
+        }
+        if (next < rounds)
+            hidden_ask(l, next);
+        if (next == 0) {
+            if (!hidden_ready(l))
+                return false;
+            continue;
+        }
+        team_add();
+        uint task = own_task(next - 1, MIX_ROWS);
+        if (thread < MIX_ROWS * TEAMS && task < n)
+            floats(scratch(AT_MIX)).at[task] = silu(own_normed(0)) * own_normed(MIX_ROWS);
+    }
+    arrive();
+    return true;
 }
 
 #endif

@@ -63,33 +63,18 @@ void hidden_ask(uint l, uint round) {
     }
 }
 
-/* mix, f32 [INNER], of y: silu(gate y) * (up y), y normed. */
-bool hidden(uint l) {
-    uint rounds = rounds_of(INNER, MIX_ROWS), thread = gl_LocalInvocationIndex;
-    [[dont_unroll]] for (uint next = 0; next <= rounds; next++) {
-        if (next > 0) {
-            [[unroll]] for (uint i = 0; i < 2 * MIX_ROWS; i++)
-                team_give(i / 2 + i % 2 * MIX_ROWS, row_sum(i * IN_EIGHTS, IN_EIGHTS));
-            team_give(SQUARES, square);
-        }
-        if (next < rounds)
-            hidden_ask(l, next);
-        if (next == 0) {
-            ask_norm(table[l % 2][LAYERS_POST_NORM]);
-            if (!wait())
-                return false;
-            stage_normed(scratch(AT_Y));
-            barrier();
-            share_squares();
-            continue;
-        }
-        team_add();
-        uint task = own_task(next - 1, MIX_ROWS);
-        if (thread < MIX_ROWS * TEAMS && task < INNER)
-            floats(scratch(AT_MIX)).at[task] = silu(own_normed(0)) * own_normed(MIX_ROWS);
-    }
-    arrive();
+bool hidden_ready(uint l) {
+    ask_norm(table[l % 2][LAYERS_POST_NORM]);
+    if (!wait())
+        return false;
+    stage_normed(scratch(AT_Y));
+    barrier();
+    share_squares();
     return true;
+}
+
+bool hidden(uint l) {
+    return hidden_rows(l, INNER);
 }
 
 /* y += down mix */
