@@ -114,6 +114,12 @@ tokens() {
     OMNI_VULKAN_VALIDATE=${OMNI_VULKAN_VALIDATE-1} tokens 1 stays
     grep '1 of 1 recorded steps by 1 workgroups that stay' err
     cmp stays-0 stays-1
+    for form in 0 1; do # each beam has a step of its own
+        OMNI_RESIDENT=$form timeout 240 omni-thinker -m stays -d vulkan -v --beams 3 -n 12 <question 2>err |
+            omni-inspect -x tokens - >beams-$form
+        cmp beams-0 beams-$form
+    done
+    grep '3 of 3 recorded steps by 1 workgroups that stay' err
     omni-thinker -m stays -d cpu -n 8 <question >answer
     for form in 0 1 3; do
         OMNI_RESIDENT=$form timeout 240 omni-talker -m stays -d vulkan -v -s 5 -n 20 <answer 2>err |
