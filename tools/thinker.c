@@ -207,10 +207,14 @@ void thinker_start(struct thinker *t, const struct op_sampler *s) {
     run_write(t->run, &t->sampler, s);
 }
 
+void thinker_logits(struct thinker *t, const struct tensor *logits) {
+    op_linear(t->run, logits, &t->last, &t->head, NULL, OP_NONE);
+    run_trace(t->run, logits, "thinker.logits");
+}
+
 static void draw(struct thinker *t) {
     struct tensor logits = run_new_2d(t->run, RUN_STEP, TENSOR_F32, 1, t->config->thinker.vocab);
-    op_linear(t->run, &logits, &t->last, &t->head, NULL, OP_NONE);
-    run_trace(t->run, &logits, "thinker.logits");
+    thinker_logits(t, &logits);
     op_sample(t->run, &t->token, &logits, &t->sampler, &t->seen, 0);
     op_embed(t->run, &t->x, &t->table, &t->token);
 }

@@ -77,6 +77,8 @@ void thinker_prefill(struct thinker *t, size_t last);
  * (hidden_states[accept_hidden_layer]). */
 void thinker_forward(struct thinker *t, struct nn_cache *cache, const struct tensor *x,
                      const struct tensor *hidden);
+/* What comes after `last`. f32 [1, V] */
+void thinker_logits(struct thinker *t, const struct tensor *logits);
 
 /* A turn's sampler. */
 void thinker_start(struct thinker *t, const struct op_sampler *s);

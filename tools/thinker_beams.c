@@ -99,11 +99,6 @@ static void add_ways(struct thinker_beams *b, size_t from) {
 
 /* ---- running ---- */
 
-static void find_logits(struct thinker_beams *b) {
-    struct thinker *t = b->thinker;
-    op_linear(t->run, &b->logits, &t->last, &t->head, NULL, OP_NONE);
-}
-
 /* Runs a guess's last token. */
 static void run_guess(struct thinker_beams *b, const struct thinker_guess *g) {
     struct thinker *t = b->thinker;
@@ -118,7 +113,7 @@ static void run_guess(struct thinker_beams *b, const struct thinker_guess *g) {
     struct tensor x = run_new_2d(t->run, RUN_STEP, TENSOR_F32, 1, t->config->thinker.hidden);
     op_embed(t->run, &x, &t->table, &b->token);
     thinker_forward(t, s->cache, &x, NULL);
-    find_logits(b);
+    thinker_logits(t, &b->logits);
     run_recorded(t->run, &s->step);
 }
 
@@ -147,7 +142,7 @@ void thinker_beams_start(struct thinker_beams *b, size_t limit, size_t n_ids) {
     run_step(t->run);
     for (size_t i = 1; i < b->n; i++)
         copy_rows(b, i, 0, 0, b->start);
-    find_logits(b);
+    thinker_logits(t, &b->logits);
     b->ended = false;
     b->n_live = 1;
     b->live[0].score = 0;
