@@ -128,5 +128,5 @@ thinker_embed thinker.embed tokens thinker_embed text thinker.embed tokens think
     think -n 12 <"$OUT/turns"
     [ "$drawn" = "$(tokens 1) $(tokens 2)" ]
     turn 0 "$ids" | think -c $(($(tr , '\n' <<<"$ids" | wc -l) + 3)) --beams 3
-    [ "$(done_of 0)" = "length 3" ]
+    [ "$(done_of 0)" = "length 4" ]
 }

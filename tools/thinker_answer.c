@@ -163,12 +163,11 @@ static const char *send_found(struct thinker_turn *t, const struct thinker_guess
 
 static const char *search(struct thinker_turn *t) {
     struct thinker_beams *b = &t->beams;
-    size_t room = t->thinker->context - t->thinker->history.n, limit = room;
+    /* The last token does not run. */
+    size_t limit = t->thinker->context - t->thinker->history.n + 1;
     bool ended, goes_on = true;
     if (t->sampling.limit >= 0)
-        limit = size_least((size_t)t->sampling.limit, room);
-    if (limit == 0)
-        return "length";
+        limit = size_least((size_t)t->sampling.limit, limit);
     thinker_beams_start(b, limit, n_ids(t));
     while (goes_on && !stage_interrupted())
         goes_on = thinker_beams_step(b);
