@@ -179,22 +179,22 @@ static size_t choose(struct thinker_beams *b) {
 }
 
 /* The first to go on from a guess has its slot, each other a free one and a copy of the rows. */
-static void share_slots(struct thinker_beams *b, size_t n) {
+static void share_slots(struct thinker_beams *b) {
     bool taken[THINKER_BEAMS_MOST] = {false}, other[THINKER_BEAMS_MOST] = {false};
-    size_t rows = b->start + b->next[0].n - 1;
-    for (size_t i = 0; i < n; i++) {
-        other[i] = taken[b->next[i].slot];
-        taken[b->next[i].slot] = true;
+    size_t rows = b->start + b->live[0].n - 1;
+    for (size_t i = 0; i < b->n_live; i++) {
+        other[i] = taken[b->live[i].slot];
+        taken[b->live[i].slot] = true;
     }
     run_step(b->thinker->run);
-    for (size_t i = 0, slot = 0; i < n; i++) {
+    for (size_t i = 0, slot = 0; i < b->n_live; i++) {
         if (!other[i])
             continue;
         while (taken[slot])
             slot++;
         taken[slot] = true;
-        copy_rows(b, slot, b->next[i].slot, b->start, rows);
-        b->next[i].slot = slot;
+        copy_rows(b, slot, b->live[i].slot, b->start, rows);
+        b->live[i].slot = slot;
     }
 }
 
@@ -211,15 +211,15 @@ static bool is_answered(const struct thinker_beams *b) {
 }
 
 bool thinker_beams_step(struct thinker_beams *b) {
-    size_t n = b->n_live = choose(b);
-    if (n == 0)
+    b->n_live = choose(b);
+    if (b->n_live == 0)
         return false;
-    share_slots(b, n);
     swap_guesses(b);
     if (is_answered(b) || b->live[0].n == b->limit)
         return false;
+    share_slots(b);
     b->n_ways = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < b->n_live; i++) {
         run_guess(b, &b->live[i]);
         add_ways(b, i);
     }
