@@ -155,7 +155,8 @@ static const char *send_found(struct thinker_turn *t, const struct thinker_guess
     struct thinker_history *h = &t->thinker->history;
     for (size_t i = 0; i < found->n; i++) {
         thinker_keep(t->thinker, found->tokens[i]);
-        thinker_embed(t->thinker, h->n - 1, h->n, t->buffer);
+        if (t->thinker->config->has_talker)
+            thinker_embed(t->thinker, h->n - 1, h->n, t->buffer);
         send_token(t, found->tokens[i]);
     }
     return ended ? "stop" : "length";
