@@ -51,9 +51,9 @@ void thinker_beams_close(struct thinker_beams *b);
 void thinker_beams_start(struct thinker_beams *b, size_t limit, size_t n_ids);
 /* One token more; false: the search is over. */
 bool thinker_beams_step(struct thinker_beams *b);
-/* Ends a search. The likeliest answer, without <|im_end|>; *ended: it has one, else the limit has
- * cut it short. Good until the next search; the thinker's keys and values are the prompt's again.
- */
+/* Ends a search. The likeliest answer, without <|im_end|>; *ended: it had one, else the limit has
+ * cut it short, even if less likely ones had. Good until the next search; the thinker's keys and
+ * values are the prompt's again. */
 const struct thinker_guess *thinker_beams_best(struct thinker_beams *b, bool *ended);
 
 #endif
