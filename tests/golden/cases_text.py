@@ -213,7 +213,8 @@ def searched(bench, limit, beams):
     turns = []
     for text in ("Is it music?", "Please listen to the wind.", "And then?"):
         before = turns[-1] if turns else None
-        turns.append(bench.search(bench.ids(user_turn(text, first=not turns)), limit, beams, before))
+        new = bench.ids(user_turn(text, first=not turns))
+        turns.append(bench.search(new, limit, beams, before))
     return turns
 
 

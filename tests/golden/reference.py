@@ -186,9 +186,10 @@ def think(model, ids, limit, mels=(), n_tokens=None):
 
 
 def search(model, ids, limit, beams, n_tokens=None):
-    """The likeliest continuation that so many beams find, as think() has it, from text alone; of any length: scores
-    are sums. Returns (tokens without the stop token, stopped?)."""
+    """The likeliest continuation that so many beams find, as think() has it, from text alone; of
+    any length: scores are sums. Returns (tokens without the stop token, stopped?)."""
     thinker, end = model.thinker, model.config.im_end_token_id
+    banned = list(range(n_tokens, len(thinker.lm_head.weight))) if n_tokens else None
     prompt = torch.tensor([ids], device=model.device)
     with torch.no_grad():
         result = thinker.generate(
@@ -202,7 +203,7 @@ def search(model, ids, limit, beams, n_tokens=None):
             num_return_sequences=2,
             length_penalty=0.0,
             early_stopping="never",
-            suppress_tokens=list(range(n_tokens, len(thinker.lm_head.weight))) if n_tokens else None,
+            suppress_tokens=banned,
             return_dict_in_generate=True,
             output_scores=True,
         )

@@ -1,6 +1,6 @@
 #!/bin/sh
 # hear.sh FOLDER: what parrot hears in FOLDER's 0.wav, 1.wav, ..., as many as texts.txt has lines,
-# into FOLDER/heard.json, a line each. The model is $OMNI_MODEL; looked for with $BEAMS beams (4).
+# into FOLDER/heard.json, a line each. The model is $OMNI_MODEL, with $BEAMS beams (4).
 set -eu
 root=$(realpath "$(dirname "$0")/../..")
 PATH=$(realpath "${OMNI_BUILD:-$root/build}"):$PATH
