@@ -234,6 +234,38 @@ until_written() {
     [ "$(tokens 0)" = "$want" ]
 }
 
+@test "thinker: interrupted while it searches with beams, it has said nothing and the conversation goes on" {
+    first=$(question 416)
+    second=198,$(question 301)
+    mkdir "$OUT/model"
+    ln -s "$GOLDEN"/tiny/* "$OUT/model"
+    rm "$OUT/model/config.json"
+    # It ends late: the traces of 143 tokens with three beams do not fit into the pipe either.
+    jq '.im_end_token_id = 3' "$GOLDEN/tiny/config.json" >"$OUT/model/config.json"
+    export OMNI_MODEL=$OUT/model
+    mkfifo "$OUT/out"
+    start "$OUT/out" --beams 3 --trace '*'
+    exec 8<"$OUT/out"
+    {
+        turn 0 "$first"
+        turn 1 "$second" '"continue":true,"thinker":{"n":4}'
+        turn 2 "$first" '"thinker":{"n":4}'
+    } | "$ROOT/tests/stream.py" >&7
+    exec 7>&-
+    head -c 80000 <&8 >"$OUT/stream"
+    kill -INT "$pid"
+    cat <&8 >>"$OUT/stream"
+    wait "$pid"
+    [ "$(done_of 0)" = "interrupt 0" ]
+    [ "$(rows_of 1)" = 11 ] # im_end, ten new ones
+    want=$(tokens 1)$(tokens 2)
+    {
+        turn 0 "$first,3,$second"
+        turn 1 "$first"
+    } | think -n 4 --beams 3
+    [ "$(tokens 0)$(tokens 1)" = "$want" ]
+}
+
 @test "thinker: the second interrupt ends the process" {
     start "$OUT/stream"
     {
