@@ -88,6 +88,10 @@ thinker_embed thinker.embed tokens thinker_embed text thinker.embed tokens think
     want=$(tokens 0)
     turn 0 "$(question 416)" | think -n 3 -m "$OUT/model"
     [ "$(tokens 0)" = "$want" ]
+    turn 0 "$(question 416)" | think -n 3 --beams 3
+    want=$(tokens 0)
+    turn 0 "$(question 416)" | think -n 3 --beams 3 -m "$OUT/model"
+    [ "$(tokens 0)" = "$want" ]
     [ "$(omni-inspect "$OUT/stream" | jq -r '.name // .kind' | sort -u | tr '\n' ' ')" = \
         "begin done end note prompt text tokens turn " ]
 }
@@ -105,7 +109,7 @@ thinker_embed thinker.embed tokens thinker_embed text thinker.embed tokens think
     [ "$(tokens 0 | wc -w)" = 1 ]
 }
 
-@test "thinker: beams only where greedy choice would be; a limit, a full context, the conversation goes on" {
+@test "thinker: beams only where greedy choice would be; a limit, a full context, what is traced" {
     ids=$(question 416)
     turn 0 "$ids" | think -n 12
     greedy=$(tokens 0)
@@ -129,4 +133,6 @@ thinker_embed thinker.embed tokens thinker_embed text thinker.embed tokens think
     [ "$drawn" = "$(tokens 1) $(tokens 2)" ]
     turn 0 "$ids" | think -c $(($(tr , '\n' <<<"$ids" | wc -l) + 3)) --beams 3
     [ "$(done_of 0)" = "length 4" ]
+    turn 0 "$ids" | think -n 3 --beams 2 --trace thinker.logits
+    [ "$(omni-inspect "$OUT/stream" | grep -c '"name":"thinker.logits"')" = 5 ] # of the prompt, of two beams twice
 }
