@@ -122,7 +122,7 @@ static void copy_rows(struct thinker_beams *b, size_t to, size_t from, size_t fi
     struct thinker *t = b->thinker;
     const struct nn_cache *src = b->slots[from].cache;
     struct nn_cache *dst = b->slots[to].cache;
-    for (size_t i = 0; i < 2 * t->config->thinker.n_layers && last > first; i++) {
+    for (size_t i = 0; i < 2 * t->config->thinker.n_layers; i++) {
         size_t layer = i / 2;
         struct tensor y = tensor_rows(i % 2 ? &dst->v[layer] : &dst->k[layer], first, last - first);
         struct tensor x = tensor_rows(i % 2 ? &src->v[layer] : &src->k[layer], first, last - first);
