@@ -119,16 +119,9 @@ static void run_guess(struct thinker_beams *b, const struct thinker_guess *g) {
 
 /* Rows [first, last) of one slot become those of another, which has so many then. */
 static void copy_rows(struct thinker_beams *b, size_t to, size_t from, size_t first, size_t last) {
-    struct thinker *t = b->thinker;
-    const struct nn_cache *src = b->slots[from].cache;
-    struct nn_cache *dst = b->slots[to].cache;
-    for (size_t i = 0; i < 2 * t->config->thinker.n_layers; i++) {
-        size_t layer = i / 2;
-        struct tensor y = tensor_rows(i % 2 ? &dst->v[layer] : &dst->k[layer], first, last - first);
-        struct tensor x = tensor_rows(i % 2 ? &src->v[layer] : &src->k[layer], first, last - first);
-        op_copy(t->run, &y, &x);
-    }
-    nn_cache_truncate(dst, t->run, last);
+    const struct thinker *t = b->thinker;
+    nn_cache_copy(b->slots[to].cache, b->slots[from].cache, t->run, t->config->thinker.n_layers,
+                  first, last);
 }
 
 /* ---- the search ---- */

@@ -64,17 +64,34 @@ void nn_cache_truncate(struct nn_cache *cache, struct run *run, size_t length) {
     run_write(run, &cache->at, (int32_t[1]){(int32_t)length});
 }
 
+/* n rows of src, from row `from` on, become those of dst from row `to` on. */
+static void copy_rows(struct run *run, const struct tensor *dst, size_t to,
+                      const struct tensor *src, size_t from, size_t n) {
+    struct tensor y = tensor_rows(dst, to, n), x = tensor_rows(src, from, n);
+    op_copy(run, &y, &x);
+}
+
+/* The same of all layers' keys and values. */
+static void copy_layers(struct nn_cache *dst, size_t to, const struct nn_cache *src, size_t from,
+                        struct run *run, size_t n_layers, size_t n) {
+    for (size_t i = 0; i < n_layers; i++) {
+        copy_rows(run, &dst->k[i], to, &src->k[i], from, n);
+        copy_rows(run, &dst->v[i], to, &src->v[i], from, n);
+    }
+}
+
+void nn_cache_copy(struct nn_cache *dst, const struct nn_cache *src, struct run *run,
+                   size_t n_layers, size_t first, size_t last) {
+    copy_layers(dst, first, src, first, run, n_layers, last - first);
+    nn_cache_truncate(dst, run, last);
+}
+
 /* length > capacity - rows >= 2 * keep, so the two places do not overlap. */
 void nn_cache_slide(struct nn_cache *cache, struct run *run, size_t n_layers, size_t keep,
                     size_t rows) {
     if (cache->length + rows <= cache->capacity)
         return;
-    for (size_t i = 0; i < 2 * n_layers; i++) {
-        const struct tensor *all = i < n_layers ? &cache->k[i] : &cache->v[i - n_layers];
-        struct tensor end = tensor_rows(all, cache->length - keep, keep);
-        struct tensor front = tensor_rows(all, 0, keep);
-        op_copy(run, &front, &end);
-    }
+    copy_layers(cache, 0, cache, cache->length - keep, run, n_layers, keep);
     nn_cache_truncate(cache, run, keep);
 }
 

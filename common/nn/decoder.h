@@ -53,6 +53,9 @@ struct op_layers *nn_passes_stay(struct run *run, const struct nn_decoder *d,
                                  const struct nn_cache *cache, const struct op_passes *p);
 /* Keeps the first `length` rows. */
 void nn_cache_truncate(struct nn_cache *cache, struct run *run, size_t length);
+/* Rows [first, last) of src become those of dst, which has `last` rows then. */
+void nn_cache_copy(struct nn_cache *dst, const struct nn_cache *src, struct run *run,
+                   size_t n_layers, size_t first, size_t last);
 /* Makes room for `rows` more where a sliding window needs only the last `keep`: they move to the
  * front, if there is no room at the end. capacity >= 2 * keep + rows is the caller's duty. */
 void nn_cache_slide(struct nn_cache *cache, struct run *run, size_t n_layers, size_t keep,

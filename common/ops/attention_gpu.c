@@ -181,6 +181,7 @@ struct attention_lanes attention_lanes(const struct run *run, size_t heads, size
     while (lanes_shared(subgroups, p.queries, head_dim) > info->shared && subgroups > 1)
         subgroups /= 2;
     p.threads = subgroups * info->subgroup.size;
+    p.shared = lanes_shared(subgroups, p.queries, head_dim);
     p.tiles = size_divide_up(outs, subgroups * ATTENTION_OUT_ROWS);
     size_t teams = p.threads / lanes, each = size_most(size_divide_up(capacity, teams), 1);
     p.keys = teams * (each == 3 ? 4 : each);

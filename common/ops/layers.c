@@ -87,12 +87,9 @@ static bool takes_experts(const struct run *run, const struct op_layers *l) {
 
 /* Attention's room, the teams' sums, the draw's room and the longest row. */
 static size_t dense_shared(const struct run *run, const struct op_layers *l) {
-    enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 14 << 10, REST = 1 << 10 };
-    struct attention_lanes p = lanes(run, l);
-    size_t subgroups = p.threads / gpu_info(run->gpu)->subgroup.size;
+    enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 14 << 10 };
     size_t longest = size_most(size_most(l->heads * l->head_dim, l->hidden), l->inner);
-    return ((subgroups + 1) * p.queries * (l->head_dim + 2) + longest) * sizeof(float) + TEAM_ROOM +
-           DRAW_ROOM + REST;
+    return lanes(run, l).shared + longest * sizeof(float) + TEAM_ROOM + DRAW_ROOM;
 }
 
 static bool takes_dense(const struct run *run, const struct op_layers *l) {

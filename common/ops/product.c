@@ -16,14 +16,6 @@ enum {
     TASK_WORK = 1 << 17,
 };
 
-static size_t at_least(size_t n, size_t least) {
-    return n < least ? least : n;
-}
-
-static size_t at_most(size_t n, size_t most) {
-    return n > most ? most : n;
-}
-
 /* The bias as f32, zeros where there is an activation but no bias, NULL where there is neither. */
 static const float *bias_of(struct run *run, const struct product *p) {
     if (!p->b && p->act == OP_NONE)
@@ -110,21 +102,21 @@ static void many(const struct run *run, const struct product *p, const float *bi
 /* Threads share the outputs. */
 static void run_few_rows(const struct run *run, const struct product *p, const float *bias) {
     size_t work = p->rows * p->taps * p->width; /* of one output */
-    size_t outs = at_least(TASK_WORK / at_least(work, 1) / 4 * 4, 4);
+    size_t outs = size_most(TASK_WORK / size_most(work, 1) / 4 * 4, 4);
     size_t tasks = size_divide_up(p->outs, outs);
 #pragma omp parallel for schedule(dynamic) if (row_pays(run, work * p->outs))
     for (size_t i = 0; i < tasks; i++)
-        few(run, p, bias, 0, p->rows, i * outs, at_most(outs, p->outs - i * outs));
+        few(run, p, bias, 0, p->rows, i * outs, size_least(outs, p->outs - i * outs));
 }
 
 /* Threads share the rows. */
 static void run_few_outs(const struct run *run, const struct product *p, const float *bias) {
     size_t work = p->outs * p->taps * p->width; /* of one row */
-    size_t rows = at_least(TASK_WORK / at_least(work, 1) / 6 * 6, 6);
+    size_t rows = size_most(TASK_WORK / size_most(work, 1) / 6 * 6, 6);
     size_t tasks = size_divide_up(p->rows, rows);
 #pragma omp parallel for schedule(dynamic) if (row_pays(run, work * p->rows))
     for (size_t i = 0; i < tasks; i++)
-        few(run, p, bias, i * rows, at_most(rows, p->rows - i * rows), 0, p->outs);
+        few(run, p, bias, i * rows, size_least(rows, p->rows - i * rows), 0, p->outs);
 }
 
 /* Threads share blocks of rows and outputs, a few for each thread where there is enough work. */
@@ -132,8 +124,9 @@ static void run_many(struct run *run, const struct product *p, const float *bias
     const struct cpu_kernels *cpu = run->cpu;
     size_t threads = (size_t)run->threads, row_blocks = size_divide_up(p->rows, cpu->gemm_rows);
     size_t panels = size_divide_up(p->outs, cpu->gemm_outs);
-    size_t out_blocks = at_most(size_divide_up(4 * threads, row_blocks), size_divide_up(panels, 2));
-    out_blocks = at_least(out_blocks, size_divide_up(panels, 16));
+    size_t out_blocks =
+        size_least(size_divide_up(4 * threads, row_blocks), size_divide_up(panels, 2));
+    out_blocks = size_most(out_blocks, size_divide_up(panels, 16));
     char *scratch = arena_alloc(&run->memory[RUN_STEP], threads * cpu->gemm_scratch);
     bool parallel = row_pays(run, p->rows * p->outs * p->taps * p->width);
 #pragma omp parallel for collapse(2) schedule(dynamic) num_threads(run->threads) if (parallel)
@@ -141,7 +134,7 @@ static void run_many(struct run *run, const struct product *p, const float *bias
         for (size_t i = 0; i < row_blocks; i++) {
             size_t t = p->rows * i / row_blocks, t_end = p->rows * (i + 1) / row_blocks;
             size_t n = panels * j / out_blocks * cpu->gemm_outs;
-            size_t n_end = at_most(panels * (j + 1) / out_blocks * cpu->gemm_outs, p->outs);
+            size_t n_end = size_least(panels * (j + 1) / out_blocks * cpu->gemm_outs, p->outs);
             many(run, p, bias, t, t_end - t, n, n_end - n,
                  scratch + (size_t)omp_get_thread_num() * cpu->gemm_scratch);
         }
