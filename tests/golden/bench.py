@@ -65,10 +65,14 @@ class Bench:
     def text(self, ids):
         return self.tokenizer.decode(ids)
 
+    def history(self, before):
+        """Ids up to the end of the turn `before`."""
+        return before.ids + [self.model.config.im_end_token_id] if before else []
+
     def think(self, new, limit, before=None, mels=()):
         """The thinker's answer to `new` prompt ids, after the turn `before`: (Turn, tape of the
         whole history)."""
-        history = before.ids + [self.model.config.im_end_token_id] if before else []
+        history = self.history(before)
         tokens, stopped, tape = reference.think(self.model, history + new, limit, mels, N_TOKENS)
         hidden = torch.from_numpy(tape[f"thinker.layers.{self.accept - 1}"])
         return (
@@ -78,7 +82,7 @@ class Bench:
 
     def search(self, new, limit, beams, before=None):
         """The same, in text alone, by a search with so many beams: only the Turn."""
-        history = before.ids + [self.model.config.im_end_token_id] if before else []
+        history = self.history(before)
         tokens, stopped = reference.search(self.model, history + new, limit, beams, N_TOKENS)
         return Turn(self, before, history, new, tokens, "stop" if stopped else "length")
 

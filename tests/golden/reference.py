@@ -145,14 +145,34 @@ def encode_audio(model, pcm):
 # ---- thinker ----
 
 
+def go_on(model, ids, limit, n_tokens, **more):
+    """What the thinker's generate() makes of `ids` without chance; ids from `n_tokens` on are never
+    drawn."""
+    thinker, prompt = model.thinker, torch.tensor([ids], device=model.device)
+    with torch.no_grad():
+        return thinker.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            max_new_tokens=limit,
+            eos_token_id=model.config.im_end_token_id,
+            do_sample=False,
+            suppress_tokens=banned_ids(model, n_tokens) or None,
+            **more,
+        )
+
+
+def banned_ids(model, n_tokens):
+    """Rows of the table from `n_tokens` on, if there is such a limit."""
+    return list(range(n_tokens, len(model.thinker.lm_head.weight))) if n_tokens else []
+
+
 def think(model, ids, limit, mels=(), n_tokens=None):
     """Greedy continuation of `ids` (a list) by at most `limit` tokens, until im_end. Ids from
     `n_tokens` on are rows without a token and never drawn. Returns (tokens without the stop token,
     stopped?, tape).
     """
     thinker, tape = model.thinker, Tape()
-    banned = list(range(n_tokens or 0, len(thinker.lm_head.weight))) if n_tokens else []
-    end = model.config.im_end_token_id
+    banned, end = banned_ids(model, n_tokens), model.config.im_end_token_id
     extra = {}
     if mels:
         longest = max(mel.shape[1] for mel in mels)
@@ -163,19 +183,10 @@ def think(model, ids, limit, mels=(), n_tokens=None):
         extra["feature_attention_mask"] = torch.ones(
             len(mels), longest, dtype=torch.long, device=model.device
         )
-    prompt = torch.tensor([ids], device=model.device)
-    with tape, torch.no_grad():
+    with tape:
         tape.decoder(parts(model)[1], "thinker")
         tape.output(thinker.lm_head, "thinker.logits", lambda out: out[0, -1:])
-        result = thinker.generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            max_new_tokens=limit,
-            eos_token_id=end,
-            do_sample=False,
-            suppress_tokens=banned or None,
-            **extra,
-        )
+        result = go_on(model, ids, limit, n_tokens, **extra)
     tokens = result[0, len(ids) :].tolist()
     for row, token in zip(torch.from_numpy(tape["thinker.logits"]), tokens):
         row[banned] = -torch.inf
@@ -188,25 +199,20 @@ def think(model, ids, limit, mels=(), n_tokens=None):
 def search(model, ids, limit, beams, n_tokens=None):
     """The likeliest continuation that so many beams find, as think() has it, from text alone; of
     any length: scores are sums. Returns (tokens without the stop token, stopped?)."""
-    thinker, end = model.thinker, model.config.im_end_token_id
-    banned = list(range(n_tokens, len(thinker.lm_head.weight))) if n_tokens else None
-    prompt = torch.tensor([ids], device=model.device)
-    with torch.no_grad():
-        result = thinker.generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            max_new_tokens=limit,
-            eos_token_id=end,
-            pad_token_id=end,
-            do_sample=False,
-            num_beams=beams,
-            num_return_sequences=2,
-            length_penalty=0.0,
-            early_stopping="never",
-            suppress_tokens=banned,
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
+    end = model.config.im_end_token_id
+    result = go_on(
+        model,
+        ids,
+        limit,
+        n_tokens,
+        pad_token_id=end,
+        num_beams=beams,
+        num_return_sequences=2,
+        length_penalty=0.0,
+        early_stopping="never",
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
     best, second = result.sequences_scores.tolist()
     note_margin("greedy", best - second, f"search {ids[-4:]}")
     tokens = result.sequences[0, len(ids) :].tolist()
