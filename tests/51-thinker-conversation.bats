@@ -208,6 +208,15 @@ until_written() {
     [ "$(tokens 0)" = "$want" ]
 }
 
+# interrupted_at_work: what `start "$OUT/out"` writes to 8, into $OUT/stream; once there is a good deal of it, it is
+# interrupted.
+interrupted_at_work() {
+    head -c 80000 <&8 >"$OUT/stream"
+    kill -INT "$pid"
+    cat <&8 >>"$OUT/stream"
+    wait "$pid"
+}
+
 @test "thinker: interrupted while it speaks, the conversation goes on with what was said" {
     first=$(question 416)
     second=198,$(question 301)
@@ -220,10 +229,7 @@ until_written() {
         turn 1 "$second" '"continue":true,"thinker":{"temp":0,"n":4}'
     } | "$ROOT/tests/stream.py" >&7
     exec 7>&-
-    head -c 80000 <&8 >"$OUT/stream"
-    kill -INT "$pid"
-    cat <&8 >>"$OUT/stream"
-    wait "$pid"
+    interrupted_at_work
     [[ "$(done_of 0)" == "interrupt "* ]]
     answer=$(tokens 0)
     [ "$(wc -w <<<"$answer")" -gt 1 ]
@@ -252,10 +258,7 @@ until_written() {
         turn 2 "$first" '"thinker":{"n":4}'
     } | "$ROOT/tests/stream.py" >&7
     exec 7>&-
-    head -c 80000 <&8 >"$OUT/stream"
-    kill -INT "$pid"
-    cat <&8 >>"$OUT/stream"
-    wait "$pid"
+    interrupted_at_work
     [ "$(done_of 0)" = "interrupt 0" ]
     [ "$(rows_of 1)" = 11 ] # im_end, ten new ones
     want=$(tokens 1)$(tokens 2)
