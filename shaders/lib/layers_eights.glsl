@@ -1,6 +1,6 @@
 /* layers_eights: a row x in shared memory, products of rows of bf16 matrices with it, and with that
- * queries, keys and values, gates and ups; for layers_bf16.comp and passes_lanes.comp. Before it is included:
- * layers_meet.glsl, the offsets of the scratch, and eights and rows, see there. */
+ * queries, keys and values, gates and ups; for layers_bf16.comp and passes_lanes.comp. Before it is
+ * included: layers_meet.glsl, the offsets of the scratch, and eights and rows, see there. */
 #ifndef SHADERS_LAYERS_EIGHTS
 #define SHADERS_LAYERS_EIGHTS
 
