@@ -39,28 +39,24 @@ static double flop_per_frame(const struct code2wav *v) {
     return flop + conv_flop(&v->exit, &columns);
 }
 
+struct block {
+    struct code2wav *v;
+    const int32_t *codes; /* [n, G] */
+    size_t n;
+};
+
 /* Best seconds of a block, with the pasts filled. */
-static double time_block(struct code2wav *v, const int32_t *codes, size_t n) {
+static double time_block(void *ctx) {
+    const struct block *b = ctx;
     double best = INFINITY, end = bench_now() + SECONDS;
     do {
         double start = bench_now();
-        code2wav_push(v, codes, n);
-        run_wait(v->run);
+        code2wav_push(b->v, b->codes, b->n);
+        run_wait(b->v->run);
         /* The first ones look back on little. */
-        best = v->n_frames > v->config->text.window ? fmin(best, bench_now() - start) : best;
+        bool counts = b->v->n_frames > b->v->config->text.window;
+        best = counts ? fmin(best, bench_now() - start) : best;
     } while (bench_now() < end || best == INFINITY);
-    return best;
-}
-
-/* The same of a GPU at its speed. */
-static double time_calmly(struct code2wav *v, const int32_t *codes, size_t n,
-                          const struct bench_gpu *ceilings) {
-    double best = time_block(v, codes, n);
-    for (int i = 1; v->run->gpu && i < BENCH_GPU_TRIES; i++) {
-        if (bench_gpu_is_calm(v->run->gpu, ceilings))
-            break;
-        best = fmin(best, time_block(v, codes, n));
-    }
     return best;
 }
 
@@ -73,7 +69,8 @@ static void bench(struct run *run, const struct config_code2wav *c, struct weigh
     int32_t *codes = arena_alloc(&run->memory[RUN_SESSION], n * c->n_groups * sizeof *codes);
     for (size_t i = 0; i < n * c->n_groups; i++)
         codes[i] = (int32_t)(i * 7919 % c->codebook);
-    double seconds = time_calmly(&v, codes, n, ceilings);
+    double seconds =
+        bench_gpu_calmly(run->gpu, ceilings, time_block, &(struct block){&v, codes, n});
     double sound = (double)(n * c->factor) / (double)c->sample_rate;
     double speed = flop_per_frame(&v) * (double)n / seconds;
     char device[64], more[64];
@@ -90,12 +87,6 @@ static void bench(struct run *run, const struct config_code2wav *c, struct weigh
               more, "blocks of %zu frames", n);
 }
 
-/* Of what `run` works on; of a CPU only what it can multiply. */
-static struct bench_gpu bench_ceilings(const struct run *run) {
-    return run->gpu ? bench_gpu_ceilings(run->gpu)
-                    : (struct bench_gpu){.fma = bench_fma_peak(run->cpu)};
-}
-
 int main(int argc, char **argv) {
     struct run run;
     struct config config;
@@ -108,7 +99,9 @@ int main(int argc, char **argv) {
         die_err(&e);
     for (int precise = 1; precise >= 0; precise--) {
         run_init(&run, argc > 2 ? argv[2] : "cpu", 0, precise);
-        struct bench_gpu ceilings = bench_ceilings(&run);
+        struct bench_gpu ceilings = {.fma = run.gpu ? 0 : bench_fma_peak(run.cpu)};
+        if (run.gpu)
+            ceilings = bench_gpu_ceilings(run.gpu);
         for (size_t n = 1; n <= 64; n *= 8)
             bench(&run, &config.code2wav, w, n, &ceilings);
         run_free(&run);

@@ -28,25 +28,20 @@ static double flop_of(const struct encoder *enc) {
     return flop + rows * (layer * (double)c->n_layers + 2 * d * (d + (double)c->output_dim));
 }
 
+struct clip {
+    struct encoder *enc;
+    const float *mel; /* [FRAMES, mels] */
+    float *rows;
+};
+
 /* Best seconds of a clip. */
-static double time_clip(struct encoder *enc, const float *mel, float *rows) {
-    double best = INFINITY, begin = clock_now(), least = enc->run->gpu ? GPU_SECONDS : 0;
+static double time_clip(void *ctx) {
+    const struct clip *c = ctx;
+    double best = INFINITY, begin = clock_now(), least = c->enc->run->gpu ? GPU_SECONDS : 0;
     for (int round = 0; round < ROUNDS || clock_now() - begin < least; round++) {
         double start = bench_now();
-        encoder_run(enc, mel, FRAMES, FRAMES, rows);
+        encoder_run(c->enc, c->mel, FRAMES, FRAMES, c->rows);
         best = fmin(best, bench_now() - start);
-    }
-    return best;
-}
-
-/* The same of a GPU at its speed. */
-static double time_calmly(struct encoder *enc, const float *mel, float *rows,
-                          const struct bench_gpu *ceilings) {
-    double best = time_clip(enc, mel, rows);
-    for (int i = 1; enc->run->gpu && i < BENCH_GPU_TRIES; i++) {
-        if (bench_gpu_is_calm(enc->run->gpu, ceilings))
-            break;
-        best = fmin(best, time_clip(enc, mel, rows));
     }
     return best;
 }
@@ -54,7 +49,7 @@ static double time_calmly(struct encoder *enc, const float *mel, float *rows,
 static void bench(struct run *run, const struct config_audio *c, struct weights *w) {
     struct encoder enc;
     struct err e = {.code = 0};
-    struct bench_gpu ceilings = {0};
+    struct bench_gpu ceilings = {.fma = run->gpu ? 0 : bench_fma_peak(run->cpu)};
     if (encoder_create(&enc, run, c, w, &e))
         die_err(&e);
     float *mel = arena_alloc(&run->memory[RUN_SESSION], FRAMES * c->n_mels * sizeof *mel);
@@ -64,9 +59,7 @@ static void bench(struct run *run, const struct config_audio *c, struct weights 
         mel[i] = (float)(i * 7919 % 1000) * 1e-3F;
     if (run->gpu)
         ceilings = bench_gpu_ceilings(run->gpu);
-    else
-        ceilings.fma = bench_fma_peak(run->cpu);
-    double best = time_calmly(&enc, mel, rows, &ceilings);
+    double best = bench_gpu_calmly(run->gpu, &ceilings, time_clip, &(struct clip){&enc, mel, rows});
     char device[64], more[64];
     snprintf(device, sizeof device, "%s%s", run->gpu ? "vulkan" : run_device(run),
              run->precise ? " precise" : "");

@@ -85,18 +85,25 @@ static inline struct bench_gpu bench_gpu_ceilings(struct gpu *g) {
 }
 
 /* True if it reads and multiplies as fast as it did at first: it may have lowered its clocks, with
- * little to do or for all the power that matrix units take, and others may use it. If not, after a
- * while: it may be better then. */
+ * little to do or for all the power that matrix units take, and others may use it. */
 static inline bool bench_gpu_is_calm(struct gpu *g, const struct bench_gpu *c) {
     const double enough = 0.85;
-    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
-    if (!gpu_info(g)->hardware ||
-        (bench_gpu_read(g) > enough * c->read && bench_gpu_fma(g) > enough * c->fma))
-        return true;
-    nanosleep(&pause, NULL);
-    return false;
+    return !gpu_info(g)->hardware ||
+           (bench_gpu_read(g) > enough * c->read && bench_gpu_fma(g) > enough * c->fma);
 }
 
-enum { BENCH_GPU_TRIES = 4 }; /* until it is */
+/* The seconds that measure(ctx) finds; of a GPU that was not at its speed the best of some more
+ * times, each after a while. g NULL: once. */
+static inline double bench_gpu_calmly(struct gpu *g, const struct bench_gpu *c,
+                                      double (*measure)(void *ctx), void *ctx) {
+    enum { TRIES = 4 };
+    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+    double best = measure(ctx);
+    for (int i = 1; g && i < TRIES && !bench_gpu_is_calm(g, c); i++) {
+        nanosleep(&pause, NULL);
+        best = fmin(best, measure(ctx));
+    }
+    return best;
+}
 
 #endif

@@ -76,17 +76,22 @@ static double time_gpu(struct check *c, void (*work)(struct check *c, void *ctx)
     return time_recorded(c, work, ctx, times, c->least);
 }
 
-/* The same, again if the device was not at its speed. */
+struct timed {
+    struct check *c;
+    void (*work)(struct check *c, void *ctx);
+    void *ctx;
+};
+
+static double time_once(void *ctx) {
+    const struct timed *t = ctx;
+    return time_gpu(t->c, t->work, t->ctx);
+}
+
+/* The same of a device at its speed. */
 static double time_gpu_calmly(struct check *c, void (*work)(struct check *c, void *ctx),
                               void *ctx) {
     const struct bench_gpu ceilings = {c->bandwidth, c->peak};
-    double best = INFINITY;
-    for (int i = 0; i < BENCH_GPU_TRIES; i++) {
-        best = fmin(best, time_gpu(c, work, ctx));
-        if (bench_gpu_is_calm(c->run.gpu, &ceilings))
-            break;
-    }
-    return best;
+    return bench_gpu_calmly(c->run.gpu, &ceilings, time_once, &(struct timed){c, work, ctx});
 }
 
 static double time_cpu(struct check *c, void (*work)(struct check *c, void *ctx), void *ctx) {
