@@ -11,10 +11,12 @@ layout(push_constant, scalar) uniform push {
 sampling state;
 
 uint key_at(uint item) {
-    return order(penalised(state, floats(a.logits).at[item], a.seen, item));
+    bool seen = state.rep != 1 && is_seen(a.seen, item);
+    return order(penalised(state, floats(a.logits).at[item], seen, item));
 }
 
-void keep_key(uint item, uint key) {
+uint first_key(uint item, uint turn) {
+    return key_at(item);
 }
 
 #include "shaders/lib/select.glsl"
@@ -49,19 +51,23 @@ void main() {
     state = sampler_load(a.state);
     uint list = gl_WorkGroupID.x, first = list * a.width;
     uint n = first < a.n ? min(a.width, a.n - first) : 0;
-    uint64_t best = largest(first + gl_LocalInvocationIndex, first + n, THREADS), above;
+    int top_k = samplers(a.state).top_k;
+    uint k = top_k > 0 ? uint(top_k) : n, cut = 0;
+    survey_begin();
+    barrier();
+    survey(first + gl_LocalInvocationIndex, first + n, THREADS, k);
     if (!(state.temp > 0)) {
+        uint best = first_best();
         if (gl_LocalInvocationIndex == 0) {
             ints(a.counts).at[list] = int(min(n, 1));
             if (n > 0)
-                keep(first, ranked_key(best), ranked_item(best));
+                keep(first, select_best, best);
         }
         return;
     }
+    uint64_t above;
     own(first, n, gl_LocalInvocationIndex, THREADS);
-    int top_k = samplers(a.state).top_k;
-    uint k = top_k > 0 ? uint(top_k) : n, cut = 0;
     if (k < n)
-        cut = k <= GROUPS ? floor_of(k) : find_cut(false, 0, uint64_t(k), above);
+        cut = k <= GROUPS ? select_floor : find_cut(false, 0, uint64_t(k), above);
     keep_from(list, cut);
 }

@@ -6,10 +6,11 @@
 #include "shaders/lib/sampler.glsl"
 #define SELECT_THREADS 256
 #include "shaders/sample.h"
-#define SELECT_BITS 8 /* shared memory is short */
+#define SELECT_BITS    8 /* shared memory is short */
+#define SELECT_AT_ONCE 4 /* and the code is near, after the first pass */
 
 sample_args draw_a;
-const bool LISTS = false, KEEPS_KEYS = false;
+const bool LISTS = false;
 
 /* Logits are looked at again and again, so they are brought near: in the place of a row of x. */
 void stage_logits() {
@@ -26,8 +27,25 @@ float logit(uint i) {
     return row_x[i / 4][i % 4];
 }
 
-float embed_weight(uint id, uint d) {
-    return widen(uint(weight_halves(draw_a.table + uint64_t(id) * HIDDEN * 2).at[d]));
+bool seen(uint i) {
+    return false;
+}
+
+vec4 embed_weights(uint id, uint d) {
+    return load_four(draw_a.table + uint64_t(id) * HIDDEN * 2, d / 4, true);
+}
+
+void stage() {
+}
+
+uint key_at(uint item);
+
+uint first_key(uint item, uint turn) {
+    return key_at(min(item, VOCAB - 1));
+}
+
+uint quick_key(uint item) {
+    return key_at(min(item, VOCAB - 1));
 }
 
 #define a       draw_a
@@ -36,7 +54,6 @@ float embed_weight(uint id, uint d) {
 #define GROUPS  SELECT_GROUPS
 #define ALL     SAMPLE_ALL
 #define keep    sample_keep
-#define largest sample_largest
 #include "shaders/lib/sample.glsl"
 #undef a
 #undef EMBED
@@ -44,7 +61,6 @@ float embed_weight(uint id, uint d) {
 #undef GROUPS
 #undef ALL
 #undef keep
-#undef largest
 
 /* qkv = logits of y, f32 [vocab] */
 bool head(uint turn) {
@@ -56,13 +72,14 @@ bool head(uint turn) {
 bool draw_code(uint turn) {
     uint slot = turn % 2;
     if (my_group == 0) {
-        if (!wait())
-            return false;
         uint64_t embed = table[slot][PASS_EMBED];
         uint codebook = uint(table[slot][PASS_CODEBOOK]);
         draw_a = sample_args(r.codes + codebook * 4, scratch(AT_QKV), r.draws, 0, 0, 0, 0,
                              embed == 0 ? 0 : scratch(AT_X), embed, VOCAB, codebook, 0, HIDDEN,
                              VOCAB);
+        sample_begin();
+        if (!wait())
+            return false;
         stage_logits();
         sample_draw();
     }

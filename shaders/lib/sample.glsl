@@ -1,27 +1,22 @@
 /* sample: what sample.comp does. Before it is included: sampler.glsl, the arguments `a` and the
- * constants LISTS and EMBED, see sample.h, KEEPS_KEYS: keys that are not in lists are kept, in bins,
- * which have room for them, and
+ * constants LISTS and EMBED, see sample.h, and
  *     float logit(uint i)                   number i of them
- *     float embed_weight(uint id, uint d)   number d of the token's row of the table */
+ *     bool seen(uint i)                     whether it has been drawn before
+ *     vec4 embed_weights(uint id, uint d)   numbers d .. d + 3 of the token's row of the table
+ *     void stage()                          before logits are looked at: may ask for them
+ *     uint first_key(uint item, uint turn)  see select.glsl
+ *     uint quick_key(uint item)             key_at() after first_key() */
 sampling sampler_now;
 
 uint key_at(uint item) {
     if (LISTS)
         return uints(a.keys).at[item];
-    return order(penalised(sampler_now, logit(item), a.seen, item));
+    return order(penalised(sampler_now, logit(item), seen(item), item));
 }
-
-/* For quick_key(). */
-void keep_key(uint item, uint key);
 
 #include "shaders/lib/select.glsl"
 
-void keep_key(uint item, uint key) {
-    if (KEEPS_KEYS)
-        bins[item] = key;
-}
-
-const uint NONE = 0xffffffff, ALL = 0xffffffff;
+const uint ALL = 0xffffffff;
 
 int id_at(uint item) {
     return LISTS ? ints(a.ids).at[item] : int(item);
@@ -52,11 +47,10 @@ uint philox(uvec4 counter, uvec2 key) {
     return counter.x;
 }
 
-/* Its number for this draw. */
-uint random_now() {
-    samplers s = samplers(a.state);
-    return philox(uvec4(s.stage, s.turn, s.step, a.codebook), uvec2(s.seed_low, s.seed_high));
-}
+/* What it is made with. */
+uint draw_k, draw_random;
+float draw_top_p;
+int draw_next_step; /* the sampler's, after it */
 
 /* x * part / 2^32 rounded down, or up. */
 uint64_t portion(uint64_t x, uint part, bool up) {
@@ -69,10 +63,6 @@ uint64_t portion(uint64_t x, uint part, bool up) {
  * that is more, so that the largest stays. */
 uint top_p_part(float top_p) {
     return uint(top_p * 4294967296.0);
-}
-
-uint quick_key(uint item) {
-    return KEEPS_KEYS ? bins[item] : key_at(item);
 }
 
 #include "shaders/lib/quick.glsl"
@@ -151,44 +141,64 @@ uint pick() {
         end = item + list_count();
         item += gl_LocalInvocationIndex % LIST_THREADS;
     }
-    uint64_t best = largest(item, end, STEP);
+    survey(item, end, STEP, draw_k);
     const uint infinity = 0xff800000; /* its key */
-    if (!(sampler_now.temp > 0) || ranked_key(best) < KEY_LOWEST || ranked_key(best) >= infinity)
-        return gl_LocalInvocationIndex == 0 ? ranked_item(best) : NONE;
-    samplers s = samplers(a.state);
-    uint k = s.top_k > 0 ? min(uint(s.top_k), a.n) : a.n, random = random_now();
-    mass_largest = of_order(ranked_key(best));
+    if (!(sampler_now.temp > 0) || select_best < KEY_LOWEST || select_best >= infinity) {
+        uint first = first_best();
+        return gl_LocalInvocationIndex == 0 ? first : NONE;
+    }
+    mass_largest = of_order(select_best);
     mass_temp = sampler_now.temp;
-    if (k <= GROUPS && quick_gather(max(floor_of(k), KEY_LOWEST), item, end, STEP))
-        return quick_draw(k, s.top_p, random);
-    return draw_any(k, s.top_p, random);
+    if (draw_k <= GROUPS && quick_gather(max(select_floor, KEY_LOWEST), item, end, STEP))
+        return quick_draw(draw_k, draw_top_p, draw_random);
+    return draw_any(draw_k, draw_top_p, draw_random);
 }
 
 shared int drawn;
 
 /* In the one thread that has drawn. */
-void keep(int id) {
-    samplers s = samplers(a.state);
-    drawn = ints(a.token).at[0] = id;
+void keep() {
+    ints(a.token).at[0] = drawn;
     if (a.seen != 0)
-        ints(a.seen).at[id] = 1;
-    if (int(a.codebook) == s.last_codebook)
-        s.step++;
+        ints(a.seen).at[drawn] = 1;
+    samplers(a.state).step = draw_next_step;
 }
 
+/* By fours: one number after another each would be waited for. */
 void embed() {
-    for (uint d = gl_LocalInvocationIndex; d < a.embed_width; d += THREADS)
-        floats(a.dst).at[d] = embed_weight(uint(drawn), d);
+    for (uint d = 4 * gl_LocalInvocationIndex; d < a.embed_width; d += 4 * THREADS) {
+        vec4 x = embed_weights(uint(drawn), d);
+        if (a.embed_width % 8 == 0)
+            vectors(a.dst).at[d / 4] = x;
+        else
+            for (uint n = 0; n < 4 && d + n < a.embed_width; n++)
+                floats(a.dst).at[d + n] = x[n];
+    }
+}
+
+/* What does not depend on logits; a barrier comes after it. */
+void sample_begin() {
+    samplers s = samplers(a.state);
+    sampler_now = sampler_load(a.state);
+    int top_k = s.top_k, step = s.step;
+    uvec4 counter = uvec4(s.stage, s.turn, step, a.codebook);
+    uvec2 seed = uvec2(s.seed_low, s.seed_high);
+    draw_top_p = s.top_p;
+    draw_next_step = step + int(int(a.codebook) == s.last_codebook);
+    stage();
+    draw_k = top_k > 0 ? min(uint(top_k), a.n) : a.n;
+    draw_random = philox(counter, seed);
+    survey_begin();
+    quick_count = 0;
 }
 
 void sample_draw() {
-    sampler_now = sampler_load(a.state);
-    quick_count = 0;
     uint item = pick();
-    barrier(); /* all have read what changes now */
     if (item != NONE)
-        keep(id_at(item));
+        drawn = id_at(item);
     barrier();
+    if (item != NONE)
+        keep();
     if (EMBED)
         embed();
 }

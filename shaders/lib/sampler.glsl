@@ -26,13 +26,17 @@ sampling sampler_load(uint64_t state) {
     return sampling(s.temp, s.rep, s.suppress_from, s.suppress_keep);
 }
 
-/* The logit l of `id` after penalty and suppression; never NaN. seen may be 0, and is not looked at if
- * there is no penalty. */
-float penalised(sampling s, float l, uint64_t seen, uint id) {
+/* seen may be 0. */
+bool is_seen(uint64_t seen, uint id) {
+    return seen != 0 && ints(seen).at[id] != 0;
+}
+
+/* The logit l of `id` after penalty and suppression; never NaN. */
+float penalised(sampling s, float l, bool seen, uint id) {
     const float none = uintBitsToFloat(0xff800000); /* -infinity */
     if (is_nan(l) || int(id) >= s.suppress_from && int(id) != s.suppress_keep)
         return none;
-    if (seen == 0 || s.rep == 1 || ints(seen).at[id] == 0)
+    if (!seen || s.rep == 1)
         return l;
     return l > 0 ? l / s.rep : l * s.rep;
 }

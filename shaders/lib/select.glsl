@@ -1,6 +1,8 @@
 /* select: what sample and sample_narrow do with scores. A workgroup of SELECT_THREADS has items of
  * ascending ids. Before it is included: sampler.glsl, `uint key_at(uint item)`, order() of a score
- * that is not NaN, and `void keep_key(uint item, uint key)`, which largest() calls for each.
+ * that is not NaN, and `uint first_key(uint item, uint turn)`, the same when all keys are looked at for
+ * the first time; it is this thread's turn-th item. With SELECT_AT_ONCE > 1 the item may be past the end,
+ * and the key then of no account.
  *
  * A draw comes once in a token, after gigabytes of weights: its code is in no cache any more, and a
  * line of it takes as long to come from memory as hundreds of instructions to be run. So code is
@@ -25,83 +27,111 @@ void own(uint first, uint n, uint thread, uint threads) {
     own_end = first + min(n, thread * each + each);
 }
 
-/* An item: the larger the better, and of equal ones the first. */
-uint64_t ranked(uint key, uint item) {
-    return packUint2x32(uvec2(~item, key));
-}
-
-uint ranked_key(uint64_t x) {
-    return unpackUint2x32(x).y;
-}
-
-uint ranked_item(uint64_t x) {
-    return ~unpackUint2x32(x).x;
-}
-
 /* ---- sums ---- */
 
 /* A tree: node n is made of the nodes 2n and 2n + 1; node THREADS + i is what thread i gives. */
 const uint THREADS = SELECT_THREADS, GROUPS = THREADS / 4;
 shared uint64_t select_tree[2 * THREADS];
 
-/* The root: the sum, or the largest. What other nodes were must have been read. */
-uint64_t grow(bool sum, uint64_t x) {
+/* The root: the sum. What other nodes were must have been read. */
+uint64_t grow(uint64_t x) {
     uint i = gl_LocalInvocationIndex;
     select_tree[THREADS + i] = x;
     [[dont_unroll]] for (uint n = THREADS / 2; n > 0; n /= 2) {
         barrier();
-        if (i < n) {
-            uint64_t y = select_tree[2 * (n + i)], z = select_tree[2 * (n + i) + 1];
-            select_tree[n + i] = sum ? y + z : max(y, z);
-        }
+        if (i < n)
+            select_tree[n + i] = select_tree[2 * (n + i)] + select_tree[2 * (n + i) + 1];
     }
     barrier();
     return select_tree[1];
-}
-
-/* The best of all threads' items: of each, those from `item` to `end` that are `step` apart. */
-uint64_t largest(uint item, uint end, uint step) {
-    uint best_key = 0, best_item = 0xffffffff;
-    [[dont_unroll]] for (; item < end; item += step) {
-        uint key = key_at(item);
-        keep_key(item, key);
-        if (key > best_key) {
-            best_key = key;
-            best_item = item;
-        }
-    }
-    return grow(false, ranked(best_key, best_item));
 }
 
 /* The sum of x over all threads before this one, and over all. */
 uint64_t scan(uint64_t x, out uint64_t total) {
     uint64_t before = 0;
     barrier();
-    total = grow(true, x);
+    total = grow(x);
     [[dont_unroll]] for (uint n = THREADS + gl_LocalInvocationIndex; n > 1; n /= 2)
         before += (n & 1) != 0 ? select_tree[n - 1] : 0ul;
     return before;
 }
 
-shared uint select_floor;
-shared uint group_rank[GROUPS];
+#ifndef SELECT_AT_ONCE
+#define SELECT_AT_ONCE 1 /* of a thread's items, where short code is worth more than waiting less */
+#endif
+const uint AT_ONCE = SELECT_AT_ONCE, FEW_AT_ONCE = AT_ONCE > 1 ? 8 : 4;
 
-/* A key that at least k <= GROUPS items reach and not many more: k groups of threads have an item
- * that does; 0 if fewer have any. After largest(). Four threads rank a group among all others. */
-uint floor_of(uint k) {
-    uint i = gl_LocalInvocationIndex, group = i % GROUPS, rank = 0;
-    uint64_t mine = select_tree[GROUPS + group];
-    select_floor = 0;
-    group_rank[group] = 0;
+/* ---- few keys, each compared with all others ---- */
+
+const uint FEW = 256; /* of them at most, no more than threads */
+shared uint few_key[FEW], few_larger[FEW];
+
+/* What is no key is smaller than any. */
+void few_clear() {
+    uint i = gl_LocalInvocationIndex;
+    if (i < FEW)
+        few_key[i] = few_larger[i] = 0;
+}
+
+/* Adds to few_larger[i] how many of the first `count` keys are larger than number i. Of `parts` threads
+ * with this i each looks at a part of them. */
+void few_count(uint i, uint count, uint part, uint parts) {
+    uint key = few_key[i], larger = 0;
+    [[dont_unroll]] for (uint j = FEW_AT_ONCE * part; j < count; j += FEW_AT_ONCE * parts)
+        [[unroll]] for (uint n = 0; n < FEW_AT_ONCE; n++)
+            larger += uint(few_key[j + n] > key);
+    atomicAdd(few_larger[i], larger);
+}
+
+/* ---- the best of all, and those that may be among the first k ---- */
+
+const uint NONE = 0xffffffff;
+shared uint select_best, select_floor, select_first;
+uint best_key, best_item; /* of this thread's items the best, and of equal ones the first */
+
+/* Comes before survey() and a barrier. */
+void survey_begin() {
+    few_clear();
+    select_floor = select_first = NONE;
+}
+
+/* Looks at the items from `item` to `end` that are `step` apart, of each thread. select_best becomes
+ * the largest key of all, select_floor a key that at least k <= GROUPS items reach and not many more:
+ * k groups of threads have an item that does; 0 if fewer have any. There are no few keys then. */
+void survey(uint item, uint end, uint step, uint k) {
+    uint i = gl_LocalInvocationIndex, group = i % GROUPS;
+    best_key = 0;
+    best_item = NONE;
+    [[dont_unroll]] for (uint turn = 0; item + turn * step < end; turn += AT_ONCE)
+        [[unroll]] for (uint n = 0; n < AT_ONCE; n++) {
+            uint at = item + (turn + n) * step, key = first_key(at, turn + n);
+            if (at < end && key > best_key) {
+                best_key = key;
+                best_item = at;
+            }
+        }
+    atomicMax(few_key[group], best_key);
     barrier();
-    [[dont_unroll]] for (uint j = i / GROUPS; j < GROUPS; j += THREADS / GROUPS)
-        rank += uint(select_tree[GROUPS + j] > mine);
-    atomicAdd(group_rank[group], rank);
+    few_count(group, GROUPS, i / GROUPS, THREADS / GROUPS);
+    uint key = few_key[group];
     barrier();
-    if (group_rank[group] == k - 1)
-        select_floor = ranked_key(mine);
+    if (i < GROUPS) {
+        uint larger = few_larger[i];
+        if (larger == 0)
+            select_best = key;
+        if (larger < k)
+            atomicMin(select_floor, key);
+    }
+    few_clear();
     barrier();
-    return select_floor;
+}
+
+/* The first item with the largest key. */
+uint first_best() {
+    if (best_key == select_best)
+        atomicMin(select_first, best_item);
+    barrier();
+    return select_first;
 }
 
 /* ---- masses ---- */
