@@ -3,24 +3,61 @@
 #include "shaders/attention_out_lanes.h"
 #include "shaders/lib/memory.glsl"
 
-layout(local_size_x_id = 7) in;
+layout(local_size_x_id = 6) in;
 layout(constant_id = 0) const uint HEAD_DIM = 128;
 layout(constant_id = 1) const bool KV_BF16 = false;
 layout(constant_id = 2) const uint LANES = 16;
 layout(constant_id = 3) const bool NORM_BF16 = false;
 layout(constant_id = 4) const uint QUERIES = 2;
 layout(constant_id = 5) const uint KEYS = 16;
-layout(constant_id = 6) const uint SUBGROUP = 32;
-layout(constant_id = 7) const uint THREADS = 256;
-layout(constant_id = 8) const bool W_BF16 = false;
-layout(constant_id = 9) const uint CAPACITY = 16;
-layout(constant_id = 10) const uint WARM = 0;
+layout(constant_id = 6) const uint THREADS = 256;
+layout(constant_id = 7) const bool W_BF16 = false;
+layout(constant_id = 8) const uint CAPACITY = 16;
+layout(constant_id = 9) const uint WARM = 0;
 layout(push_constant, scalar) uniform push {
     attention_out_lanes_args a;
 };
 
 #define GROUP gl_WorkGroupID
 #include "shaders/lib/attention_out.glsl"
+
+/* ---- the new rows ---- */
+
+shared vec4 new_row[NEW_ROWS * FOURS];
+const uint NEW_LOADS = (NEW_ROWS * FOURS + THREADS - 1) / THREADS;
+
+vec4 row_four(uint row, uint i) {
+    return new_row[row * FOURS + i];
+}
+
+void put_row_four(uint row, uint i, vec4 x) {
+    new_row[row * FOURS + i] = x;
+}
+
+uint64_t new_row_at(uint row) {
+    uint head = GROUP.y * (row < QUERIES ? QUERIES : 1) + (row < QUERIES ? row : 0);
+    return (row < QUERIES ? a.q : row == NEW_KEY ? a.new_k : a.new_v) + head * HEAD_DIM * 4;
+}
+
+void load_new() {
+    [[unroll]] for (uint n = 0; n < NEW_LOADS; n++) {
+        uint i = n * THREADS + gl_LocalInvocationIndex;
+        if (i < NEW_ROWS * FOURS)
+            new_row[i] = vectors(new_row_at(i / FOURS)).at[i % FOURS];
+    }
+}
+
+/* It goes to the cache by workgroups with GROUP.x == 0. */
+bool keeps_new() {
+    return GROUP.x == 0;
+}
+
+uint64_t cache_row(bool values, uint key) {
+    uint64_t row = uint64_t(key) * a.kv_heads + GROUP.y;
+    return (values ? a.v : a.k) + row * HEAD_DIM * (KV_BF16 ? 2 : 4);
+}
+
+/* ---- what comes next ---- */
 
 uvec4 warm_raw[WARM > 0 ? WARM : 1];
 
@@ -42,15 +79,22 @@ void use_warm() {
 }
 
 void main() {
-    uint row = gl_WorkGroupID.x * TILE + gl_LocalInvocationIndex;
+    uint row = GROUP.x * TILE + gl_LocalInvocationIndex;
     bool stores = gl_LocalInvocationIndex < TILE && row < a.outs;
-    attend_begin();
+    load_cache();
+    load_new();
+    load_turns();
     uint end = uint(ints(a.at).at[0]) + a.ahead + 1;
     load_out();
     warm();
     float before = stores ? floats(a.dst).at[row] : 0;
+    barrier();
     attend(end);
+    barrier();
     keep_attended();
+    barrier();
+    give_parts();
+    barrier();
     if (hand_in() && stores)
         floats(a.dst).at[row] = before + all_heads(row);
     use_warm();

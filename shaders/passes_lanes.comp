@@ -17,12 +17,11 @@
 layout(constant_id = 0) const uint QUERIES = 2;
 layout(constant_id = 5) const uint LANES = 16;
 layout(constant_id = 6) const uint KEYS = 16;
-layout(constant_id = 11) const uint SUBGROUP = 32;
 #define CAPACITY r.capacity
-layout(constant_id = 12) const uint VOCAB = 2048; /* a multiple of four, at most as much as INNER */
+layout(constant_id = 11) const uint VOCAB = 2048; /* a multiple of four, at most as much as INNER */
 
 /* Tiles of attention_out_lanes. */
-const uint TILE_ROWS = ATTENTION_OUT_ROWS * THREADS / SUBGROUP;
+const uint TILE_ROWS = ATTENTION_OUT_ROWS * THREADS / ATTENTION_OUT_TEAM;
 const uint OUT_TILES = (HIDDEN + TILE_ROWS - 1) / TILE_ROWS;
 
 /* Of the scratch, in numbers from its beginning; logits come in the place of qkv. */
@@ -34,7 +33,7 @@ const uint AT_DONE = AT_PARTS + KV_HEADS * HIDDEN, AT_QKV = AT_DONE + (OUT_TILES
 const uint IN_EIGHTS = HIDDEN / 256, OUT_EIGHTS = 0, DOWN_EIGHTS = INNER / 256;
 const uint QKV_ROWS = IN_EIGHTS <= 4 ? 4 : IN_EIGHTS <= 8 ? 2 : 1, MIX_ROWS = IN_EIGHTS <= 4 ? 3 : 1;
 const uint SQUARES = QKV_ROWS > 2 * MIX_ROWS ? QKV_ROWS : 2 * MIX_ROWS; /* the sum behind rows' */
-const uint SUMS = SQUARES + 1;
+const uint SUMS = SQUARES < 7 ? 8 : SQUARES + 1; /* or more: see out_part */
 
 #include "shaders/lib/team.glsl"
 #include "shaders/lib/layers_meet.glsl"

@@ -14,7 +14,8 @@ enum {
     ENOUGH_ROWS = 1024,                /* that tiles of 128 of them fill a GPU */
     ROW_THREADS = 256,                 /* of a workgroup of attention_row */
     /* Of attention_out_lanes. */
-    LANES_THREADS = 256, /* of a workgroup, or fewer */
+    LANES_THREADS = 256, /* of a workgroup */
+    LANES_LEAST = 4,     /* that share a row */
     OUT_ROWS = 2,        /* it reads its weights for each */
     WARM_LOADS = 12,     /* of a thread */
     LANES_FOURS = 8,     /* fours of numbers that a lane has of a row, at most */
@@ -155,37 +156,35 @@ static struct attention_out_lanes_args out_args(const struct op_self_attention *
 }
 
 /* The lanes that share a head of the newest row; 0: there are none. */
-static size_t choose_lanes(const struct gpu_subgroup *g, size_t head_dim) {
+static size_t choose_lanes(size_t head_dim) {
     size_t lanes = 16;
-    if (!g->shuffles || g->size > LANES_THREADS || g->size < ATTENTION_OUT_ROWS)
-        return 0;
-    while (lanes > 0 && (lanes > g->size || head_dim % (8 * lanes)))
+    while (lanes > LANES_LEAST && head_dim % (4 * lanes))
         lanes /= 2;
-    return lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
+    bool fits = head_dim % (4 * lanes) == 0 && head_dim % 8 == 0;
+    return fits && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
 }
 
-/* Bytes of shared memory of so many subgroups, about. */
-static size_t lanes_shared(size_t subgroups, size_t queries, size_t head_dim) {
-    enum { REST = 1 << 10 };
-    return (subgroups + 1) * queries * (head_dim + 2) * sizeof(float) + REST;
+/* Bytes of shared memory: the new rows, masses, what is found of keys, values, of the projection. */
+static size_t lanes_shared(const struct attention_lanes *p, size_t head_dim) {
+    enum { REST = 512 };
+    size_t rows = 2 * p->queries + 2, found = p->keys * p->queries * (p->lanes + 2);
+    size_t parts = p->threads * ATTENTION_OUT_ROWS * (ATTENTION_OUT_TEAM + 4) / ATTENTION_OUT_TEAM;
+    return (rows * (head_dim + p->lanes) + found + p->keys * head_dim + parts) * sizeof(float) + REST;
 }
 
 struct attention_lanes attention_lanes(const struct run *run, size_t heads, size_t kv_heads,
                                        size_t head_dim, size_t capacity, size_t outs) {
-    const struct gpu_info *info = gpu_info(run->gpu);
-    size_t sharing = heads / kv_heads, lanes = choose_lanes(&info->subgroup, head_dim);
-    struct attention_lanes p = {.queries = sharing > 2 ? 4 : 2};
+    size_t sharing = heads / kv_heads, lanes = choose_lanes(head_dim);
+    struct attention_lanes p = {.queries = sharing > 2 ? 4 : 2, .threads = LANES_THREADS};
     if (lanes == 0 || sharing != p.queries)
         return p;
-    size_t subgroups = LANES_THREADS / info->subgroup.size;
-    while (lanes_shared(subgroups, p.queries, head_dim) > info->shared && subgroups > 1)
-        subgroups /= 2;
-    p.threads = subgroups * info->subgroup.size;
-    p.shared = lanes_shared(subgroups, p.queries, head_dim);
-    p.tiles = size_divide_up(outs, subgroups * ATTENTION_OUT_ROWS);
     size_t teams = p.threads / lanes, each = size_most(size_divide_up(capacity, teams), 1);
     p.keys = teams * (each == 3 ? 4 : each);
-    p.lanes = each > 4 || p.tiles > RUN_COUNTERS ? 0 : lanes;
+    p.lanes = lanes;
+    p.shared = lanes_shared(&p, head_dim);
+    p.tiles = size_divide_up(outs, p.threads / ATTENTION_OUT_TEAM * ATTENTION_OUT_ROWS);
+    if (each > 4 || p.tiles > RUN_COUNTERS || p.shared > gpu_info(run->gpu)->shared)
+        p.lanes = 0;
     return p;
 }
 
@@ -209,7 +208,7 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
                          const struct attention_lanes *p) {
     struct run_mark mark = run_mark(run, RUN_STEP);
     struct attention_out_lanes_args a = out_args(s);
-    uint32_t size = gpu_info(run->gpu)->subgroup.size, capacity = (uint32_t)s->k_cache->shape[0];
+    uint32_t capacity = (uint32_t)s->k_cache->shape[0];
     struct tensor parts = run_new_2d(run, RUN_STEP, TENSOR_F32, 1, a.kv_heads * a.outs + 1);
     a.ahead = (uint32_t)row;
     a.parts = run_address(&parts);
@@ -219,7 +218,7 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
                      .program = &shader_attention_out_lanes,
                      .constants = {(uint32_t)s->q->shape[2], s->k_cache->dtype == TENSOR_BF16,
                                    (uint32_t)p->lanes, s->q_norm && s->q_norm->dtype == TENSOR_BF16,
-                                   (uint32_t)p->queries, (uint32_t)p->keys, size,
+                                   (uint32_t)p->queries, (uint32_t)p->keys,
                                    (uint32_t)p->threads, s->out->dtype == TENSOR_BF16, capacity,
                                    warm_loads(s, p->tiles * a.kv_heads * p->threads)},
                      .args = &a,

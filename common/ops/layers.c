@@ -85,11 +85,15 @@ static bool takes_experts(const struct run *run, const struct op_layers *l) {
            is_plain(l->router) && fits(mix_width(l), l->matrices);
 }
 
-/* Attention's room, the teams' sums, the draw's room and the longest row. */
+/* The longest row, where attention has its new rows too; the teams' sums, where it has the parts of its
+ * projection; the draw's room; and of attention values, masses and what is found of keys. */
 static size_t dense_shared(const struct run *run, const struct op_layers *l) {
-    enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 14 << 10 };
+    enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 53 << 8, REST = 1 << 10 };
+    struct attention_lanes p = lanes(run, l);
     size_t longest = size_most(size_most(l->heads * l->head_dim, l->hidden), l->inner);
-    return lanes(run, l).shared + longest * sizeof(float) + TEAM_ROOM + DRAW_ROOM;
+    size_t values = p.keys * l->head_dim * 2, found = p.keys * p.queries * (p.lanes + 2);
+    size_t numbers = longest + found + p.queries * l->head_dim;
+    return numbers * sizeof(float) + values + TEAM_ROOM + DRAW_ROOM + REST;
 }
 
 static bool takes_dense(const struct run *run, const struct op_layers *l) {
@@ -174,8 +178,7 @@ static struct run_kernel kernel(const struct run *run, const struct op_layers *l
         k.constants[0] = (uint32_t)p.queries;
         k.constants[5] = (uint32_t)p.lanes;
         k.constants[6] = (uint32_t)p.keys;
-        k.constants[11] = gpu_info(run->gpu)->subgroup.size;
-        k.constants[12] = (uint32_t)l->vocab;
+        k.constants[11] = (uint32_t)l->vocab;
         return k;
     }
     bool quantised = tensor_is_quantised(l->matrices);

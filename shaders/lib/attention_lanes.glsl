@@ -1,63 +1,43 @@
-/* attention_lanes: attention of one new row to the few keys of kv head GROUP.y, by teams of LANES that
- * have a key at a time, all of its numbers and those of the head's QUERIES in registers. Sums go
- * from lane to lane; the workgroup GROUP meets once, at the end. Before it is included: the
- * arguments `a` and the constants as in attention_out_lanes.h. The new row goes to the cache by
- * workgroups with GROUP.x == 0. */
+/* attention_lanes: attention of one new row to the few keys of kv head GROUP.y. LANES threads, a team,
+ * share a key. What they find goes by way of shared memory, not from lane to lane: in a kernel whose
+ * workgroups wait for each other compilers do not know which lanes are together, and then a shuffle is
+ * a hundred instructions. Before it is included: the arguments `a` and the constants as in
+ * attention_out_lanes.h. */
 #ifndef SHADERS_ATTENTION_LANES_GLSL
 #define SHADERS_ATTENTION_LANES_GLSL
 
 #extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_shader_subgroup_shuffle : require
 
 #include "shaders/lib/eight.glsl"
 #include "shaders/lib/math.glsl"
 
 /* A lane has PART fours of a row: number lane + LANES i for each i. Rope turns a four with the one
- * HALF further on, which is the same lane's. */
-const uint FOURS = HEAD_DIM / 4, PART = FOURS / LANES, HALF = PART / 2;
-const uint KEY_TEAMS = THREADS / LANES, EACH = KEYS / KEY_TEAMS, SUBGROUPS = THREADS / SUBGROUP;
-const uint SCORES = EACH * QUERIES; /* of a team */
+ * FOURS / 2 further on. */
+const uint FOURS = HEAD_DIM / 4, PART = FOURS / LANES, HALF = FOURS / 2;
+const uint KEY_TEAMS = THREADS / LANES, EACH = KEYS / KEY_TEAMS;
+const uint NEW_KEY = QUERIES, NEW_VALUE = QUERIES + 1, NEW_ROWS = QUERIES + 2;
 const float LEAST = -1e30; /* below all scores */
 
-shared vec4 part_sum[SUBGROUPS * QUERIES * FOURS]; /* [subgroup, query, four] */
-shared float part_largest[SUBGROUPS * QUERIES], part_mass[SUBGROUPS * QUERIES];
+/* Four i of those rows that are new, in shared memory: the queries, the key, the value. */
+vec4 row_four(uint row, uint i);
+void put_row_four(uint row, uint i, vec4 x);
+uint64_t cache_row(bool values, uint key); /* where the head's row of a cache is */
+bool keeps_new();                          /* whether this workgroup stores the new row */
 
-vec4 query[QUERIES * PART], sum[QUERIES * PART]; /* scaled; of the values */
-float largest[QUERIES], mass[QUERIES];           /* the largest score; sum of exp(score - it) */
-vec4 new_key[PART], new_value[PART]; /* as the cache has them */
-vec4 turn[PART], q_norm[PART], k_norm[PART]; /* cosines, then sines */
+shared vec4 lane_squares[NEW_ROWS * LANES / 4];        /* [row, lane] */
+shared vec4 score_part[KEYS * QUERIES * LANES / 4];    /* [key, query, lane] */
+shared vec4 score[QUERIES * KEYS / 4], mass[QUERIES * KEYS / 4]; /* [query, key] */
+shared uvec2 near_value[KEYS * FOURS * (KV_BF16 ? 1 : 2)]; /* [key, four], as the cache has them */
+
 uvec4 key_raw[EACH * PART], value_raw[EACH * PART];
 
 uint lane() {
-    return gl_SubgroupInvocationID % LANES;
+    return gl_LocalInvocationIndex % LANES;
 }
-
-uint team() {
-    return gl_SubgroupID * (SUBGROUP / LANES) + gl_SubgroupInvocationID / LANES;
-}
-
-/* Over the team. */
-float team_sum(float x) {
-    [[unroll]] for (uint i = 1; i < LANES; i *= 2)
-        x += subgroupShuffleXor(x, i);
-    return x;
-}
-
-uint64_t query_row(uint q) {
-    return a.q + (GROUP.y * QUERIES + q) * HEAD_DIM * 4;
-}
-
-uint64_t key_row(uint64_t tensor, uint key) {
-    uint64_t row = uint64_t(key) * a.kv_heads + GROUP.y;
-    return tensor + row * HEAD_DIM * (KV_BF16 ? 2 : 4);
-}
-
-/* ---- keys and values ---- */
 
 /* The team's keys are KEY_TEAMS apart. */
 uint team_key(uint e) {
-    return e * KEY_TEAMS + team();
+    return e * KEY_TEAMS + gl_LocalInvocationIndex / LANES;
 }
 
 uvec4 load_raw(uint64_t row, uint i) {
@@ -68,222 +48,192 @@ vec4 widen_raw(uvec4 raw) {
     return KV_BF16 ? vec4(widen2(raw.x), widen2(raw.y)) : uintBitsToFloat(raw);
 }
 
-/* Asks for all rows that there is room for. */
+uvec4 as_raw(vec4 x) {
+    return KV_BF16 ? uvec4(narrow2(x.xy), narrow2(x.zw), 0, 0) : floatBitsToUint(x);
+}
+
+/* Asks for all rows of the caches that there is room for. */
 void load_cache() {
     [[unroll]] for (uint e = 0; e < EACH; e++)
         [[unroll]] for (uint i = 0; i < PART; i++) {
             uint key = min(team_key(e), CAPACITY - 1);
-            key_raw[e * PART + i] = load_raw(key_row(a.k, key), lane() + LANES * i);
-            value_raw[e * PART + i] = load_raw(key_row(a.v, key), lane() + LANES * i);
+            key_raw[e * PART + i] = load_raw(cache_row(false, key), lane() + LANES * i);
+            value_raw[e * PART + i] = load_raw(cache_row(true, key), lane() + LANES * i);
         }
 }
 
-/* ---- the new row ---- */
+/* ---- the new rows: norm, rope ---- */
 
-void load_row(out vec4 x[PART], uint64_t row) {
-    [[unroll]] for (uint i = 0; i < PART; i++)
-        x[i] = vectors(row).at[lane() + LANES * i];
-}
+/* Pairs of fours i, i + HALF of each row are the threads' in turn. */
+const uint TURNS_ALL = NEW_ROWS * HALF, TURNS = (TURNS_ALL + THREADS - 1) / THREADS;
+vec4 turn_rope[2 * TURNS], turn_norm[2 * TURNS]; /* cosine and sine; weights of the norm */
 
-void load_norm(out vec4 x[PART], uint64_t norm) {
-    [[unroll]] for (uint i = 0; i < PART; i++)
-        x[i] = vec4(1);
-    if (norm != 0)
-        [[unroll]] for (uint i = 0; i < PART; i++)
-            x[i] = load_four(norm, lane() + LANES * i, NORM_BF16);
-}
-
-/* Asks for everything that does not depend on how many keys there are. */
-void load_new() {
-    uint64_t skip = uint64_t(GROUP.y) * HEAD_DIM * 4;
-    [[unroll]] for (uint q = 0; q < QUERIES; q++)
-        [[unroll]] for (uint i = 0; i < PART; i++)
-            query[q * PART + i] = vectors(query_row(q)).at[lane() + LANES * i];
-    load_row(new_key, a.new_k + skip);
-    load_row(new_value, a.new_v + skip);
-    load_row(turn, a.rope);
-    load_norm(q_norm, a.q_norm);
-    load_norm(k_norm, a.k_norm);
-}
-
-/* 1 / the root of the mean square, from the lane's own squares; 1 without a norm. */
-float make_scale(float squares, uint64_t norm) {
-    return norm == 0 ? 1 : 1 / sqrt(team_sum(squares) / HEAD_DIM + a.eps);
-}
-
-/* What rope makes of four i of a normed row, and of four i + HALF. */
-vec4 turned(vec4 low, vec4 high, uint i, bool is_high) {
-    return is_high ? high * turn[i] + low * turn[i + HALF] : low * turn[i] - high * turn[i + HALF];
-}
-
-void make_queries() {
-    [[unroll]] for (uint q = 0; q < QUERIES; q++) {
-        float squares = 0;
-        [[unroll]] for (uint i = 0; i < PART; i++)
-            squares = fma4(query[q * PART + i], query[q * PART + i], squares);
-        float scale = make_scale(squares, a.q_norm) / sqrt(float(HEAD_DIM));
-        [[unroll]] for (uint i = 0; i < HALF; i++) {
-            uint at = q * PART + i;
-            vec4 low = query[at] * q_norm[i] * scale;
-            vec4 high = query[at + HALF] * q_norm[i + HALF] * scale;
-            query[at] = turned(low, high, i, false);
-            query[at + HALF] = turned(low, high, i, true);
+/* Asks for what the new rows are made with. */
+void load_turns() {
+    [[unroll]] for (uint n = 0; n < TURNS; n++) {
+        uint at = min(n * THREADS + gl_LocalInvocationIndex, TURNS_ALL - 1), i = at % HALF;
+        uint64_t norm = at / HALF < NEW_KEY ? a.q_norm : a.k_norm;
+        turn_rope[2 * n] = vectors(a.rope).at[i];
+        turn_rope[2 * n + 1] = vectors(a.rope).at[i + HALF];
+        turn_norm[2 * n] = turn_norm[2 * n + 1] = vec4(1);
+        if (norm != 0) {
+            turn_norm[2 * n] = load_four(norm, i, NORM_BF16);
+            turn_norm[2 * n + 1] = load_four(norm, i + HALF, NORM_BF16);
         }
     }
 }
 
-vec4 as_cached(vec4 x) {
-    return KV_BF16 ? vec4(widen2(narrow2(x.xy)), widen2(narrow2(x.zw))) : x;
-}
-
-void make_key() {
-    float squares = 0;
-    [[unroll]] for (uint i = 0; i < PART; i++)
-        squares = fma4(new_key[i], new_key[i], squares);
-    float scale = make_scale(squares, a.k_norm);
-    [[unroll]] for (uint i = 0; i < HALF; i++) {
-        vec4 low = new_key[i] * k_norm[i] * scale;
-        vec4 high = new_key[i + HALF] * k_norm[i + HALF] * scale;
-        new_key[i] = as_cached(turned(low, high, i, false));
-        new_key[i + HALF] = as_cached(turned(low, high, i, true));
+void make_squares() {
+    [[dont_unroll]] for (uint n = gl_LocalInvocationIndex; n < NEW_VALUE * LANES; n += THREADS) {
+        float sum = 0;
+        [[unroll]] for (uint i = 0; i < PART; i++) {
+            vec4 x = row_four(n / LANES, n % LANES + LANES * i);
+            sum = fma4(x, x, sum);
+        }
+        lane_squares[n / 4][n % 4] = sum;
     }
-    [[unroll]] for (uint i = 0; i < PART; i++)
-        new_value[i] = as_cached(new_value[i]);
 }
 
-void store_four(uint64_t row, uint i, vec4 x) {
-    if (KV_BF16)
-        duos(row).at[i] = uvec2(narrow2(x.xy), narrow2(x.zw));
-    else
-        vectors(row).at[i] = x;
+float squares_of(uint row) {
+    vec4 s = vec4(0);
+    [[unroll]] for (uint n = 0; n < LANES / 4; n++)
+        s += lane_squares[row * (LANES / 4) + n];
+    return (s.x + s.y) + (s.z + s.w);
 }
 
-/* The new row goes to the cache. */
-void store_new(uint key) {
-    [[unroll]] for (uint i = 0; i < PART; i++) {
-        store_four(key_row(a.k, key), lane() + LANES * i, new_key[i]);
-        store_four(key_row(a.v, key), lane() + LANES * i, new_value[i]);
+/* 1 / the root of the mean square; 1 without a norm. */
+float row_scale(uint row) {
+    uint64_t norm = row < NEW_KEY ? a.q_norm : a.k_norm;
+    return norm == 0 ? 1 : 1 / sqrt(squares_of(row) / HEAD_DIM + a.eps);
+}
+
+/* Fours i and i + HALF of row `row` become what attention wants, or what the cache has. */
+void turn_pair(uint n, uint row, uint i, uint key) {
+    vec4 low = row_four(row, i), high = row_four(row, i + HALF);
+    if (row < NEW_VALUE) {
+        float scale = row_scale(row) / (row < NEW_KEY ? sqrt(float(HEAD_DIM)) : 1);
+        vec4 x = low * turn_norm[2 * n] * scale, y = high * turn_norm[2 * n + 1] * scale;
+        low = x * turn_rope[2 * n] - y * turn_rope[2 * n + 1];
+        high = y * turn_rope[2 * n] + x * turn_rope[2 * n + 1];
+    }
+    if (row >= NEW_KEY) {
+        uvec4 raw_low = as_raw(low), raw_high = as_raw(high);
+        low = widen_raw(raw_low);
+        high = widen_raw(raw_high);
+        if (keeps_new()) {
+            uint64_t to = cache_row(row == NEW_VALUE, key);
+            if (KV_BF16) {
+                duos(to).at[i] = raw_low.xy;
+                duos(to).at[i + HALF] = raw_high.xy;
+            } else {
+                vectors(to).at[i] = low;
+                vectors(to).at[i + HALF] = high;
+            }
+        }
+    }
+    put_row_four(row, i, low);
+    put_row_four(row, i + HALF, high);
+}
+
+void turn_rows(uint end) {
+    [[unroll]] for (uint n = 0; n < TURNS; n++) {
+        uint at = n * THREADS + gl_LocalInvocationIndex;
+        if (at < TURNS_ALL)
+            turn_pair(n, at / HALF, at % HALF, end - 1);
     }
 }
 
 /* ---- keys and values, of which there are `end` ---- */
 
-void make_scores(out float score[SCORES], uint end) {
+void put_value(uint at, uvec4 raw) {
+    if (KV_BF16) {
+        near_value[at] = raw.xy;
+    } else {
+        near_value[2 * at] = raw.xy;
+        near_value[2 * at + 1] = raw.zw;
+    }
+}
+
+vec4 value_four(uint at) {
+    return KV_BF16 ? widen_raw(uvec4(near_value[at], 0, 0))
+                   : widen_raw(uvec4(near_value[2 * at], near_value[2 * at + 1]));
+}
+
+/* A lane's share of its keys' scores; and its values are brought near. What was loaded of keys that there
+ * are not is not known to be numbers. */
+void look_at_keys(uint end) {
     [[unroll]] for (uint e = 0; e < EACH; e++) {
         uint key = team_key(e);
         float part[QUERIES];
         [[unroll]] for (uint q = 0; q < QUERIES; q++)
             part[q] = 0;
         [[unroll]] for (uint i = 0; i < PART; i++) {
-            vec4 x = key == end - 1 ? new_key[i] : widen_raw(key_raw[e * PART + i]);
+            uint four = lane() + LANES * i;
+            vec4 x = widen_raw(key_raw[e * PART + i]);
+            uvec4 value = value_raw[e * PART + i];
+            if (key == end - 1) {
+                x = row_four(NEW_KEY, four);
+                value = as_raw(row_four(NEW_VALUE, four));
+            }
             [[unroll]] for (uint q = 0; q < QUERIES; q++)
-                part[q] = fma4(query[q * PART + i], x, part[q]);
+                part[q] = fma4(row_four(q, four), x, part[q]);
+            put_value(key * FOURS + four, key < end ? value : uvec4(0));
         }
         [[unroll]] for (uint q = 0; q < QUERIES; q++) {
-            float whole = team_sum(part[q]);
-            score[e * QUERIES + q] = key < end ? whole : LEAST;
+            uint at = (key * QUERIES + q) * LANES + lane();
+            score_part[at / 4][at % 4] = part[q];
         }
     }
 }
 
-/* score becomes exp(score - largest), of keys that there are not 0. */
-void soften(inout float score[SCORES], uint end) {
-    [[unroll]] for (uint q = 0; q < QUERIES; q++) {
-        largest[q] = LEAST;
-        mass[q] = 0;
-        [[unroll]] for (uint e = 0; e < EACH; e++)
-            largest[q] = max(largest[q], score[e * QUERIES + q]);
-        [[unroll]] for (uint e = 0; e < EACH; e++) {
-            float y = expf(score[e * QUERIES + q] - largest[q]);
-            y = team_key(e) < end ? y : 0;
-            score[e * QUERIES + q] = y;
-            mass[q] += y;
-        }
+float score_of(uint q, uint key) {
+    vec4 s = vec4(0);
+    [[unroll]] for (uint n = 0; n < LANES / 4; n++)
+        s += score_part[(key * QUERIES + q) * (LANES / 4) + n];
+    return (s.x + s.y) + (s.z + s.w);
+}
+
+void add_scores(uint end) {
+    [[dont_unroll]] for (uint n = gl_LocalInvocationIndex; n < QUERIES * KEYS; n += THREADS)
+        score[n / 4][n % 4] = n % KEYS < end ? score_of(n / KEYS, n % KEYS) : LEAST;
+}
+
+/* mass = exp(score - the query's largest), of keys that there are not 0. */
+void soften(uint end) {
+    [[dont_unroll]] for (uint n = gl_LocalInvocationIndex; n < QUERIES * KEYS; n += THREADS) {
+        vec4 largest = vec4(LEAST);
+        [[unroll]] for (uint i = 0; i < KEYS / 4; i++)
+            largest = max(largest, score[n / KEYS * (KEYS / 4) + i]);
+        float most = max(max(largest.x, largest.y), max(largest.z, largest.w));
+        mass[n / 4][n % 4] = n % KEYS < end ? expf(score[n / 4][n % 4] - most) : 0;
     }
 }
 
-/* What was loaded of keys that there are not is not known to be numbers. */
-void add_values(float share[SCORES], uint end) {
-    [[unroll]] for (uint i = 0; i < QUERIES * PART; i++)
-        sum[i] = vec4(0);
-    [[unroll]] for (uint e = 0; e < EACH; e++) {
-        uint key = team_key(e);
-        [[unroll]] for (uint i = 0; i < PART; i++) {
-            vec4 x = key == end - 1 ? new_value[i] : widen_raw(value_raw[e * PART + i]);
-            x = key < end ? x : vec4(0);
-            [[unroll]] for (uint q = 0; q < QUERIES; q++)
-                sum[q * PART + i] += share[e * QUERIES + q] * x;
-        }
-        if (key == end - 1 && GROUP.x == 0)
-            store_new(key);
-    }
-}
-
-/* ---- what all have found ---- */
-
-/* Teams of a subgroup that are `far` lanes apart take each other's in. */
-void join_teams(uint far) {
-    [[unroll]] for (uint q = 0; q < QUERIES; q++) {
-        float other = subgroupShuffleXor(largest[q], far), most = max(largest[q], other);
-        float worth = expf(largest[q] - most);
-        largest[q] = most;
-        mass[q] *= worth;
-        mass[q] += subgroupShuffleXor(mass[q], far);
-        [[unroll]] for (uint i = 0; i < PART; i++) {
-            vec4 x = sum[q * PART + i] * worth;
-            sum[q * PART + i] = x + subgroupShuffleXor(x, far);
+/* Four numbers of a query's attention. */
+vec4 attended_four(uint q, uint four) {
+    vec4 sum = vec4(0);
+    float all = 0;
+    [[dont_unroll]] for (uint i = 0; i < KEYS; i += 4) {
+        vec4 m = mass[(q * KEYS + i) / 4];
+        [[unroll]] for (uint c = 0; c < 4; c++) {
+            sum += m[c] * value_four((i + c) * FOURS + four);
+            all += m[c];
         }
     }
+    return sum / all;
 }
 
-void meet() {
-    uint first = gl_SubgroupID * QUERIES;
-    [[unroll]] for (uint far = LANES; far < SUBGROUP; far *= 2)
-        join_teams(far);
-    if (gl_SubgroupInvocationID < LANES)
-        [[unroll]] for (uint q = 0; q < QUERIES; q++) {
-            [[unroll]] for (uint i = 0; i < PART; i++)
-                part_sum[(first + q) * FOURS + lane() + LANES * i] = sum[q * PART + i];
-            part_largest[first + q] = largest[q];
-            part_mass[first + q] = mass[q];
-        }
-    barrier();
-}
-
-/* Four numbers of a query, and what belongs to them. */
-struct finding {
-    vec4 sum;
-    float largest, mass;
-};
-
-/* Of the subgroups together. */
-finding join_subgroups(uint q, uint four) {
-    finding f = finding(vec4(0), LEAST, 0);
-    [[unroll]] for (uint s = 0; s < SUBGROUPS; s++)
-        f.largest = max(f.largest, part_largest[s * QUERIES + q]);
-    [[unroll]] for (uint s = 0; s < SUBGROUPS; s++) {
-        float worth = expf(part_largest[s * QUERIES + q] - f.largest);
-        f.sum += worth * part_sum[(s * QUERIES + q) * FOURS + four];
-        f.mass += worth * part_mass[s * QUERIES + q];
-    }
-    return f;
-}
-
-/* What can be asked for before it is known how many keys there are; then attend(). */
-void attend_begin() {
-    load_cache();
-    load_new();
-}
-
-/* Leaves what there is for join_subgroups(). */
+/* Leaves what there is for attended_four(), after a barrier; the new rows are there. */
 void attend(uint end) {
-    float score[SCORES];
-    make_queries();
-    make_key();
-    make_scores(score, end);
-    soften(score, end);
-    add_values(score, end);
-    meet();
+    make_squares();
+    barrier();
+    turn_rows(end);
+    barrier();
+    look_at_keys(end);
+    barrier();
+    add_scores(end);
+    barrier();
+    soften(end);
 }
 
 #endif

@@ -12,6 +12,25 @@ uint64_t row_rope; /* of the new row, f32 [HEAD_DIM] */
 attention_out_lanes_args out_a;
 uvec3 GROUP; /* of the workgroups that attention_out_lanes would have */
 const bool W_BF16 = true;
+
+/* The new rows are where x is for products. */
+vec4 row_four(uint row, uint i) {
+    return row_x[row * (HEAD_DIM / 4) + i];
+}
+
+void put_row_four(uint row, uint i, vec4 x) {
+    row_x[row * (HEAD_DIM / 4) + i] = x;
+}
+
+bool keeps_new() {
+    return GROUP.x == 0;
+}
+
+uint64_t cache_row(bool values, uint key) {
+    return (values ? out_a.v : out_a.k) + (key * KV_HEADS + GROUP.y) * HEAD_DIM * 2;
+}
+
+#define out_part  team_part /* attention has it between two products */
 #define a         out_a
 #define NORM_BF16 HEADS_NORM_BF16
 #include "shaders/lib/attention_out.glsl"
@@ -19,13 +38,21 @@ const bool W_BF16 = true;
 #undef NORM_BF16
 
 void out_group(uint l, uint i) {
-    const uint Q = HEADS * HEAD_DIM, KV = KV_HEADS * HEAD_DIM;
     GROUP = uvec3(i % OUT_TILES, i / OUT_TILES, 0);
     out_a = attention_out_lanes_args(
-        scratch(AT_QKV), table[l % 2][LAYERS_K_CACHE], table[l % 2][LAYERS_V_CACHE], r.at,
-        scratch(AT_QKV + Q), scratch(AT_QKV + Q + KV), row_rope, table[l % 2][LAYERS_Q_NORM],
-        table[l % 2][LAYERS_K_NORM], scratch(AT_Y), table[l % 2][LAYERS_OUT], scratch(AT_PARTS),
-        scratch(AT_DONE), 0, KV_HEADS, HIDDEN, 0, r.eps);
+        scratch(AT_QKV), table[l % 2][LAYERS_K_CACHE], table[l % 2][LAYERS_V_CACHE], r.at, 0, 0,
+        row_rope, table[l % 2][LAYERS_Q_NORM], table[l % 2][LAYERS_K_NORM], 0, table[l % 2][LAYERS_OUT],
+        scratch(AT_PARTS), scratch(AT_DONE), 0, KV_HEADS, HIDDEN, 0, r.eps);
+}
+
+void stage_new() {
+    const uint Q = HEADS * HEAD_DIM, KV = KV_HEADS * HEAD_DIM;
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < NEW_ROWS * FOURS; i += THREADS) {
+        uint row = i / FOURS;
+        uint first = row < QUERIES ? (GROUP.y * QUERIES + row) * HEAD_DIM
+                                   : Q + (row - QUERIES) * KV + GROUP.y * HEAD_DIM;
+        row_x[i] = vectors(scratch(AT_QKV + first)).at[i % FOURS];
+    }
 }
 
 /* y = from + out attention; y and from f32 [HIDDEN]; `end` keys with the new one. */
@@ -35,15 +62,21 @@ bool attention(uint l, uint64_t from, uint end) {
         out_group(l, i);
         load_cache();
         load_out();
+        load_turns();
         if (!waited && !wait())
             return false;
         waited = true;
-        load_new();
+        stage_new();
         uint row = GROUP.x * TILE + gl_LocalInvocationIndex;
         bool stores = gl_LocalInvocationIndex < TILE && row < HIDDEN;
         float before = stores ? floats(from).at[row] : 0;
+        barrier();
         attend(end);
+        barrier();
         keep_attended();
+        barrier();
+        give_parts();
+        barrier();
         if (hand_in() && stores)
             floats(scratch(AT_Y)).at[row] = before + all_heads(row);
     }
