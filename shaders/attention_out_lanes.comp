@@ -20,6 +20,11 @@ layout(push_constant, scalar) uniform push {
 
 #define GROUP gl_WorkGroupID
 #include "shaders/lib/attention_out.glsl"
+#include "shaders/lib/last.glsl"
+
+layout(buffer_reference, scalar, buffer_reference_align = 4) coherent buffer findings {
+    float at[];
+};
 
 /* ---- the new rows ---- */
 
@@ -76,6 +81,29 @@ void use_warm() {
         all &= warm_raw[i];
     if (WARM > 0 && all == uvec4(0x7fa5c3e1))
         uints(a.parts).at[a.kv_heads * a.outs] = all.x;
+}
+
+/* ---- the output projection ---- */
+
+/* Leaves this head's share of the tile's rows, and says whether all heads have. */
+bool hand_in() {
+    uint i = gl_LocalInvocationIndex, row = GROUP.x * TILE + i;
+    if (i < TILE && row < a.outs)
+        findings(a.parts).at[GROUP.y * a.outs + row] = share_of(i);
+    return is_last(a.done + GROUP.x * 4, a.kv_heads);
+}
+
+/* The shares of all heads in a row. */
+float all_heads(uint row) {
+    const uint AT_ONCE = 8;
+    float y = 0, x[AT_ONCE];
+    for (uint h = 0; h < a.kv_heads; h += AT_ONCE) {
+        [[unroll]] for (uint i = 0; i < AT_ONCE; i++)
+            x[i] = findings(a.parts).at[min(h + i, a.kv_heads - 1) * a.outs + row];
+        [[unroll]] for (uint i = 0; i < AT_ONCE; i++)
+            y += h + i < a.kv_heads ? x[i] : 0;
+    }
+    return y;
 }
 
 void main() {

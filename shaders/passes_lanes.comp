@@ -27,7 +27,7 @@ const uint OUT_TILES = (HIDDEN + TILE_ROWS - 1) / TILE_ROWS;
 /* Of the scratch, in numbers from its beginning; logits come in the place of qkv. */
 const uint QKV = (HEADS + 2 * KV_HEADS) * HEAD_DIM, ATT = HEADS * HEAD_DIM, MIX = INNER;
 const uint AT_X = 0, AT_Y = AT_X + HIDDEN, AT_MIX = AT_Y + HIDDEN, AT_PARTS = AT_MIX + MIX;
-const uint AT_DONE = AT_PARTS + KV_HEADS * HIDDEN, AT_QKV = AT_DONE + (OUT_TILES + 3) / 4 * 4;
+const uint AT_QKV = AT_PARTS + KV_HEADS * HIDDEN;
 
 /* Eights of a row that a lane has, and rows of each matrix that a team has at once. */
 const uint IN_EIGHTS = HIDDEN / 256, OUT_EIGHTS = 0, DOWN_EIGHTS = INNER / 256;
@@ -52,8 +52,8 @@ bool pass(uint n) {
     uint64_t x = n == 0 ? r.x : scratch(AT_X);
     row_rope = r.rope + uint64_t(n) * HEAD_DIM * 4;
     [[dont_unroll]] for (uint l = 0; l < r.n_layers; l++, turn++) {
-        uint64_t from = l == 0 ? x : scratch(AT_Y);
-        if (!(qkv(turn, from) && attention(turn, from, end) && hidden(turn) && down_add(turn)))
+        layer_from = l == 0 ? x : scratch(AT_Y);
+        if (!(qkv(turn, layer_from) && attention(turn, end) && hidden(turn) && down_add(turn)))
             return false;
     }
     return head(turn) && draw_code(turn);
@@ -73,7 +73,6 @@ void finish() {
 
 /* What workgroups that did not meet have left. */
 void clear_scratch() {
-    clear_done(OUT_TILES);
 }
 
 #include "shaders/lib/layers_main.glsl"

@@ -57,11 +57,10 @@ static struct attention_lanes lanes(const struct run *run, const struct op_layer
 }
 
 /* As in shaders/lib/layers_room.glsl and passes_lanes.comp. */
-static size_t scratch_size(const struct run *run, const struct op_layers *l) {
+static size_t scratch_size(const struct op_layers *l) {
     size_t att = l->heads * l->head_dim, qkv = att + 2 * l->kv_heads * l->head_dim;
     if (is_dense(l))
-        return 2 * l->hidden + l->inner + l->kv_heads * l->hidden +
-               size_divide_up(lanes(run, l).tiles, 4) * 4 + size_most(qkv, l->vocab);
+        return 2 * l->hidden + l->inner + l->kv_heads * l->hidden + size_most(qkv, l->vocab);
     size_t found = splits(l) * l->heads * (l->head_dim + 2);
     return l->hidden + qkv + att + mix_width(l) + found + l->n_experts +
            l->heads / ATTENTION_ROW_QUERIES + 1;
@@ -112,7 +111,7 @@ static bool takes(const struct run *run, const struct op_layers *l) {
 
 static void make(struct run *run, struct op_layers *l) {
     l->table = run_new_2d(run, RUN_SESSION, TENSOR_I32, l->n, 2 * LAYERS_WORDS);
-    l->scratch = run_new_1d(run, RUN_SESSION, TENSOR_F32, scratch_size(run, l));
+    l->scratch = run_new_1d(run, RUN_SESSION, TENSOR_F32, scratch_size(l));
     l->state = run_new_1d(run, RUN_SESSION, TENSOR_I32, 1);
     run_zero(run, &l->scratch);
     run_zero(run, &l->state);

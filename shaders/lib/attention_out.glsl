@@ -6,11 +6,6 @@
 #define SHADERS_ATTENTION_OUT
 
 #include "shaders/lib/attention_lanes.glsl"
-#include "shaders/lib/last.glsl"
-
-layout(buffer_reference, scalar, buffer_reference_align = 4) coherent buffer findings {
-    float at[];
-};
 
 /* OUT_TEAM threads have ROWS rows of w at a time, one of them SHARE of a row's EIGHTS. */
 const uint OUT_TEAM = ATTENTION_OUT_TEAM, ROWS = ATTENTION_OUT_ROWS, TILE = ROWS * THREADS / OUT_TEAM;
@@ -77,27 +72,6 @@ float share_of(uint row) {
     [[unroll]] for (uint n = 0; n < OUT_TEAM / 4; n++)
         s += out_part[row * OUT_ROOM / 4 + n];
     return (s.x + s.y) + (s.z + s.w);
-}
-
-/* Leaves this head's share of the tile's rows, and says whether all heads have. */
-bool hand_in() {
-    uint i = gl_LocalInvocationIndex, row = GROUP.x * TILE + i;
-    if (i < TILE && row < a.outs)
-        findings(a.parts).at[GROUP.y * a.outs + row] = share_of(i);
-    return is_last(a.done + GROUP.x * 4, a.kv_heads);
-}
-
-/* The shares of all heads in a row. */
-float all_heads(uint row) {
-    const uint AT_ONCE = 8;
-    float y = 0, x[AT_ONCE];
-    for (uint h = 0; h < a.kv_heads; h += AT_ONCE) {
-        [[unroll]] for (uint i = 0; i < AT_ONCE; i++)
-            x[i] = findings(a.parts).at[min(h + i, a.kv_heads - 1) * a.outs + row];
-        [[unroll]] for (uint i = 0; i < AT_ONCE; i++)
-            y += h + i < a.kv_heads ? x[i] : 0;
-    }
-    return y;
 }
 
 #endif

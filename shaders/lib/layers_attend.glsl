@@ -33,7 +33,7 @@ bool attend_all(uint l, uint end) {
     }
     if (!waited && !wait())
         return false;
-    arrive();
+    arrive(THREADS);
     return true;
 }
 

@@ -46,7 +46,7 @@ bool qkv(uint l, uint64_t from) {
         if (thread < TEAMS * QKV_ROWS && task < QKV)
             floats(scratch(AT_QKV)).at[task] = own_sum(0) * scale;
     }
-    arrive();
+    arrive(TEAMS * QKV_ROWS);
     return true;
 }
 
@@ -79,7 +79,7 @@ bool out_add(uint l, uint64_t from) {
         }
         add_round(from, round, OUT_ROWS, OUT_UNITS, place);
     }
-    arrive();
+    arrive(TEAMS * OUT_ROWS);
     return true;
 }
 

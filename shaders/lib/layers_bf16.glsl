@@ -7,6 +7,14 @@
 #include "shaders/lib/layers_eights.glsl"
 #include "shaders/lib/layers_attend.glsl"
 
+vec4 four_of(uint64_t from, uint i) {
+    return vectors(from).at[i];
+}
+
+float number_of(uint64_t from, uint i) {
+    return floats(from).at[i];
+}
+
 /* ---- output projection ---- */
 
 /* y = from + out att; att f32 [ATT], from f32 [HIDDEN] */
@@ -27,7 +35,7 @@ bool out_add(uint l, uint64_t from) {
         }
         add_own(from, next - 1);
     }
-    arrive();
+    arrive(TEAMS);
     return true;
 }
 
@@ -120,7 +128,7 @@ bool down_add(uint l) {
         }
         add_own(scratch(AT_Y), next - 1);
     }
-    arrive();
+    arrive(CLEARERS > TEAMS ? CLEARERS : TEAMS);
     return true;
 }
 

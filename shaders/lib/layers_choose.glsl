@@ -45,7 +45,9 @@ void list_pairs(uint l) {
     barrier();
 }
 
-/* Of the router, for the next layer. */
+/* Of the router, for the next layer; by the first CLEARERS threads. */
+const uint CLEARERS = EXPERTS < THREADS ? EXPERTS : THREADS;
+
 void clear_keys() {
     if (my_group == 0)
         [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < EXPERTS; i += THREADS)

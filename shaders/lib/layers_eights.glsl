@@ -37,6 +37,10 @@ void stage(uint64_t from, uint width) {
         put_four(i, width, vectors(from).at[i]);
 }
 
+/* Four i, or number i, of such a row, which a kernel may keep in parts. */
+vec4 four_of(uint64_t from, uint i);
+float number_of(uint64_t from, uint i);
+
 /* x or y, f32 [HIDDEN], times the norm's weights that ask_norm() has asked for; before a barrier. */
 void stage_normed(uint64_t from) {
     uint thread = gl_LocalInvocationIndex;
@@ -45,7 +49,7 @@ void stage_normed(uint64_t from) {
         uint i = n * THREADS + thread;
         if (HIDDEN / 4 % THREADS != 0 && i >= HIDDEN / 4)
             continue;
-        vec4 x = vectors(from).at[i];
+        vec4 x = four_of(from, i);
         squares = fma4(x, x, squares);
         put_four(i, HIDDEN, x * norm_four(n));
     }
@@ -103,7 +107,7 @@ void ask_row(uint slot, uint n, uint64_t matrix, uint row) {
 void add_own(uint64_t from, uint round) {
     uint own = own_task(round, 1);
     bool stores = gl_LocalInvocationIndex < TEAMS && own < HIDDEN;
-    float before = stores ? floats(from).at[own] : 0;
+    float before = stores ? number_of(from, own) : 0;
     team_add();
     if (stores)
         floats(scratch(AT_Y)).at[own] = before + own_sum(0);
@@ -149,7 +153,7 @@ bool project(uint l, uint64_t from, uint rows, bool alone) {
         if (thread < TEAMS * QKV_ROWS && task < rows)
             floats(scratch(AT_QKV)).at[task] = own_normed(0);
     }
-    arrive();
+    arrive(TEAMS * QKV_ROWS);
     return true;
 }
 
@@ -183,7 +187,7 @@ bool hidden_rows(uint l, uint n) {
         if (thread < MIX_ROWS * TEAMS && task < n)
             floats(scratch(AT_MIX)).at[task] = silu(own_normed(0)) * own_normed(MIX_ROWS);
     }
-    arrive();
+    arrive(TEAMS * MIX_ROWS);
     return true;
 }
 

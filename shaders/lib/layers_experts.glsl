@@ -46,7 +46,7 @@ bool hidden(uint l) {
             floats(scratch(AT_MIX)).at[task] =
                 silu(own_sum(0) * scale) * (own_sum(MIX_ROWS) * scale);
     }
-    arrive();
+    arrive(TEAMS * MIX_ROWS);
     return true;
 }
 
@@ -90,7 +90,7 @@ bool down_add(uint l) {
         }
         add_round(scratch(AT_Y), round, DOWN_ROWS, DOWN_UNITS, place);
     }
-    arrive();
+    arrive(CLEARERS > TEAMS * DOWN_ROWS ? CLEARERS : TEAMS * DOWN_ROWS);
     return true;
 }
 

@@ -42,7 +42,7 @@ void out_group(uint l, uint i) {
     out_a = attention_out_lanes_args(
         scratch(AT_QKV), table[l % 2][LAYERS_K_CACHE], table[l % 2][LAYERS_V_CACHE], r.at, 0, 0,
         row_rope, table[l % 2][LAYERS_Q_NORM], table[l % 2][LAYERS_K_NORM], 0, table[l % 2][LAYERS_OUT],
-        scratch(AT_PARTS), scratch(AT_DONE), 0, KV_HEADS, HIDDEN, 0, r.eps);
+        0, 0, 0, KV_HEADS, HIDDEN, 0, r.eps);
 }
 
 void stage_new() {
@@ -55,8 +55,10 @@ void stage_new() {
     }
 }
 
-/* y = from + out attention; y and from f32 [HIDDEN]; `end` keys with the new one. */
-bool attention(uint l, uint64_t from, uint end) {
+/* Shares of out attention, f32 [KV_HEADS, HIDDEN]; `end` keys with the new one. Whoever needs the row adds
+ * them up: a workgroup that did so for all would have to wait for the others. */
+bool attention(uint l, uint end) {
+    const uint STORERS = TILE > TURNS_ALL ? TILE : TURNS_ALL;
     bool waited = false;
     [[dont_unroll]] for (uint i = my_group; i < OUT_TILES * KV_HEADS; i += all_groups) {
         out_group(l, i);
@@ -67,9 +69,6 @@ bool attention(uint l, uint64_t from, uint end) {
             return false;
         waited = true;
         stage_new();
-        uint row = GROUP.x * TILE + gl_LocalInvocationIndex;
-        bool stores = gl_LocalInvocationIndex < TILE && row < HIDDEN;
-        float before = stores ? floats(from).at[row] : 0;
         barrier();
         attend(end);
         barrier();
@@ -77,13 +76,41 @@ bool attention(uint l, uint64_t from, uint end) {
         barrier();
         give_parts();
         barrier();
-        if (hand_in() && stores)
-            floats(scratch(AT_Y)).at[row] = before + all_heads(row);
+        uint row = GROUP.x * TILE + gl_LocalInvocationIndex;
+        if (gl_LocalInvocationIndex < TILE && row < HIDDEN)
+            floats(scratch(AT_PARTS)).at[GROUP.y * HIDDEN + row] = share_of(gl_LocalInvocationIndex);
     }
     if (!waited && !wait())
         return false;
-    arrive();
+    arrive(STORERS < THREADS ? STORERS : THREADS);
     return true;
+}
+
+/* What a layer is given, with the shares of its attention, if they are wanted: until down_add has added
+ * to it. */
+uint64_t layer_from;
+bool has_shares = false;
+
+vec4 four_of(uint64_t from, uint i) {
+    vec4 x = vectors(from).at[i], y = vec4(0), share[KV_HEADS];
+    if (!has_shares)
+        return x;
+    [[unroll]] for (uint h = 0; h < KV_HEADS; h++)
+        share[h] = vectors(scratch(AT_PARTS + h * HIDDEN)).at[i];
+    [[unroll]] for (uint h = 0; h < KV_HEADS; h++)
+        y += share[h];
+    return x + y;
+}
+
+float number_of(uint64_t from, uint i) {
+    float x = floats(from).at[i], y = 0, share[KV_HEADS];
+    if (!has_shares)
+        return x;
+    [[unroll]] for (uint h = 0; h < KV_HEADS; h++)
+        share[h] = floats(scratch(AT_PARTS + h * HIDDEN)).at[i];
+    [[unroll]] for (uint h = 0; h < KV_HEADS; h++)
+        y += share[h];
+    return x + y;
 }
 
 /* ---- the dense MLP ---- */
@@ -100,7 +127,9 @@ bool hidden_ready(uint l) {
     ask_norm(table[l % 2][LAYERS_POST_NORM]);
     if (!wait())
         return false;
-    stage_normed(scratch(AT_Y));
+    has_shares = true;
+    stage_normed(layer_from);
+    has_shares = false;
     barrier();
     share_squares();
     return true;
@@ -110,7 +139,7 @@ bool hidden(uint l) {
     return hidden_rows(l, INNER);
 }
 
-/* y += down mix */
+/* y = layer_from + out attention + down mix */
 bool down_add(uint l) {
     uint rounds = rounds_of(HIDDEN, 1);
     [[dont_unroll]] for (uint next = 0; next <= rounds; next++) {
@@ -127,9 +156,11 @@ bool down_add(uint l) {
             barrier();
             continue;
         }
-        add_own(scratch(AT_Y), next - 1);
+        has_shares = true;
+        add_own(layer_from, next - 1);
+        has_shares = false;
     }
-    arrive();
+    arrive(TEAMS);
     return true;
 }
 

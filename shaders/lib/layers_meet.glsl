@@ -17,12 +17,6 @@ uint64_t scratch(uint at) {
     return r.scratch + uint64_t(at) * 4;
 }
 
-/* The counts of parts that were handed in, see last.glsl. */
-void clear_done(uint n) {
-    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < n; i += THREADS)
-        uints(scratch(AT_DONE)).at[i] = 0;
-}
-
 /* ---- the table of layers ---- */
 
 layout(buffer_reference, scalar, buffer_reference_align = 8) readonly buffer table_words {
@@ -54,15 +48,13 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) volatile coherent b
 shared uint met;
 uint meetings;
 
-/* barrier() alone is about shared memory; what any thread has left is first the workgroup's, then
- * everybody's. */
-void arrive() {
-    groupMemoryBarrier();
-    barrier();
-    if (gl_LocalInvocationIndex == 0) {
+/* What the first `storers` threads have left is everybody's before the workgroup is counted. */
+void arrive(uint storers) {
+    if (gl_LocalInvocationIndex < storers)
         memoryBarrierBuffer();
+    barrier();
+    if (gl_LocalInvocationIndex == 0)
         atomicAdd(state_words(r.state).at[LAYERS_COUNT], 1);
-    }
     meetings++;
 }
 

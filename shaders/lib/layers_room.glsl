@@ -32,4 +32,10 @@ const uint AT_DONE = AT_KEYS + EXPERTS, AT_SHARED = AT_DONE + TILES * KV_HEADS;
 #include "shaders/lib/team.glsl"
 #include "shaders/lib/layers_meet.glsl"
 
+/* The counts of parts that were handed in, see last.glsl. */
+void clear_done(uint n) {
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < n; i += THREADS)
+        uints(scratch(AT_DONE)).at[i] = 0;
+}
+
 #endif

@@ -83,7 +83,7 @@ bool draw_code(uint turn) {
         stage_logits();
         sample_draw();
     }
-    arrive();
+    arrive(THREADS);
     return true;
 }
 
