@@ -7,11 +7,11 @@
 #include "shaders/lib/layers_eights.glsl"
 #include "shaders/lib/layers_attend.glsl"
 
-vec4 four_of(uint64_t from, uint i) {
+vec4 four_of(uint64_t from, uint i, bool open) {
     return vectors(from).at[i];
 }
 
-float number_of(uint64_t from, uint i) {
+float number_of(uint64_t from, uint i, bool open) {
     return floats(from).at[i];
 }
 
@@ -33,7 +33,7 @@ bool out_add(uint l, uint64_t from) {
             barrier();
             continue;
         }
-        add_own(from, next - 1);
+        add_own(from, next - 1, false);
     }
     arrive(TEAMS);
     return true;
@@ -126,7 +126,7 @@ bool down_add(uint l) {
             barrier();
             continue;
         }
-        add_own(scratch(AT_Y), next - 1);
+        add_own(scratch(AT_Y), next - 1, false);
     }
     arrive(CLEARERS > TEAMS ? CLEARERS : TEAMS);
     return true;

@@ -37,23 +37,27 @@ void stage(uint64_t from, uint width) {
         put_four(i, width, vectors(from).at[i]);
 }
 
-/* Four i, or number i, of such a row, which a kernel may keep in parts. */
-vec4 four_of(uint64_t from, uint i);
-float number_of(uint64_t from, uint i);
+/* Four i, or number i, of a row; `open`: with what is still to be added to it, where there is that. */
+vec4 four_of(uint64_t from, uint i, bool open);
+float number_of(uint64_t from, uint i, bool open);
 
 /* x or y, f32 [HIDDEN], times the norm's weights that ask_norm() has asked for; before a barrier. */
-void stage_normed(uint64_t from) {
+void stage_row(uint64_t from, bool open) {
     uint thread = gl_LocalInvocationIndex;
     float squares = 0;
     [[unroll]] for (uint n = 0; n < NORM_TURNS; n++) {
         uint i = n * THREADS + thread;
         if (HIDDEN / 4 % THREADS != 0 && i >= HIDDEN / 4)
             continue;
-        vec4 x = four_of(from, i);
+        vec4 x = four_of(from, i, open);
         squares = fma4(x, x, squares);
         put_four(i, HIDDEN, x * norm_four(n));
     }
     row_squares[thread / 4][thread % 4] = squares;
+}
+
+void stage_normed(uint64_t from) {
+    stage_row(from, false);
 }
 
 /* After it: square. */
@@ -104,10 +108,10 @@ void ask_row(uint slot, uint n, uint64_t matrix, uint row) {
 }
 
 /* y = from + the sums that have been given for a round of a row each; y and from f32 [HIDDEN]. */
-void add_own(uint64_t from, uint round) {
+void add_own(uint64_t from, uint round, bool open) {
     uint own = own_task(round, 1);
     bool stores = gl_LocalInvocationIndex < TEAMS && own < HIDDEN;
-    float before = stores ? number_of(from, own) : 0;
+    float before = stores ? number_of(from, own, open) : 0;
     team_add();
     if (stores)
         floats(scratch(AT_Y)).at[own] = before + own_sum(0);

@@ -8,7 +8,8 @@
 
 /* ---- attention and its output projection ---- */
 
-uint64_t row_rope; /* of the new row, f32 [HEAD_DIM] */
+uint64_t layer_from; /* what the layer is given, f32 [HIDDEN] */
+uint64_t row_rope;   /* of the new row, f32 [HEAD_DIM] */
 attention_out_lanes_args out_a;
 uvec3 GROUP; /* of the workgroups that attention_out_lanes would have */
 const bool W_BF16 = true;
@@ -55,8 +56,8 @@ void stage_new() {
     }
 }
 
-/* Shares of out attention, f32 [KV_HEADS, HIDDEN]; `end` keys with the new one. Whoever needs the row adds
- * them up: a workgroup that did so for all would have to wait for the others. */
+/* Shares of out attention, f32 [KV_HEADS, HIDDEN]; `end` keys with the new one. Whoever needs what they
+ * make adds them up for itself: one workgroup that did so for all would be waited for. */
 bool attention(uint l, uint end) {
     const uint STORERS = TILE > TURNS_ALL ? TILE : TURNS_ALL;
     bool waited = false;
@@ -86,14 +87,10 @@ bool attention(uint l, uint end) {
     return true;
 }
 
-/* What a layer is given, with the shares of its attention, if they are wanted: until down_add has added
- * to it. */
-uint64_t layer_from;
-bool has_shares = false;
-
-vec4 four_of(uint64_t from, uint i) {
+/* What is open after attention are the shares. */
+vec4 four_of(uint64_t from, uint i, bool open) {
     vec4 x = vectors(from).at[i], y = vec4(0), share[KV_HEADS];
-    if (!has_shares)
+    if (!open)
         return x;
     [[unroll]] for (uint h = 0; h < KV_HEADS; h++)
         share[h] = vectors(scratch(AT_PARTS + h * HIDDEN)).at[i];
@@ -102,9 +99,9 @@ vec4 four_of(uint64_t from, uint i) {
     return x + y;
 }
 
-float number_of(uint64_t from, uint i) {
+float number_of(uint64_t from, uint i, bool open) {
     float x = floats(from).at[i], y = 0, share[KV_HEADS];
-    if (!has_shares)
+    if (!open)
         return x;
     [[unroll]] for (uint h = 0; h < KV_HEADS; h++)
         share[h] = floats(scratch(AT_PARTS + h * HIDDEN)).at[i];
@@ -127,9 +124,7 @@ bool hidden_ready(uint l) {
     ask_norm(table[l % 2][LAYERS_POST_NORM]);
     if (!wait())
         return false;
-    has_shares = true;
-    stage_normed(layer_from);
-    has_shares = false;
+    stage_row(layer_from, true);
     barrier();
     share_squares();
     return true;
@@ -156,9 +151,7 @@ bool down_add(uint l) {
             barrier();
             continue;
         }
-        has_shares = true;
-        add_own(layer_from, next - 1);
-        has_shares = false;
+        add_own(layer_from, next - 1, true);
     }
     arrive(TEAMS);
     return true;
