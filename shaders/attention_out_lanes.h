@@ -12,11 +12,11 @@
 #define ATTENTION_OUT_TEAM 32 /* threads */
 #define ATTENTION_OUT_ROWS 8  /* of w that they have together */
 
-/* Constants: 0: head_dim; 1: k and v are bf16; 2: LANES that share a row, a power of two, at least 4,
- * 4 times which divides head_dim, as 8 does; 3: norms are bf16; 4: queries of a kv head; 5: keys that there is
- * room for, a multiple of the teams and of 4; 6: threads, a multiple of ATTENTION_OUT_TEAM; 7: w is
- * bf16; 8: the cache's capacity; 9: WARM. All addresses are multiples of 16. Groups: (tiles of rows
- * of w, kv heads). */
+/* Constants: 0: head_dim; 1: k and v are bf16; 2: LANES that share a row, a power of two, at least
+ * 4, 4 times which divides head_dim, as 8 does; 3: norms are bf16; 4: queries of a kv head; 5: keys
+ * that there is room for, a multiple of the teams and of 4; 6: threads, a multiple of
+ * ATTENTION_OUT_TEAM; 7: w is bf16; 8: the cache's capacity; 9: WARM. All addresses are multiples
+ * of 16. Groups: (tiles of rows of w, kv heads). */
 struct attention_out_lanes_args {
     uint64_t q;              /* f32 [kv_heads, queries, head_dim] */
     uint64_t k, v;           /* f32|bf16 [capacity, kv_heads, head_dim] */

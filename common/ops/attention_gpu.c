@@ -164,12 +164,14 @@ static size_t choose_lanes(size_t head_dim) {
     return fits && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
 }
 
-/* Bytes of shared memory: the new rows, masses, what is found of keys, values, of the projection. */
+/* Bytes of shared memory: the new rows, masses, what is found of keys, values, of the projection.
+ */
 static size_t lanes_shared(const struct attention_lanes *p, size_t head_dim) {
     enum { REST = 512 };
     size_t rows = 2 * p->queries + 2, found = p->keys * p->queries * (p->lanes + 2);
     size_t parts = p->threads * ATTENTION_OUT_ROWS * (ATTENTION_OUT_TEAM + 4) / ATTENTION_OUT_TEAM;
-    return (rows * (head_dim + p->lanes) + found + p->keys * head_dim + parts) * sizeof(float) + REST;
+    return (rows * (head_dim + p->lanes) + found + p->keys * head_dim + parts) * sizeof(float) +
+           REST;
 }
 
 struct attention_lanes attention_lanes(const struct run *run, size_t heads, size_t kv_heads,
@@ -218,8 +220,8 @@ static void dispatch_out(struct run *run, const struct op_self_attention *s, siz
                      .program = &shader_attention_out_lanes,
                      .constants = {(uint32_t)s->q->shape[2], s->k_cache->dtype == TENSOR_BF16,
                                    (uint32_t)p->lanes, s->q_norm && s->q_norm->dtype == TENSOR_BF16,
-                                   (uint32_t)p->queries, (uint32_t)p->keys,
-                                   (uint32_t)p->threads, s->out->dtype == TENSOR_BF16, capacity,
+                                   (uint32_t)p->queries, (uint32_t)p->keys, (uint32_t)p->threads,
+                                   s->out->dtype == TENSOR_BF16, capacity,
                                    warm_loads(s, p->tiles * a.kv_heads * p->threads)},
                      .args = &a,
                      .args_size = sizeof a,

@@ -84,8 +84,8 @@ static bool takes_experts(const struct run *run, const struct op_layers *l) {
            is_plain(l->router) && fits(mix_width(l), l->matrices);
 }
 
-/* The longest row, where attention has its new rows too; the teams' sums, where it has the parts of its
- * projection; the draw's room; and of attention values, masses and what is found of keys. */
+/* The longest row, where attention has its new rows too; the teams' sums, where it has the parts of
+ * its projection; the draw's room; and of attention values, masses and what is found of keys. */
 static size_t dense_shared(const struct run *run, const struct op_layers *l) {
     enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 53 << 8, REST = 1 << 10 };
     struct attention_lanes p = lanes(run, l);
