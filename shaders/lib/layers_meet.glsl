@@ -48,14 +48,20 @@ layout(buffer_reference, scalar, buffer_reference_align = 4) volatile coherent b
 shared uint met;
 uint meetings;
 
-/* What the first `storers` threads have left is everybody's before the workgroup is counted. */
-void arrive(uint storers) {
+/* What the first `storers` threads have left is everybody's before the workgroup is counted, as so many
+ * `groups`. */
+void arrive_as(uint groups, uint storers) {
     if (gl_LocalInvocationIndex < storers)
         memoryBarrierBuffer();
     barrier();
     if (gl_LocalInvocationIndex == 0)
-        atomicAdd(state_words(r.state).at[LAYERS_COUNT], 1);
+        atomicAdd(state_words(r.state).at[LAYERS_COUNT], groups);
     meetings++;
+}
+
+/* Each workgroup waits before it arrives again: nobody is counted twice for somebody who is late. */
+void arrive(uint storers) {
+    arrive_as(1, storers);
 }
 
 /* False: somebody gave up. llvmpipe has 65,535 rounds for all loops of a kernel together, and then ends

@@ -68,22 +68,25 @@ bool head(uint turn) {
     return project(turn, scratch(AT_Y), VOCAB, true);
 }
 
-/* The first workgroup draws a code from them, and leaves its embedding as the next pass's x. */
+/* The first workgroup draws a code from them, and leaves its embedding as the next pass's x. It alone
+ * waits for logits, and arrives for all: the others would be counted while some still make theirs. */
 bool draw_code(uint turn) {
     uint slot = turn % 2;
-    if (my_group == 0) {
-        uint64_t embed = table[slot][PASS_EMBED];
-        uint codebook = uint(table[slot][PASS_CODEBOOK]);
-        draw_a = sample_args(r.codes + codebook * 4, scratch(AT_QKV), r.draws, 0, 0, 0, 0,
-                             embed == 0 ? 0 : scratch(AT_X), embed, VOCAB, codebook, 0, HIDDEN,
-                             VOCAB);
-        sample_begin();
-        if (!wait())
-            return false;
-        stage_logits();
-        sample_draw();
+    if (my_group != 0) {
+        meetings++;
+        return true;
     }
-    arrive(THREADS);
+    uint64_t embed = table[slot][PASS_EMBED];
+    uint codebook = uint(table[slot][PASS_CODEBOOK]);
+    draw_a =
+        sample_args(r.codes + codebook * 4, scratch(AT_QKV), r.draws, 0, 0, 0, 0,
+                    embed == 0 ? 0 : scratch(AT_X), embed, VOCAB, codebook, 0, HIDDEN, VOCAB);
+    sample_begin();
+    if (!wait())
+        return false;
+    stage_logits();
+    sample_draw();
+    arrive_as(all_groups, THREADS);
     return true;
 }
 
