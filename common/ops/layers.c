@@ -84,21 +84,28 @@ static bool takes_experts(const struct run *run, const struct op_layers *l) {
            is_plain(l->router) && fits(mix_width(l), l->matrices);
 }
 
+/* Numbers of the longest row of x. */
+static size_t dense_row(const struct op_layers *l) {
+    return size_most(size_most(l->heads * l->head_dim, l->hidden), l->inner);
+}
+
 /* The longest row, where attention has its new rows too; the teams' sums, where it has the parts of
- * its projection; the draw's room; and of attention values, masses and what is found of keys. */
+ * its projection; the draw's room; of attention values, masses, and what is found of keys and new
+ * rows; the rest are the teams' totals, the table and squares. */
 static size_t dense_shared(const struct run *run, const struct op_layers *l) {
-    enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 53 << 8, REST = 1 << 10 };
+    enum { TEAM_ROOM = 9 << 10, DRAW_ROOM = 209 << 6, REST = 13 << 7 };
     struct attention_lanes p = lanes(run, l);
-    size_t longest = size_most(size_most(l->heads * l->head_dim, l->hidden), l->inner);
     size_t values = p.keys * l->head_dim * 2, found = p.keys * p.queries * (p.lanes + 2);
-    size_t numbers = longest + found + p.queries * l->head_dim;
+    size_t squares = (p.queries + 2) * p.lanes;
+    size_t numbers = dense_row(l) + found + squares + p.queries * l->head_dim;
     return numbers * sizeof(float) + values + TEAM_ROOM + DRAW_ROOM + REST;
 }
 
 static bool takes_dense(const struct run *run, const struct op_layers *l) {
     struct attention_lanes p = lanes(run, l);
     return l->matrices == TENSOR_BF16 && p.lanes && p.threads == THREADS &&
-           fits(l->inner, l->matrices) && dense_shared(run, l) <= gpu_info(run->gpu)->shared;
+           (p.queries + 2) * l->head_dim <= dense_row(l) && fits(l->inner, l->matrices) &&
+           dense_shared(run, l) <= gpu_info(run->gpu)->shared;
 }
 
 /* What both kinds of layers have. f32 caches are more than shared_size() counts, and passes_lanes
