@@ -48,8 +48,8 @@ $(B)/%.o: %.c
 	@$(CC) $(cflags) -MMD -MP $(pkg_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # Shaders: GLSL to SPIR-V to a C array with the name shader_<file>, see common/gpu/gpu.h. Those for
-# matrix units (*_matrix) need a glslang that knows GL_EXT_bfloat16; without one they are empty. They,
-# and those whose lanes tell each other sums (*_lanes), are made of subgroups of a known size.
+# matrix units (*_matrix) need a glslang that knows GL_EXT_bfloat16; without one they are empty. They
+# are made of subgroups of a known size.
 GLSLANG ?= glslangValidator
 matrix_probe := '\#version 460\n\#extension GL_EXT_bfloat16 : require\nvoid main() {}\n'
 has_matrix   := $(shell printf $(matrix_probe) | $(GLSLANG) --stdin -S comp >/dev/null 2>&1 && echo yes)
@@ -68,7 +68,7 @@ $(B)/%.c: %.comp Makefile
 	@sed -i 's,^[^:]*:,$@:,' $(@:.c=.d)
 	@{ echo '#include "shaders/programs.h"'; echo 'static const uint32_t words[] = {'; cat $(@:.c=.hex); \
 		echo '};'; echo 'const struct gpu_program shader_$(*F) = {"$(*F)", words, sizeof words,' \
-		'$(if $(filter %_matrix %_lanes,$(*F)),true,false)};'; } >$@
+		'$(if $(filter %_matrix,$(*F)),true,false)};'; } >$@
 
 $(shader_obj) $(bench_obj) $(B)/tests/gpu/subgroups.o: %.o: %.c $(B)/shaders/programs.h common/gpu/gpu.h
 	@$(CC) $(cflags) $(CFLAGS) -c -o $@ $<

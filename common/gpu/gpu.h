@@ -23,8 +23,7 @@ struct gpu;
 /* The threads of a subgroup in kernels that need to know them; 0: they differ. */
 struct gpu_subgroup {
     uint32_t size;
-    bool asked;    /* the device chooses unless it is asked for that size */
-    bool shuffles; /* its threads can read each other's registers */
+    bool asked; /* the device chooses unless it is asked for that size */
 };
 
 /* Matrix units: a subgroup of so many threads multiplies bf16 matrices, [rows, sums] with [sums,

@@ -13,16 +13,6 @@ static bool has_features(VkPhysicalDevice p) {
     return f.subgroupSizeControl && f.computeFullSubgroups;
 }
 
-static bool can_shuffle(VkPhysicalDevice p) {
-    VkPhysicalDeviceSubgroupProperties s = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
-    VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
-                                       .pNext = &s};
-    vkGetPhysicalDeviceProperties2(p, &all);
-    return (s.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
-           (s.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
-}
-
 /* The smallest is what matrix units are made for, on AMD's devices as on Intel's. */
 struct gpu_subgroup gpu_subgroup_find(VkPhysicalDevice p) {
     enum { THREADS = 256 }; /* of a workgroup */
@@ -33,12 +23,12 @@ struct gpu_subgroup gpu_subgroup_find(VkPhysicalDevice p) {
     vkGetPhysicalDeviceProperties2(p, &all);
     uint32_t size = range.minSubgroupSize;
     if (size == range.maxSubgroupSize)
-        return (struct gpu_subgroup){.size = size, .shuffles = can_shuffle(p)};
+        return (struct gpu_subgroup){.size = size};
     if (!has_features(p) || !(range.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
         return (struct gpu_subgroup){.size = 0};
     while (size < range.maxSubgroupSize && THREADS / size > range.maxComputeWorkgroupSubgroups)
         size *= 2;
-    return (struct gpu_subgroup){.size = size, .asked = true, .shuffles = can_shuffle(p)};
+    return (struct gpu_subgroup){.size = size, .asked = true};
 }
 
 void gpu_subgroup_enable(VkPhysicalDeviceSubgroupSizeControlFeatures *f, struct gpu_features *core,
