@@ -4,7 +4,7 @@
  * made in the order of few.glsl and attention_out_lanes.
  *
  * A pass of the released predictor is 161 MB, 52 us at 3.1 TB/s, and 22 meetings, 1 us each. On one H100
- * it takes 100 us, a layer 18 and the draw 7; with this and layers_bf16 a frame of speech takes 2.28 ms
+ * it takes 102 us, a layer 18 and the draw 7; with this and layers_bf16 a frame of speech takes 2.3 ms
  * there, 3.05 by dispatches. What clocks of workgroups said there, in cycles of 1.98 GHz: a number that
  * is near comes after 330, beside others' weights after 600 to 900, behind a thread's own weights
  * when these have come, 2,000 to 5,000: so weights of the part after the next are better not asked
