@@ -44,11 +44,21 @@ uint64_t new_row_at(uint row) {
     return (row < QUERIES ? a.q : row == NEW_KEY ? a.new_k : a.new_v) + head * HEAD_DIM * 4;
 }
 
+vec4 new_raw[NEW_LOADS];
+
 void load_new() {
+    [[unroll]] for (uint n = 0; n < NEW_LOADS; n++) {
+        uint i = min(n * THREADS + gl_LocalInvocationIndex, NEW_ROWS * FOURS - 1);
+        new_raw[n] = vectors(new_row_at(i / FOURS)).at[i % FOURS];
+    }
+}
+
+/* Once all else has been asked for: to look at them is to wait for them. */
+void put_new() {
     [[unroll]] for (uint n = 0; n < NEW_LOADS; n++) {
         uint i = n * THREADS + gl_LocalInvocationIndex;
         if (i < NEW_ROWS * FOURS)
-            new_row[i] = vectors(new_row_at(i / FOURS)).at[i % FOURS];
+            new_row[i] = new_raw[n];
     }
 }
 
@@ -109,13 +119,14 @@ float all_heads(uint row) {
 void main() {
     uint row = GROUP.x * TILE + gl_LocalInvocationIndex;
     bool stores = gl_LocalInvocationIndex < TILE && row < a.outs;
-    load_cache();
     load_new();
     load_turns();
+    load_cache();
     uint end = uint(ints(a.at).at[0]) + a.ahead + 1;
     load_out();
     warm();
     float before = stores ? floats(a.dst).at[row] : 0;
+    put_new();
     barrier();
     attend(end);
     barrier();
