@@ -20,18 +20,4 @@ float reduce_sum(float x) {
     return reduce_part[0];
 }
 
-/* The largest x of the workgroup, in every thread. */
-float reduce_max(float x) {
-    uint i = gl_LocalInvocationIndex;
-    barrier();
-    reduce_part[i] = x;
-    for (uint half_way = THREADS / 2; half_way > 0; half_way /= 2) {
-        barrier();
-        if (i < half_way)
-            reduce_part[i] = max(reduce_part[i], reduce_part[i + half_way]);
-    }
-    barrier();
-    return reduce_part[0];
-}
-
 #endif
