@@ -128,7 +128,7 @@ bool down_add(uint l) {
         }
         add_own(scratch(AT_Y), next - 1, false);
     }
-    arrive(CLEARERS > TEAMS ? CLEARERS : TEAMS);
+    arrive(max(clearers(), TEAMS));
     return true;
 }
 

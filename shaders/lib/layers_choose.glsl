@@ -45,13 +45,14 @@ void list_pairs(uint l) {
     barrier();
 }
 
-/* Of the router, for the next layer; by the first CLEARERS threads. */
-const uint CLEARERS = EXPERTS < THREADS ? EXPERTS : THREADS;
+/* The first threads, so many, clear keys of the router for the next layer. */
+uint clearers() {
+    return my_group == 0 ? EXPERTS : 0;
+}
 
 void clear_keys() {
-    if (my_group == 0)
-        [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < EXPERTS; i += THREADS)
-            uints(scratch(AT_KEYS)).at[i] = 0;
+    [[dont_unroll]] for (uint i = gl_LocalInvocationIndex; i < clearers(); i += THREADS)
+        uints(scratch(AT_KEYS)).at[i] = 0;
 }
 
 #endif

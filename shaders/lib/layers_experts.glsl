@@ -90,7 +90,7 @@ bool down_add(uint l) {
         }
         add_round(scratch(AT_Y), round, DOWN_ROWS, DOWN_UNITS, place);
     }
-    arrive(CLEARERS > TEAMS * DOWN_ROWS ? CLEARERS : TEAMS * DOWN_ROWS);
+    arrive(max(clearers(), TEAMS * DOWN_ROWS));
     return true;
 }
 
