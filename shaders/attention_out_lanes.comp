@@ -128,12 +128,7 @@ void main() {
     float before = stores ? floats(a.dst).at[row] : 0;
     put_new();
     barrier();
-    attend(end);
-    barrier();
-    keep_attended();
-    barrier();
-    give_parts();
-    barrier();
+    make_shares(end);
     if (hand_in() && stores)
         floats(a.dst).at[row] = before + all_heads(row);
     use_warm();

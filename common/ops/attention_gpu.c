@@ -164,8 +164,7 @@ static size_t choose_lanes(size_t head_dim) {
     return fits && lanes * LANES_FOURS * 4 >= head_dim ? lanes : 0;
 }
 
-/* Bytes of shared memory: the new rows, masses, what is found of keys, values, of the projection.
- */
+/* Bytes of shared memory: new rows, what is found of keys, values, parts of the projection. */
 static size_t lanes_shared(const struct attention_lanes *p, size_t head_dim) {
     enum { REST = 512 };
     size_t rows = 2 * p->queries + 2, found = p->keys * p->queries * (p->lanes + 2);
@@ -183,9 +182,9 @@ struct attention_lanes attention_lanes(const struct run *run, size_t heads, size
     size_t teams = p.threads / lanes, each = size_most(size_divide_up(capacity, teams), 1);
     p.keys = teams * (each == 3 ? 4 : each);
     p.lanes = lanes;
-    p.shared = lanes_shared(&p, head_dim);
     p.tiles = size_divide_up(outs, p.threads / ATTENTION_OUT_TEAM * ATTENTION_OUT_ROWS);
-    if (each > 4 || p.tiles > RUN_COUNTERS || p.shared > gpu_info(run->gpu)->shared)
+    if (each > 4 || p.tiles > RUN_COUNTERS ||
+        lanes_shared(&p, head_dim) > gpu_info(run->gpu)->shared)
         p.lanes = 0;
     return p;
 }

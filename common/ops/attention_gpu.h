@@ -16,8 +16,7 @@ struct attention_job {
 struct attention_lanes {
     size_t lanes; /* of a team, see there; 0: it is not for this */
     size_t queries, keys, threads;
-    size_t tiles;  /* workgroups of each kv head; each counts by itself */
-    size_t shared; /* bytes of shared memory, about */
+    size_t tiles; /* workgroups of each kv head; each counts by itself */
 };
 
 /* For a cache of so many rows, and an output projection with so many outs; addresses aside. */

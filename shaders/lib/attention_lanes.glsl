@@ -52,6 +52,13 @@ uvec4 as_raw(vec4 x) {
     return KV_BF16 ? uvec4(narrow2(x.xy), narrow2(x.zw), 0, 0) : floatBitsToUint(x);
 }
 
+void store_raw(uint64_t row, uint i, uvec4 raw) {
+    if (KV_BF16)
+        duos(row).at[i] = raw.xy;
+    else
+        vectors(row).at[i] = uintBitsToFloat(raw);
+}
+
 /* Asks for all rows of the caches that there is room for. */
 void load_cache() {
     [[unroll]] for (uint e = 0; e < EACH; e++)
@@ -68,11 +75,15 @@ void load_cache() {
 const uint TURNS_ALL = NEW_ROWS * HALF, TURNS = (TURNS_ALL + THREADS - 1) / THREADS;
 vec4 turn_rope[2 * TURNS], turn_norm[2 * TURNS]; /* cosine and sine; weights of the norm */
 
+uint64_t norm_of(uint row) {
+    return row < NEW_KEY ? a.q_norm : a.k_norm;
+}
+
 /* Asks for what the new rows are made with. */
 void load_turns() {
     [[unroll]] for (uint n = 0; n < TURNS; n++) {
         uint at = min(n * THREADS + gl_LocalInvocationIndex, TURNS_ALL - 1), i = at % HALF;
-        uint64_t norm = at / HALF < NEW_KEY ? a.q_norm : a.k_norm;
+        uint64_t norm = norm_of(at / HALF);
         turn_rope[2 * n] = vectors(a.rope).at[i];
         turn_rope[2 * n + 1] = vectors(a.rope).at[i + HALF];
         turn_norm[2 * n] = turn_norm[2 * n + 1] = vec4(1);
@@ -103,8 +114,15 @@ float squares_of(uint row) {
 
 /* 1 / the root of the mean square; 1 without a norm. */
 float row_scale(uint row) {
-    uint64_t norm = row < NEW_KEY ? a.q_norm : a.k_norm;
-    return norm == 0 ? 1 : 1 / sqrt(squares_of(row) / HEAD_DIM + a.eps);
+    return norm_of(row) == 0 ? 1 : 1 / sqrt(squares_of(row) / HEAD_DIM + a.eps);
+}
+
+/* Four i of the new key or value as the cache has it; it goes there, as that of key number `key`. */
+vec4 cached_four(uint row, uint i, vec4 x, uint key) {
+    uvec4 raw = as_raw(x);
+    if (keeps_new())
+        store_raw(cache_row(row == NEW_VALUE, key), i, raw);
+    return widen_raw(raw);
 }
 
 /* Fours i and i + HALF of row `row` become what attention wants, or what the cache has. */
@@ -117,19 +135,8 @@ void turn_pair(uint n, uint row, uint i, uint key) {
         high = y * turn_rope[2 * n] + x * turn_rope[2 * n + 1];
     }
     if (row >= NEW_KEY) {
-        uvec4 raw_low = as_raw(low), raw_high = as_raw(high);
-        low = widen_raw(raw_low);
-        high = widen_raw(raw_high);
-        if (keeps_new()) {
-            uint64_t to = cache_row(row == NEW_VALUE, key);
-            if (KV_BF16) {
-                duos(to).at[i] = raw_low.xy;
-                duos(to).at[i + HALF] = raw_high.xy;
-            } else {
-                vectors(to).at[i] = low;
-                vectors(to).at[i + HALF] = high;
-            }
-        }
+        low = cached_four(row, i, low, key);
+        high = cached_four(row, i + HALF, high, key);
     }
     put_row_four(row, i, low);
     put_row_four(row, i + HALF, high);

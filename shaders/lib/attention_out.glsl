@@ -54,9 +54,9 @@ void give_parts() {
     [[unroll]] for (uint row = 0; row < ROWS; row++)
         part[row] = 0;
     [[unroll]] for (uint i = 0; i < SHARE; i++) {
-        uint at = min(out_eight(i), EIGHTS - 1);
-        float counts = out_eight(i) < EIGHTS ? 1 : 0;
-        eight x = eight(attended[at] * counts, attended[EIGHTS + at] * counts);
+        if (out_eight(i) >= EIGHTS)
+            continue;
+        eight x = eight(attended[out_eight(i)], attended[EIGHTS + out_eight(i)]);
         [[unroll]] for (uint row = 0; row < ROWS; row++)
             part[row] = fma8(x, widen_eight(out_raw[row * SHARE + i], W_BF16), part[row]);
     }
@@ -66,7 +66,17 @@ void give_parts() {
     }
 }
 
-/* After a barrier: this head's share of a row of the tile. */
+/* Makes what share_of() adds up; the new rows are there. `end` keys with the new one. */
+void make_shares(uint end) {
+    attend(end);
+    barrier();
+    keep_attended();
+    barrier();
+    give_parts();
+    barrier();
+}
+
+/* This head's share of a row of the tile. */
 float share_of(uint row) {
     vec4 s = vec4(0);
     [[unroll]] for (uint n = 0; n < OUT_TEAM / 4; n++)

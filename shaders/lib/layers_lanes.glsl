@@ -41,9 +41,9 @@ uint64_t cache_row(bool values, uint key) {
 void out_group(uint l, uint i) {
     GROUP = uvec3(i % OUT_TILES, i / OUT_TILES, 0);
     out_a = attention_out_lanes_args(
-        scratch(AT_QKV), table[l % 2][LAYERS_K_CACHE], table[l % 2][LAYERS_V_CACHE], r.at, 0, 0,
-        row_rope, table[l % 2][LAYERS_Q_NORM], table[l % 2][LAYERS_K_NORM], 0, table[l % 2][LAYERS_OUT],
-        0, 0, 0, KV_HEADS, HIDDEN, 0, r.eps);
+        0, table[l % 2][LAYERS_K_CACHE], table[l % 2][LAYERS_V_CACHE], 0, 0, 0, row_rope,
+        table[l % 2][LAYERS_Q_NORM], table[l % 2][LAYERS_K_NORM], 0, table[l % 2][LAYERS_OUT], 0, 0, 0,
+        KV_HEADS, HIDDEN, 0, r.eps);
 }
 
 void stage_new() {
@@ -71,19 +71,14 @@ bool attention(uint l, uint end) {
         waited = true;
         stage_new();
         barrier();
-        attend(end);
-        barrier();
-        keep_attended();
-        barrier();
-        give_parts();
-        barrier();
+        make_shares(end);
         uint row = GROUP.x * TILE + gl_LocalInvocationIndex;
         if (gl_LocalInvocationIndex < TILE && row < HIDDEN)
             floats(scratch(AT_PARTS)).at[GROUP.y * HIDDEN + row] = share_of(gl_LocalInvocationIndex);
     }
     if (!waited && !wait())
         return false;
-    arrive(STORERS < THREADS ? STORERS : THREADS);
+    arrive(STORERS);
     return true;
 }
 
